@@ -1,0 +1,61 @@
+"""Writing files so that they appear whole or not at all; knows nothing of runs."""
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+from typing import BinaryIO, Callable, Union
+
+Content = Union[bytes, str, Callable[[BinaryIO], None]]
+
+
+def write_atomically(path, content: Content) -> pathlib.Path:
+    """Writes `content` beside `path`, then renames it into place.
+
+    Args:
+      path: the final file; its folder is created when missing.
+      content: bytes, text (stored as UTF-8), or a function that is given the open
+        binary file and writes into it.
+
+    Returns:
+      The final path. On any error (a full disk included) the old file, if there was
+      one, is untouched and nothing is left beside it.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; a run directory is meant to be shared.
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
+    return path
+
+
+def write_json(path, value) -> pathlib.Path:
+    """Writes `value` as indented JSON, whole or not at all."""
+    return write_atomically(path, json.dumps(value, indent=2) + "\n")
+
+
+def sha256(path) -> str:
+    """The file's SHA-256 as hexadecimal text."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,12 @@
+"""Pixels outside (uint8, 0..255) and inside (float32, -1..1); numpy only."""
+import numpy as np
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """float [..., H, W, C] in [-1, 1] -> uint8 of the same shape; values beyond are clipped."""
+    return np.clip(np.rint((np.asarray(images, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """uint8 [..., H, W, C] -> float32 in [-1, 1]."""
+    return images.astype(np.float32) / 127.5 - 1.0
