@@ -1,0 +1,150 @@
+import os
+import pathlib
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_train import optimizers
+
+_HYPER = types.SimpleNamespace(beta1=0.5, beta2=0.99, epsilon=1e-7, momentum=0.7, rho=0.95)
+_RATES = (0.1, 0.1, 0.03, 0.03, 0.01)
+_SHAPES = ((3, 4), (4,), ())
+
+
+def _variables():
+    return [tf.Variable(tf.random.stateless_normal(shape, [1, i]), name=f"w{i}")
+            for i, shape in enumerate(_SHAPES)]
+
+
+def _gradients(step):
+    return [tf.random.stateless_normal(shape, [2 + step, i]) for i, shape in enumerate(_SHAPES)]
+
+
+def _keras_optimizer(name):
+    return {
+        "adam": keras.optimizers.Adam(0.1, _HYPER.beta1, _HYPER.beta2, _HYPER.epsilon),
+        "sgd": keras.optimizers.SGD(0.1, _HYPER.momentum),
+        "rmsprop": keras.optimizers.RMSprop(
+            0.1, _HYPER.rho, _HYPER.momentum, _HYPER.epsilon),
+    }[name]
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_five_steps_equal_keras(name):
+    ours = _variables()
+    optimizer = optimizers.OPTIMIZERS[name](ours, _HYPER)
+    theirs = [keras.Variable(variable) for variable in ours]
+    reference = _keras_optimizer(name)
+    reference.build(theirs)
+
+    @tf.function
+    def update(grads, rate):
+        optimizer.apply(grads, rate)
+
+    for step, rate in enumerate(_RATES):
+        update(_gradients(step), tf.constant(rate))
+        reference.learning_rate = rate
+        reference.apply(_gradients(step), theirs)
+        for variable, expected in zip(ours, theirs):
+            np.testing.assert_allclose(variable, expected.numpy(), rtol=2e-5, atol=1e-6)
+    assert optimizer.count.numpy() == len(_RATES)
+
+
+@pytest.mark.parametrize("beta1, beta2", [(0.0, 0.99), (0.5, 0.999), (0.9, 0.9999)])
+def test_adam_equals_its_formula_in_float64(beta1, beta2):
+    variable = tf.Variable(np.float32([1.0, -2.0, 3.0]))
+    optimizer = optimizers.Adam([variable], beta1, beta2, 1e-8)
+    x, m, v = variable.numpy().astype(np.float64), 0.0, 0.0
+    beta1, beta2 = (np.float64(np.float32(beta)) for beta in (beta1, beta2))
+    for t in range(1, 30):
+        grad = np.float32(np.cos([t, 2.0 * t, 3e-4 * t]))
+        optimizer.apply([tf.constant(grad)], 0.01)
+        m = beta1 * m + (1 - beta1) * grad
+        v = beta2 * v + (1 - beta2) * np.square(grad, dtype=np.float64)
+        x = x - 0.01 * (m / (1 - beta1 ** t)) / (np.sqrt(v / (1 - beta2 ** t)) + 1e-8)
+        np.testing.assert_allclose(variable, x, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_momentum_of_one_update_replaces_the_optimisers_own(name):
+    variable = tf.Variable(1.0)
+    optimizer = optimizers.OPTIMIZERS[name]([variable], _HYPER)
+    x, velocity, square = 1.0, 0.0, 0.0
+    for rate, momentum in ((0.1, 0.5), (0.05, 0.6), (0.02, 0.7)):
+        optimizer.apply([tf.constant(2.0)], rate, tf.constant(momentum))
+        square = _HYPER.rho * square + (1 - _HYPER.rho) * 4.0
+        scale = 1.0 if name == "sgd" else 1 / np.sqrt(square + _HYPER.epsilon)
+        velocity = momentum * velocity - rate * 2.0 * scale
+        x += velocity
+        np.testing.assert_allclose(variable, x, rtol=1e-6)
+
+
+def test_without_momentum_sgd_is_gradient_descent():
+    variable = tf.Variable([1.0, 2.0])
+    optimizer = optimizers.SGD([variable])
+    for _ in range(2):
+        optimizer.apply([tf.constant([3.0, -1.0])], 0.1)
+    np.testing.assert_allclose(variable, [0.4, 2.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_gradients_of_an_embedding_are_those_of_its_rows_summed(name):
+    sparse = tf.IndexedSlices(tf.constant([[1.0], [2.0], [4.0]]), tf.constant([2, 0, 2]),
+                              tf.constant([3, 1]))
+    results = []
+    for grad in (sparse, tf.constant([[2.0], [0.0], [5.0]])):
+        variable = tf.Variable(tf.ones((3, 1)))
+        optimizer = optimizers.OPTIMIZERS[name]([variable], _HYPER)
+        optimizer.apply(optimizers.all_reduce_sum([grad]), 0.1)
+        results.append(variable.numpy())
+    np.testing.assert_array_equal(results[0], results[1])
+    assert results[0][1] == 1.0 != results[0][0]
+
+
+def test_a_missing_gradient_is_named_and_nothing_moves():
+    variables = _variables()
+    optimizer = optimizers.Adam(variables)
+    grads = _gradients(0)
+    with pytest.raises(ValueError, match="depend on w1"):
+        optimizer.apply([grads[0], None, grads[2]], 0.1)
+    with pytest.raises(ValueError, match="2 gradients for 3 variables"):
+        optimizer.apply(grads[:2], 0.1)
+    with pytest.raises(ValueError, match="beta1"):
+        optimizer.apply(grads, 0.1, momentum=0.5)
+    for variable, initial in zip(variables, _variables()):
+        np.testing.assert_array_equal(variable, initial)
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_a_checkpoint_holds_slots_and_count_and_not_the_weights(name, tmp_path):
+    variables = _variables()
+    optimizer = optimizers.OPTIMIZERS[name](variables, _HYPER)
+    assert {id(v) for v in optimizer.variables}.isdisjoint(id(v) for v in variables)
+    for step in range(3):
+        optimizer.apply(_gradients(step), 0.1)
+    path = tf.train.Checkpoint(optimizer=optimizer).write(str(tmp_path / "saved"))
+    middle = [variable.numpy() for variable in variables]
+    optimizer.apply(_gradients(3), 0.1)
+
+    resumed = [tf.Variable(value) for value in middle]
+    other = optimizers.OPTIMIZERS[name](resumed, _HYPER)
+    tf.train.Checkpoint(optimizer=other).read(path).assert_consumed()
+    other.apply(_gradients(3), 0.1)
+    for expected, variable in zip(variables, resumed):
+        np.testing.assert_array_equal(variable, expected)
+
+
+_REPLICAS = pathlib.Path(__file__).parent / "optimizers_on_replicas.py"
+
+
+def test_two_replicas_agree_and_their_checkpoint_resumes_on_one(tmp_path):
+    """See optimizers_on_replicas.py, which needs a process of its own for its two devices."""
+    result = subprocess.run(
+        [sys.executable, str(_REPLICAS), str(tmp_path)], capture_output=True, text=True,
+        cwd=_REPLICAS.parent.parent, env={**os.environ, "PYTHONPATH": "."})
+    assert result.returncode == 0, result.stderr[-4000:]
