@@ -43,15 +43,15 @@ class _Optimizer(tf.Module):
       count: updates done so far, a scalar int64 variable.
     """
 
-    def __init__(self, variables, slot_names):
-        super().__init__()
+    def __init__(self, variables, slot_names, name):
+        super().__init__(name)
         # In a closure, since tf.Module would track a list: the weights would then be stored in
         # the checkpoint under the optimiser's key and not under the model's.
         variables = tuple(variables)
         self._targets = lambda: variables
-        self.count = tf.Variable(0, trainable=False, dtype=tf.int64, name="count")
+        self.count = tf.Variable(0, trainable=False, dtype=tf.int64, name=f"{name}/count")
         self.slots = {
-            slot: [tf.Variable(tf.zeros(variable.shape), trainable=False, name=slot)
+            slot: [tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{slot}")
                    for variable in variables]
             for slot in slot_names}
 
@@ -98,8 +98,8 @@ class Adam(_Optimizer):
     variable -= rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon), t = count.
     """
 
-    def __init__(self, variables, beta1=0.9, beta2=0.999, epsilon=1e-7):
-        super().__init__(variables, ("m", "v"))
+    def __init__(self, variables, beta1=0.9, beta2=0.999, epsilon=1e-7, name="adam"):
+        super().__init__(variables, ("m", "v"), name)
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
 
     def _scalars(self, learning_rate, momentum):
@@ -128,8 +128,8 @@ class SGD(_Optimizer):
     for the new gradients alone (Sutskever et al. 2013, equations 1 and 2).
     """
 
-    def __init__(self, variables, momentum=0.0):
-        super().__init__(variables, ("accum",))
+    def __init__(self, variables, momentum=0.0, name="sgd"):
+        super().__init__(variables, ("accum",), name)
         self._momentum = momentum
 
     def _scalars(self, learning_rate, momentum):
@@ -147,8 +147,8 @@ class RMSProp(_Optimizer):
     variable -= mom.
     """
 
-    def __init__(self, variables, rho=0.9, momentum=0.0, epsilon=1e-7):
-        super().__init__(variables, ("ms", "mom"))
+    def __init__(self, variables, rho=0.9, momentum=0.0, epsilon=1e-7, name="rmsprop"):
+        super().__init__(variables, ("ms", "mom"), name)
         self._rho, self._momentum, self._epsilon = rho, momentum, epsilon
 
     def _scalars(self, learning_rate, momentum):
@@ -159,10 +159,12 @@ class RMSProp(_Optimizer):
         tf.raw_ops.ResourceApplyRMSProp(**arguments)
 
 
-# name -> (variables, hyper) -> optimiser; `hyper` has beta1, beta2, epsilon, momentum and rho.
+# name -> (variables, hyper, name of its variables) -> optimiser; `hyper` has beta1, beta2,
+# epsilon, momentum and rho.
 OPTIMIZERS = {
-    "adam": lambda variables, hyper: Adam(variables, hyper.beta1, hyper.beta2, hyper.epsilon),
-    "sgd": lambda variables, hyper: SGD(variables, hyper.momentum),
-    "rmsprop": lambda variables, hyper: RMSProp(
-        variables, hyper.rho, hyper.momentum, hyper.epsilon),
+    "adam": lambda variables, hyper, name="adam": Adam(
+        variables, hyper.beta1, hyper.beta2, hyper.epsilon, name),
+    "sgd": lambda variables, hyper, name="sgd": SGD(variables, hyper.momentum, name),
+    "rmsprop": lambda variables, hyper, name="rmsprop": RMSProp(
+        variables, hyper.rho, hyper.momentum, hyper.epsilon, name),
 }
