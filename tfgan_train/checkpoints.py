@@ -1,0 +1,123 @@
+"""Checkpoints as folders that appear whole: checkpoints/00001234/ with hashes of its files.
+
+A folder is intact when its checkpoint.json is there and every file has the SHA-256 that it
+says. Whatever was cut short is passed over, and the one before is used.
+"""
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from tfgan_train.errors import UserError
+from tfgan_train.files import sha256, write_json
+
+META = "checkpoint.json"
+WEIGHTS = "weights"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """An intact checkpoint: its step, its folder and what was saved beside the weights."""
+    step: int
+    path: pathlib.Path
+    extra: dict
+
+    @property
+    def prefix(self) -> str:
+        """What tf.train.Checkpoint.read takes."""
+        return str(self.path / WEIGHTS)
+
+
+def save(folder: pathlib.Path, gan: tf.Module, step: int, extra: dict, keep: int) -> Checkpoint:
+    """Writes a checkpoint beside, renames it into place, and drops those beyond the newest `keep`.
+
+    Args:
+      folder: the run's checkpoints folder.
+      gan: what to store, under the name `gan`.
+      step: completed generator updates.
+      extra: JSON facts to store with it.
+
+    Raises:
+      UserError: when it can't be written (a full disk); the earlier ones are untouched.
+    """
+    final, beside = folder / f"{step:08d}", folder / f".writing-{step:08d}"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        tf.train.Checkpoint(gan=gan).write(str(beside / WEIGHTS))
+        files = {path.name: sha256(path) for path in sorted(beside.iterdir())}
+        for name in files:
+            with open(beside / name, "rb") as file:
+                os.fsync(file.fileno())
+        write_json(beside / META, {"step": step, "sha256": files, "extra": extra})
+        if final.exists():  # One that was cut short, or of the same step again.
+            shutil.rmtree(final)
+        os.rename(beside, final)
+    except (OSError, tf.errors.OpError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"can't write the checkpoint of step {step} in {folder}: {reason}; "
+                        "earlier checkpoints are kept; free some space and start the same command again") from None
+    for path in _folders(folder)[:-keep]:
+        shutil.rmtree(path)
+    return Checkpoint(step, final, extra)
+
+
+def intact(folder: pathlib.Path) -> list[Checkpoint]:
+    """The intact checkpoints, oldest first; [] when there are none."""
+    found = (read(path) for path in _folders(folder))
+    return [checkpoint for checkpoint in found if checkpoint is not None]
+
+
+def damaged(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Checkpoint folders that are there and not intact."""
+    return [path for path in _folders(folder) if read(path) is None]
+
+
+def read(path: pathlib.Path):
+    """The Checkpoint in this folder, or None when it isn't intact."""
+    try:
+        meta = json.loads((path / META).read_text())
+        whole = all(sha256(path / name) == digest for name, digest in meta["sha256"].items())
+        return Checkpoint(meta["step"], path, meta["extra"]) if whole else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def latest(folder: pathlib.Path):
+    """The newest intact checkpoint, or None; older ones are not even read."""
+    return next((found for path in reversed(_folders(folder)) if (found := read(path)) is not None), None)
+
+
+def restore(checkpoint: Checkpoint, gan: tf.Module) -> None:
+    """Reads the whole state back into a built `gan`, and makes sure that nothing was left out.
+
+    Raises:
+      UserError: when the checkpoint is of other networks.
+    """
+    try:
+        tf.train.Checkpoint(gan=gan).read(checkpoint.prefix).assert_consumed()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
+
+
+def restore_part(checkpoint: Checkpoint, **parts) -> None:
+    """Reads some networks by their names in Gan, e.g. `ema_generator=model`, each built before.
+
+    Raises:
+      UserError: when the checkpoint lacks a variable of theirs.
+    """
+    holder = tf.train.Checkpoint(gan=tf.train.Checkpoint(**parts))
+    try:
+        status = holder.read(checkpoint.prefix)
+        status.expect_partial()
+        status.assert_existing_objects_matched()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
+
+
+def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())

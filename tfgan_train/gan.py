@@ -1,0 +1,53 @@
+"""What a checkpoint holds: both networks, G's average, both optimisers, the step."""
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train.models import build_generator, build_networks
+from tfgan_train.optimizers import OPTIMIZERS
+
+
+class Gan(tf.Module):
+    """The trained state of a run, built whole (every variable exists after __init__).
+
+    Attributes:
+      generator, discriminator: the networks in training.
+      ema_generator: G's running average; the generator itself where --ema_half_life=0.
+      step: completed generator updates, int64 scalar.
+      loss_scale, scale_age: float16's loss scale, and the steps since it last changed.
+    """
+
+    def __init__(self, config, data):
+        """Builds everything in the current distribution strategy's scope.
+
+        Args:
+          config: a resolved Config.
+          data: facts of the data: image_shape, num_classes.
+        """
+        super().__init__(name="gan")
+        self.generator, self.discriminator = build_networks(config, data)
+        self.ema_generator = build_generator(config, data) if config.ema_half_life else self.generator
+        self.g_optimizer = OPTIMIZERS[config.g_optimizer](trainable(self.generator), config, "g_optimizer")
+        self.d_optimizer = OPTIMIZERS[config.d_optimizer](trainable(self.discriminator), config, "d_optimizer")
+        self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
+        self.loss_scale = tf.Variable(2.0 ** 15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale")
+        self.scale_age = tf.Variable(0, trainable=False, dtype=tf.int32, name="scale_age")
+        # Means of all past weights, for --historical_averaging.
+        self.g_history, self.d_history = (
+            [tf.Variable(weight, trainable=False, name="history") for weight in trainable(network)]
+            if config.historical_averaging else [] for network in (self.generator, self.discriminator))
+
+    def start_at_mean(self, mean_image: np.ndarray):
+        """Sets G's output bias, and its average's, so that it begins at the mean image."""
+        self.generator.set_output_bias(mean_image)
+        if self.ema_generator is not self.generator:
+            self.ema_generator.set_output_bias(mean_image)
+
+
+def trainable(network) -> list[tf.Variable]:
+    """The network's trainable tf.Variables (Keras' own Variables wrap them)."""
+    return [variable.value for variable in network.trainable_variables]
+
+
+def every(network) -> list[tf.Variable]:
+    """All of the network's tf.Variables, normalisation statistics included."""
+    return [variable.value for variable in network.variables]

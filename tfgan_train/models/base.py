@@ -1,0 +1,143 @@
+"""What every generator and discriminator has in common: signature, precision, cost."""
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train.draw import dropout
+from tfgan_train.models.layers import Block, Dense, Embedding, Initializers, activation, condition_on, squash
+from tfgan_train.models.minibatch import MinibatchDiscrimination
+from tfgan_train.models.norms import norm
+
+EMBEDDING_SIZE = 32
+
+
+class Network(keras.Model):
+    """A subclassed Keras model that computes in `precision` and keeps float32 weights."""
+
+    def __init__(self, config, data, name: str, init: str):
+        # The models cast for themselves; Keras' own casting would undo it.
+        super().__init__(name=name, autocast=False, dtype="float32")
+        self.config, self.data = config, data
+        self._compute = tf.as_dtype(config.precision)
+        self.new_init = Initializers(init, config.seed, name)
+
+    def compute_cast(self, x):
+        """Casts a network's input to the type it computes in."""
+        return tf.cast(x, self._compute)
+
+    def blocks(self) -> list[Block]:
+        """The layers in the order of their making, for tables and costs."""
+        return [layer for layer in self._flatten_layers(include_self=False) if isinstance(layer, Block)]
+
+    def flops(self) -> int:
+        """Multiplications and additions of one example's forward pass (weighted layers)."""
+        return sum(block.flops() for block in self.blocks())
+
+
+class Stage(Block):
+    """A weighted layer with its normalisation, activation and dropout.
+
+    With `placement` "before", the normalisation works on the layer's input.
+    """
+
+    def __init__(self, weighted: Block, act: str, dropout: float, norm_kind: str, placement: str, image: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.weighted, self._rate = weighted, dropout
+        self.norm = norm(norm_kind, image)
+        self._before = placement == "before"
+        self._activation = activation(act)[0] if act else (lambda x: x)
+
+    def call(self, x, training=False, draw=None):
+        if self.norm is not None and self._before:
+            x = self.norm(x, training=training)
+        x = self.weighted(x, training=training)
+        if self.norm is not None and not self._before:
+            x = self.norm(x, training=training)
+        x = self._activation(x)
+        self.output_size = tuple(x.shape[1:])
+        return dropout(x, self._rate, draw if training else None)
+
+
+class Generator(Network):
+    """z [n, latent_dim] (and label int32 [n]) -> float32 images [n, H, W, C] in [-1, 1]."""
+
+    def __init__(self, config, data):
+        super().__init__(config, data, "generator", config.g_init)
+        self.embedding = (Embedding(data.num_classes, EMBEDDING_SIZE, self.new_init, name="label")
+                          if config.conditional else None)
+
+    def call(self, z, label=None, training=False, draw=None):
+        x = condition_on(self.compute_cast(z), label, self.embedding)
+        return squash(self.raw_images(x, training, draw), self.config.g_output)
+
+    def set_output_bias(self, mean_image: np.ndarray):
+        """Starts the last bias so that an all-zero last kernel would draw the mean image.
+
+        Args:
+          mean_image: float [H, W, C] in [-1, 1].
+        """
+        mean = np.clip((mean_image + 1) / 2, 0.01, 0.99)
+        bias = self.output_layer.bias
+        mean = mean.reshape(-1) if bias.shape[0] == mean.size else mean.mean((0, 1))
+        logit = np.log(mean / (1 - mean))
+        # tanh(x) = 2 sigmoid(2x) - 1, so it reaches the same pixel at half the logit.
+        bias.assign(logit if self.config.g_output == "sigmoid" else logit / 2)
+
+
+class Discriminator(Network):
+    """Images [n, H, W, C] in [-1, 1] (and label int32 [n]) -> float32 logits [n].
+
+    Positive means real. With the softmax head of two units the logit is their difference,
+    whose sigmoid is the first unit's probability.
+    """
+
+    def __init__(self, config, data):
+        super().__init__(config, data, "discriminator", config.d_init)
+        self._projects = config.conditional and config.d_conditioning == "projection"
+        self._concatenates = config.conditional and not self._projects
+        width = self._make_trunk()
+        self.embedding = (Embedding(data.num_classes, width if self._projects else EMBEDDING_SIZE,
+                                    self.new_init, name="label") if config.conditional else None)
+        self.minibatch = (MinibatchDiscrimination(config.minibatch_discrimination, self.new_init)
+                          if config.minibatch_discrimination else None)
+        spectral = config.d_norm == "spectral"
+        self.head = Dense(2 if config.d_head == "softmax" else 1, self.new_init, spectral=spectral, name="head")
+        self.head_norm = (norm(config.d_norm, image=False) if config.norm_placement == "before" else None)
+
+    def call(self, x, label=None, training=False, draw=None):
+        return self.logits_and_features(x, label, training, draw)[0]
+
+    def features(self, x, label=None):
+        """The penultimate layer, pooled over space: float32 [n, features]."""
+        return tf.cast(pooled(self._trunk_output(x, label, False, None)), tf.float32)
+
+    def logits_and_features(self, x, label=None, training=False, draw=None):
+        """Logits [n] and the pooled penultimate features [n, features], both float32."""
+        h = self._trunk_output(x, label, training, draw)
+        flat = tf.reshape(h, [-1, h.shape[1:].num_elements()])
+        joint = flat if self.minibatch is None else tf.concat([flat, self.minibatch(flat)], -1)
+        if self.head_norm is not None:
+            joint = self.head_norm(joint, training=training)
+        out = tf.cast(self.head(joint, training=training), tf.float32)
+        logits = out[:, 0] - out[:, 1] if self.config.d_head == "softmax" else out[:, 0]
+        if self._projects:
+            # Miyato & Koyama 2018: the label's embedding times the pooled features.
+            logits += tf.reduce_sum(self.embedding(label) * tf.cast(pooled(h), tf.float32), -1)
+        return logits, tf.cast(pooled(h), tf.float32)
+
+    def _trunk_output(self, x, label, training, draw):
+        if self.config.d_input_range == "unit":
+            x = (x + 1.0) / 2.0
+        x = self.compute_cast(x)
+        x = dropout(x, self.config.d_input_dropout, child(draw, "pixels") if training else None)
+        return self.trunk(x, label, training, draw)
+
+
+def pooled(h):
+    """[n, h, w, c] -> the sum over space [n, c]; [n, c] as it is."""
+    return tf.reduce_sum(h, [1, 2]) if len(h.shape) == 4 else h
+
+
+def child(draw, name: str):
+    """The part of the step's randomness called `name`; None stays None."""
+    return None if draw is None else draw.child(name)

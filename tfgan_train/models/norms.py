@@ -1,0 +1,91 @@
+"""Normalisation layers; batch statistics are those of the global batch."""
+from typing import Optional
+
+import tensorflow as tf
+
+from tfgan_train.models.layers import Block, assign
+
+
+class BatchNorm(Block):
+    """Batch normalisation (Ioffe & Szegedy 2015) over all axes but the last.
+
+    With several replicas the statistics are those of the whole batch, so a run doesn't
+    depend on their number. On one replica TensorFlow's fused kernel does the work.
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self._momentum, self._epsilon = momentum, epsilon
+
+    def build(self, shape):
+        def weight(name, start, trainable):
+            return self.add_weight(shape=(shape[-1],), initializer=start, name=name, trainable=trainable, autocast=False)
+        self.gamma, self.beta = weight("gamma", "ones", True), weight("beta", "zeros", True)
+        self.mean, self.variance = weight("mean", "zeros", False), weight("variance", "ones", False)
+
+    def call(self, x, training=False):
+        self.output_size = tuple(x.shape[1:])
+        if not training:
+            return self._affine(x, self.mean.value, self.variance.value)
+        replicas = tf.distribute.get_replica_context()
+        if replicas.num_replicas_in_sync == 1:
+            y, mean, variance = self._fused(x)
+        else:
+            wide = tf.cast(x, tf.float32)
+            axes = list(range(len(x.shape) - 1))
+            moments = tf.stack([tf.reduce_mean(wide, axes), tf.reduce_mean(tf.square(wide), axes)])
+            mean, square = tf.unstack(replicas.all_reduce(tf.distribute.ReduceOp.MEAN, moments))
+            variance = tf.maximum(square - tf.square(mean), 0.0)
+            y = self._affine(x, mean, variance)
+        for moving, now in ((self.mean.value, mean), (self.variance.value, variance)):
+            assign(moving, moving * self._momentum + tf.stop_gradient(now) * (1 - self._momentum))
+        return y
+
+    def _affine(self, x, mean, variance):
+        scale = self.gamma.value * tf.math.rsqrt(variance + self._epsilon)
+        return x * tf.cast(scale, x.dtype) + tf.cast(self.beta.value - mean * scale, x.dtype)
+
+    def _fused(self, x):
+        image = x if len(x.shape) == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=image, scale=self.gamma.value, offset=self.beta.value, mean=[], variance=[],
+            epsilon=self._epsilon, is_training=True)
+        # The kernel reports the unbiased variance; the moving one is of the biased kind.
+        count = tf.cast(tf.size(image) // image.shape[-1], tf.float32)
+        y = y if image is x else tf.reshape(y, tf.shape(x))
+        return y, mean, variance * (count - 1) / count
+
+
+class LayerNorm(Block):
+    """Layer normalisation (Ba et al. 2016): each example by itself, over all its units."""
+
+    def __init__(self, axes: Optional[tuple[int, ...]] = None, epsilon: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self._axes, self._epsilon = axes, epsilon
+
+    def build(self, shape):
+        self.gamma = self.add_weight(shape=(shape[-1],), initializer="ones", name="gamma", autocast=False)
+        self.beta = self.add_weight(shape=(shape[-1],), initializer="zeros", name="beta", autocast=False)
+
+    def call(self, x, training=False):
+        self.output_size = tuple(x.shape[1:])
+        axes = self._axes or tuple(range(1, len(x.shape)))
+        wide = tf.cast(x, tf.float32)
+        mean, variance = tf.nn.moments(wide, axes, keepdims=True)
+        y = (wide - mean) * tf.math.rsqrt(variance + self._epsilon)
+        return tf.cast(y * self.gamma.value + self.beta.value, x.dtype)
+
+
+def norm(kind: str, image: bool) -> Optional[Block]:
+    """The layer for a flag's value, or None for `none` and `spectral` (which acts on weights).
+
+    Instance normalisation (Ulyanov et al. 2016) of a dense layer would erase it, so it is
+    that of the layer there.
+    """
+    if kind == "batch":
+        return BatchNorm()
+    if kind == "layer":
+        return LayerNorm()
+    if kind == "instance":
+        return LayerNorm(axes=(1, 2) if image else None)
+    return None

@@ -1,0 +1,252 @@
+"""The training step: what runs in the graph and on each replica. The only training tf.function.
+
+It is told which examples to use and gives back numbers; when to call it, and what becomes
+of the numbers, the loop decides.
+"""
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train.augment import augment
+from tfgan_train.draw import Draw
+from tfgan_train.ema import ema_decay, ema_update
+from tfgan_train.gan import every, trainable
+from tfgan_train.latents import latents
+from tfgan_train.losses import LOSSES, d_accuracy
+from tfgan_train.models.layers import assign
+from tfgan_train.optimizers import all_reduce_sum
+from tfgan_train.penalties import PENALTIES
+from tfgan_train.remedies import feature_matching, historical_averaging, update_history
+from tfgan_train.schedules import momentum, rate
+
+# What each step reports, as means over the global batch, in the order of the returned rows.
+METRICS = ("d_loss", "g_loss", "penalty", "d_accuracy", "d_accuracy_real", "d_accuracy_fake",
+           "real_logits", "fake_logits", "d_grad_norm", "g_grad_norm", "d_lr", "g_lr")
+TRAINING_STREAM = 1  # latents' stream; sampling uses 0
+
+
+class TrainStep:
+    """Trains `gan` on batches; holds no state of its own.
+
+    Args:
+      config: a resolved Config.
+      gan: the Gan, built in the strategy's scope.
+      strategy: where the replicas are.
+      images, labels: the whole training set, uint8 [N, H, W, C] and int32 [N], when it is
+        resident; batches are then indices. None: batches are images and labels.
+      steps_per_epoch: for the momentum's course.
+    """
+
+    def __init__(self, config, gan, strategy, images, labels, steps_per_epoch: float):
+        self._config, self._gan, self._strategy = config, gan, strategy
+        self._loss = LOSSES[config.loss]
+        self._penalty = PENALTIES.get(config.penalty)
+        self._steps_per_epoch = steps_per_epoch
+        self._resident = images is not None
+        if self._resident:
+            # On the host: a GPU need only see its batches.
+            with tf.device("CPU:0"):
+                self._images, self._labels = tf.constant(images), tf.constant(labels)
+        self._replicas = strategy.num_replicas_in_sync
+        self._local = config.batch_size // self._replicas
+
+    @tf.function
+    def run(self, batches, with_penalty: bool) -> tf.Tensor:
+        """As many steps as `batches` has, without leaving the graph.
+
+        Args:
+          batches: int32 indices [steps, d_steps, batch], or (uint8 images [steps, d_steps,
+            batch, H, W, C], int32 labels [steps, d_steps, batch]).
+          with_penalty: whether these steps apply the (lazy) gradient penalty. A Python bool,
+            since a condition round it would run inside every step.
+
+        Returns:
+          float32 [steps, len(METRICS)].
+        """
+        steps = tf.shape(tf.nest.flatten(batches)[0])[0]
+        rows = tf.TensorArray(tf.float32, steps, element_shape=[len(METRICS)])
+        for i in tf.range(steps):
+            batch = tf.nest.map_structure(lambda x: x[i], batches)
+            row = self._strategy.run(self._replica_step, (batch, with_penalty))
+            rows = rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
+        return rows.stack()
+
+    def _replica_step(self, batch, with_penalty):
+        config, gan = self._config, self._gan
+        self._metrics = metrics = {}
+        step = tf.convert_to_tensor(gan.step)
+        offset = tf.distribute.get_replica_context().replica_id_in_sync_group * self._local
+        draw = Draw(config.seed, step, config.batch_size, offset, self._local)
+        simultaneous = config.update == "simultaneous"
+        for i in range(config.d_steps):
+            at = draw.child(f"d{i}")
+            real, label = self._real(batch, i, offset)
+            with tf.GradientTape() as g_tape:
+                fake = self._fake(i, label, at)
+            judged = self._d_update(real, fake, label, at, with_penalty, simultaneous and i == config.d_steps - 1)
+        if simultaneous:
+            d_apply, fake_gradient = judged
+            g_gradients = g_tape.gradient(fake, trainable(gan.generator), fake_gradient)
+            d_apply()
+        else:
+            at = draw.child("g")
+            if not config.shared_z:
+                with tf.GradientTape() as g_tape:
+                    fake = self._fake(config.d_steps, label, at)
+            fake_gradient = self._g_gradient(real, fake, label, at)
+            g_gradients = g_tape.gradient(fake, trainable(gan.generator), fake_gradient)
+        self._apply("g", gan.generator, gan.g_optimizer, g_gradients, gan.g_history)
+        if config.ema_half_life:
+            ema_update(every(gan.ema_generator), every(gan.generator),
+                       ema_decay(step, config.batch_size, config.ema_half_life))
+        tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
+        return tf.stack([metrics[name] for name in METRICS])
+
+    # --- what goes in
+
+    def _real(self, batch, i, offset):
+        """This replica's share of the i-th real batch: float32 images and labels."""
+        mine = lambda x: x[i, offset:offset + self._local] if self._replicas > 1 else x[i]
+        if self._resident:
+            ids = mine(batch)
+            images, label = tf.gather(self._images, ids), tf.gather(self._labels, ids)
+        else:
+            images, label = mine(batch[0]), mine(batch[1])
+        images = tf.ensure_shape(images, [self._local, *self._gan.discriminator.data.image_shape])
+        return tf.cast(images, tf.float32) / 127.5 - 1.0, label
+
+    def _fake(self, i, label, draw):
+        """Fakes with the real batch's labels, from latents that no other batch of the run has."""
+        config = self._config
+        batch = draw.step * (config.d_steps + 1) + i
+        first = tf.cast(batch * config.batch_size, tf.int32) + draw.offset
+        z = latents(config.seed, first + tf.range(self._local), config.latent_dim,
+                    config.latent_distribution, TRAINING_STREAM)
+        return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
+
+    def _judge(self, x, label, draw):
+        """D's (logits, features) of images as it is to see them: noisy and augmented."""
+        config = self._config
+        if config.instance_noise:
+            left = 1.0
+            if config.instance_noise_steps:
+                left = tf.maximum(0.0, 1.0 - tf.cast(draw.step, tf.float32) / config.instance_noise_steps)
+            x += config.instance_noise * left * draw.child("noise").normal(tuple(x.shape[1:]))
+        if config.augment:
+            x = augment(x, config.augment.split(","), draw.child("augment"))
+        return self._gan.discriminator.logits_and_features(x, label, training=True, draw=draw.child("dropout"))
+
+    # --- D
+
+    def _d_update(self, real, fake, label, draw, with_penalty, postpone):
+        """One update of D; with `postpone`, (the update to do later, G's gradient at `fake`)."""
+        gan, variables = self._gan, trainable(self._gan.discriminator)
+        with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
+            tape.watch(variables + [fake] if postpone else variables)
+            real_logits, real_features = self._judge(real, label, draw.child("real"))
+            fake_logits, fake_features = self._judge(
+                fake if postpone else tf.stop_gradient(fake), label, draw.child("fake"))
+            total = self._d_objective(real, fake, real_logits, fake_logits, label, draw, with_penalty)
+            if postpone:
+                g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
+        gradients = tape.gradient(total, variables)
+        update = lambda: self._apply("d", gan.discriminator, gan.d_optimizer, gradients, gan.d_history)
+        if postpone:
+            return update, tape.gradient(g_total, fake)
+        return update()
+
+    def _d_objective(self, real, fake, real_logits, fake_logits, label, draw, with_penalty):
+        config, metrics = self._config, self._metrics
+        real_right, fake_right = d_accuracy(self._loss, real_logits, fake_logits)
+        for name, values in (("d_accuracy_real", real_right), ("d_accuracy_fake", fake_right),
+                             ("real_logits", real_logits), ("fake_logits", fake_logits)):
+            metrics[name] = self._mean(values)
+        metrics["d_accuracy"] = (metrics["d_accuracy_real"] + metrics["d_accuracy_fake"]) / 2
+        if config.label_flip:
+            flip = draw.child("flip").bernoulli((), config.label_flip)
+            real_logits, fake_logits = (tf.where(flip, fake_logits, real_logits),
+                                        tf.where(flip, real_logits, fake_logits))
+        targets = {}
+        if self._loss.has_targets:
+            targets = {"real_target": 1.0 - config.label_smoothing, "fake_target": config.fake_label_smoothing}
+        metrics["d_loss"] = total = self._mean(self._loss.d(real_logits, fake_logits, **targets))
+        metrics["penalty"] = tf.zeros([])
+        if with_penalty:
+            at = draw.child("penalty")
+            critic = lambda x: self._judge(x, label, at)[0]
+            metrics["penalty"] = self._mean(self._penalty(critic, real, tf.stop_gradient(fake), at))
+            total += config.penalty_weight * config.penalty_every * metrics["penalty"]
+        return self._scaled(total)
+
+    # --- G
+
+    def _g_gradient(self, real, fake, label, draw):
+        """The gradient of G's loss at `fake`, through D as it is now."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fake)
+            fake_logits, fake_features = self._judge(fake, label, draw.child("fake"))
+            real_logits = real_features = None
+            if self._loss.uses_real or self._config.feature_matching:
+                real_logits, real_features = self._judge(real, label, draw.child("real"))
+            total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
+        return tape.gradient(total, fake)
+
+    def _g_objective(self, real_logits, fake_logits, real_features, fake_features):
+        self._metrics["g_loss"] = total = self._mean(self._loss.g(real_logits, fake_logits))
+        if self._config.feature_matching:
+            matched = feature_matching(real_features, fake_features)
+            total += self._config.feature_matching * matched / self._replicas
+        return self._scaled(total)
+
+    # --- both
+
+    def _mean(self, values):
+        """This replica's part of the mean over the global batch: the replicas' parts add up."""
+        return tf.reduce_sum(values) / self._config.batch_size
+
+    def _scaled(self, loss):
+        return loss * tf.convert_to_tensor(self._gan.loss_scale) if self._config.precision == "float16" else loss
+
+    def _apply(self, side, network, optimizer, gradients, history):
+        """Sums the replicas' gradients and moves one network, as its schedule says."""
+        config, gan = self._config, self._gan
+        gradients = all_reduce_sum(gradients)
+        half = config.precision == "float16"
+        if half:
+            gradients = [gradient / tf.convert_to_tensor(gan.loss_scale) for gradient in gradients]
+        variables = trainable(network)
+        if history:
+            gradients = [gradient + extra for gradient, extra in zip(
+                gradients, historical_averaging(variables, history, config.historical_averaging))]
+        norm = tf.linalg.global_norm(gradients)
+        step = tf.cast(tf.convert_to_tensor(gan.step), tf.float32)
+        learning_rate = rate(config.schedule, getattr(config, f"{side}_lr"), step, config.steps,
+                             config.schedule_decay, config.schedule_floor, config.warmup_steps)
+        self._metrics[f"{side}_grad_norm"] = norm / self._replicas
+        self._metrics[f"{side}_lr"] = learning_rate / self._replicas
+        ramp = None
+        if config.momentum_final:
+            ramp = momentum(step / self._steps_per_epoch, config.momentum, config.momentum_final, config.momentum_epochs)
+        move = lambda: self._move(side, variables, optimizer, gradients, learning_rate, ramp, history)
+        if half:
+            finite = tf.math.is_finite(norm)
+            tf.cond(finite, move, lambda: None)
+            self._adapt_scale(finite)
+        else:
+            move()
+
+    def _move(self, side, variables, optimizer, gradients, learning_rate, ramp, history):
+        optimizer.apply(gradients, learning_rate, ramp)
+        if side == "d" and self._config.weight_clip:
+            for variable in variables:
+                assign(variable, tf.clip_by_value(variable, -self._config.weight_clip, self._config.weight_clip))
+        if history:
+            update_history(history, variables, optimizer.count)
+
+    def _adapt_scale(self, finite):
+        """Micikevicius et al. 2018: halve the loss scale on overflow, double it after 2,000 good updates."""
+        gan = self._gan
+        age = tf.where(finite, tf.convert_to_tensor(gan.scale_age) + 1, 0)
+        scale = tf.convert_to_tensor(gan.loss_scale)
+        scale = tf.where(finite, tf.where(age >= 2000, scale * 2, scale), tf.maximum(scale / 2, 1.0))
+        assign(gan.loss_scale, scale)
+        assign(gan.scale_age, tf.where(age >= 2000, 0, age))
