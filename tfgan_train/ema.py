@@ -1,7 +1,7 @@
 """The moving average of a generator's variables; knows nothing of models or of the step."""
 import tensorflow as tf
 
-from tfgan_train.optimizers import local_value
+from tfgan_train.replicas import local_value
 
 
 def ema_decay(step, batch_size: int, half_life_images: float) -> tf.Tensor:

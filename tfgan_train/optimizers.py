@@ -16,24 +16,9 @@ move between numbers of replicas.
 """
 import tensorflow as tf
 
+from tfgan_train.replicas import all_reduce_sum, local_value
 
-def all_reduce_sum(grads: list) -> list:
-    """Sums each gradient over the replicas; with one replica they are left as they are.
-
-    To be called where the replicas' code runs, with the same number of gradients on each, and
-    not inside a `tf.cond`.
-    """
-    replica = tf.distribute.get_replica_context()
-    if replica.num_replicas_in_sync == 1:
-        return list(grads)
-    # Sparse gradients (of an embedding) would be gathered, not added.
-    dense = [tf.convert_to_tensor(grad) for grad in grads]
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, dense)
-
-
-def local_value(variable) -> tf.Tensor:
-    """This replica's own copy of `variable`, in its own dtype, after the writes before this."""
-    return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
+__all__ = ["Adam", "OPTIMIZERS", "RMSProp", "SGD", "all_reduce_sum"]
 
 
 class _Optimizer(tf.Module):
