@@ -1,0 +1,1 @@
+"""What a person looks at: grids, animations, curves, the run's page; no networks here."""

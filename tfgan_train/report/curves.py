@@ -1,0 +1,72 @@
+"""Which curves a run's page shows: from rows of metrics.jsonl to charts."""
+import math
+
+import numpy as np
+
+from tfgan_train.report.plots import Guide, Series, line_chart
+
+
+def training_charts(rows: list[dict], sample_rows: list[dict]) -> list[str]:
+    """Charts of the training rows (and the statistics of the samples); those without data are "".
+
+    Args:
+      rows: kind "train", in order of step.
+      sample_rows: kind "samples", likewise.
+    """
+    return [
+        line_chart("Losses", [_each_step(rows, "d_loss", "discriminator", "d"), _each_step(rows, "g_loss", "generator", "g")],
+                   note="Each step, and smoothed. A GAN's losses need not fall: the two networks play against each other."),
+        line_chart("D's accuracy", [_series(rows, "d_accuracy_real", "on real", "real"),
+                                    _series(rows, "d_accuracy_fake", "on fake", "fake"),
+                                    _series(rows, "d_accuracy", "both", "d")],
+                   note="Near 50 % D can't tell real from fake; near 100 % G has little to learn from.",
+                   guide=Guide(0.5, "50 %: the ideal"), limits=(0.0, 1.02), percent=True),
+        line_chart("D's logits", [_series(rows, "real_logits", "real", "real"), _series(rows, "fake_logits", "fake", "fake"),
+                                  _series(sample_rows, "heldout_real_logits", "real, held out", "held-out")],
+                   note="The wider the gap, the surer D is. Held-out images below the training ones: D memorises."),
+        line_chart("Gradient norms", [_series(rows, "d_grad_norm", "discriminator", "d"), _series(rows, "g_grad_norm", "generator", "g")],
+                   note="A generator whose gradients vanish has stopped learning.", logarithmic=True),
+        line_chart("Gradient penalty", [_series(_nonzero(rows, "penalty"), "penalty", "penalty", "d")]),
+        line_chart("Variety of the samples", [_series(sample_rows, "pairwise_distance", "between samples", "fake"),
+                                              _series(sample_rows, "pairwise_distance_real", "between real images", "real")],
+                   note="Mean pixel distance between two images. Far below the real images', the samples look alike."),
+    ]
+
+
+def evaluation_charts(evaluations: dict[int, dict]) -> list[str]:
+    """One chart for each metric that was measured at two steps or more."""
+    names = dict.fromkeys(name for metrics in evaluations.values() for name in metrics)
+    charts = []
+    for name in names:
+        points = [(step, metrics[name]) for step, metrics in evaluations.items() if name in metrics]
+        if len(points) > 1:
+            steps, values = zip(*points)
+            charts.append(line_chart(name.replace("_", " "), [Series(name.replace("_", " "), "eval", np.array(steps), np.array(values, float))]))
+    return charts
+
+
+def _series(rows: list[dict], key: str, name: str, colour: str) -> Series:
+    """`key` over the rows that have it; null counts as not finite."""
+    points = [(row["step"], _float(row[key])) for row in rows if key in row]
+    steps, values = np.array(points, float).reshape(-1, 2).T
+    return Series(name, colour, steps, values)
+
+
+def _each_step(rows: list[dict], key: str, name: str, colour: str) -> Series:
+    """The values of every step under KEY_each where rows have them, else the rows' means."""
+    steps, values = [], []
+    for row in rows:
+        each = row.get(f"{key}_each") or ([row[key]] if key in row else [])
+        # The list ends at the row's own step.
+        steps.extend(range(row["step"] - len(each) + 1, row["step"] + 1))
+        values.extend(each)
+    return Series(name, colour, np.array(steps, float), np.array([_float(value) for value in values]))
+
+
+def _nonzero(rows: list[dict], key: str) -> list[dict]:
+    """The rows, or none of them where `key` is 0 throughout."""
+    return rows if any(row.get(key) for row in rows) else []
+
+
+def _float(value) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,115 @@
+"""Reads what a run directory holds into one plain object; knows files, not HTML.
+
+Everything but the folder itself may be missing or half written: the report is made while
+the run goes on.
+"""
+import dataclasses
+import json
+import pathlib
+import re
+
+_STEP_IN_NAME = re.compile(r"-(\d+)\.png$")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFacts:
+    """A run as its files tell it.
+
+    Attributes:
+      path: the run directory.
+      config: the settings, name -> value; {} where there is no config.json.
+      data, versions: the other parts of config.json.
+      train: the rows of kind "train" in metrics.jsonl, in order.
+      samples: the rows of kind "samples" (statistics of the sample grid), in order.
+      doctor: the rows of kind "doctor".
+      evaluations: step -> metric name -> number, from rows of kind "eval" and eval/STEP.json.
+      updated: when metrics.jsonl (or else config.json) was last written, seconds since 1970.
+    """
+
+    path: pathlib.Path
+    config: dict
+    data: dict
+    versions: dict
+    train: list[dict]
+    samples: list[dict]
+    doctor: list[dict]
+    evaluations: dict[int, dict]
+    updated: float
+
+    @property
+    def step(self) -> int:
+        """The last step that was logged; 0 before the first."""
+        return self.train[-1]["step"] if self.train else 0
+
+    def picture(self, name: str) -> pathlib.Path | None:
+        """samples/NAME where it is there, else None."""
+        path = self.path / "samples" / name
+        return path if path.is_file() else None
+
+    def steps_of(self, prefix: str) -> list[tuple[int, pathlib.Path]]:
+        """(step, path) of every samples/PREFIX-STEP.png, ascending."""
+        found = ((_STEP_IN_NAME.search(path.name), path) for path in (self.path / "samples").glob(f"{prefix}-*.png"))
+        return sorted((int(match[1]), path) for match, path in found if match)
+
+    def facts_of(self, name: str) -> dict:
+        """samples/NAME.json; {} where it is missing."""
+        return read_json(self.path / "samples" / f"{name}.json")
+
+
+def read_run(path) -> RunFacts:
+    """Reads a run directory, whatever is in it so far."""
+    path = pathlib.Path(path)
+    stored = read_json(path / "config.json")
+    rows = read_rows(path / "metrics.jsonl")
+    kinds = {kind: [row for row in rows if row.get("kind") == kind] for kind in ("train", "samples", "doctor", "eval")}
+    return RunFacts(path, stored.get("config", {}), stored.get("data", {}), stored.get("versions", {}),
+                    kinds["train"], kinds["samples"], kinds["doctor"],
+                    _evaluations(path / "eval", kinds["eval"]), _updated(path))
+
+
+def read_rows(path: pathlib.Path) -> list[dict]:
+    """The rows of a metrics.jsonl; a last line that was cut short is left out.
+
+    Raises:
+      ValueError: where another line is no JSON, which only damage explains.
+    """
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number}: {error}") from error
+    return rows
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """A JSON file's object; {} where it is missing."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict]:
+    found = {row["step"]: _numbers(row) for row in rows}
+    for path in folder.glob("*.json"):
+        if path.stem.isdigit():
+            step = int(path.stem)
+            found[step] = found.get(step, {}) | _numbers(read_json(path))
+    return {step: found[step] for step in sorted(found) if found[step]}
+
+
+def _numbers(row: dict) -> dict[str, float]:
+    """The metrics in an evaluation: its numbers, those one level down under "metrics" included."""
+    row = row | row.get("metrics", {})
+    return {name: value for name, value in row.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and name not in ("step", "seconds", "seed")}
+
+
+def _updated(path: pathlib.Path) -> float:
+    for name in ("metrics.jsonl", "config.json"):
+        if (path / name).is_file():
+            return (path / name).stat().st_mtime
+    return path.stat().st_mtime
