@@ -1,1 +1,22 @@
-"""Train GANs with TensorFlow 2 and hand the generator to other apps."""
+"""Train GANs with TensorFlow 2 and hand the generator to other apps.
+
+    from tfgan_train import Config, train
+    run = train(Config(dataset="mnist10k", steps=200))
+    images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
+"""
+from tfgan_train.config import Config
+from tfgan_train.errors import UserError
+
+__all__ = ["Config", "UserError", "train", "load"]
+
+
+def train(config: Config, fresh: bool = False):
+    """Trains (or resumes) a run and returns it; see `tfgan_train.loop.train`."""
+    from tfgan_train import loop  # TensorFlow takes seconds to import; Config doesn't need it.
+    return loop.train(config, fresh=fresh)
+
+
+def load(run_dir):
+    """The run kept in a directory, to generate from; see `tfgan_train.run.Run`."""
+    from tfgan_train.run import Run
+    return Run(run_dir)

@@ -35,6 +35,11 @@ class Recorder:
         """Takes the numbers of some steps, float32 [steps, names]."""
         self._pending.extend(rows)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are steps since the last row."""
+        return bool(self._pending)
+
     def means(self) -> dict[str, float]:
         """Means of the steps since the last row (float64 sums of float32 values)."""
         return dict(zip(self._names, np.mean(np.asarray(self._pending, np.float64), 0).tolist()))

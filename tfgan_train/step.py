@@ -3,7 +3,6 @@
 It is told which examples to use and gives back numbers; when to call it, and what becomes
 of the numbers, the loop decides.
 """
-import numpy as np
 import tensorflow as tf
 
 from tfgan_train.augment import augment
@@ -13,9 +12,9 @@ from tfgan_train.gan import every, trainable
 from tfgan_train.latents import latents
 from tfgan_train.losses import LOSSES, d_accuracy
 from tfgan_train.models.layers import assign
-from tfgan_train.optimizers import all_reduce_sum
-from tfgan_train.penalties import PENALTIES
+from tfgan_train.penalties import PENALTIES, Critic
 from tfgan_train.remedies import feature_matching, historical_averaging, update_history
+from tfgan_train.replicas import all_reduce_sum, local_value
 from tfgan_train.schedules import momentum, rate
 
 # What each step reports, as means over the global batch, in the order of the returned rows.
@@ -73,7 +72,7 @@ class TrainStep:
     def _replica_step(self, batch, with_penalty):
         config, gan = self._config, self._gan
         self._metrics = metrics = {}
-        step = tf.convert_to_tensor(gan.step)
+        step = local_value(gan.step)
         offset = tf.distribute.get_replica_context().replica_id_in_sync_group * self._local
         draw = Draw(config.seed, step, config.batch_size, offset, self._local)
         simultaneous = config.update == "simultaneous"
@@ -142,10 +141,16 @@ class TrainStep:
         gan, variables = self._gan, trainable(self._gan.discriminator)
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
             tape.watch(variables + [fake] if postpone else variables)
-            real_logits, real_features = self._judge(real, label, draw.child("real"))
-            fake_logits, fake_features = self._judge(
-                fake if postpone else tf.stop_gradient(fake), label, draw.child("fake"))
-            total = self._d_objective(real, fake, real_logits, fake_logits, label, draw, with_penalty)
+            seen = fake if postpone else tf.stop_gradient(fake)
+            critic = lambda images, at=draw.child("penalty"): self._judge(images, label, at)
+            if with_penalty:  # It starts from these very passes, which saves one through D.
+                critic = Critic(critic)
+            real_logits, real_features = critic(real, draw.child("real"))
+            fake_logits, fake_features = critic(seen, draw.child("fake"))
+            total = self._adversarial(real_logits, fake_logits, draw)
+            if with_penalty:
+                total += self._penalise(critic, real, seen, draw)
+            total = self._scaled(total)
             if postpone:
                 g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
         gradients = tape.gradient(total, variables)
@@ -154,7 +159,8 @@ class TrainStep:
             return update, tape.gradient(g_total, fake)
         return update()
 
-    def _d_objective(self, real, fake, real_logits, fake_logits, label, draw, with_penalty):
+    def _adversarial(self, real_logits, fake_logits, draw):
+        """D's adversarial loss, as this replica's part of the mean; reports what D thinks."""
         config, metrics = self._config, self._metrics
         real_right, fake_right = d_accuracy(self._loss, real_logits, fake_logits)
         for name, values in (("d_accuracy_real", real_right), ("d_accuracy_fake", fake_right),
@@ -168,14 +174,14 @@ class TrainStep:
         targets = {}
         if self._loss.has_targets:
             targets = {"real_target": 1.0 - config.label_smoothing, "fake_target": config.fake_label_smoothing}
-        metrics["d_loss"] = total = self._mean(self._loss.d(real_logits, fake_logits, **targets))
+        metrics["d_loss"] = self._mean(self._loss.d(real_logits, fake_logits, **targets))
         metrics["penalty"] = tf.zeros([])
-        if with_penalty:
-            at = draw.child("penalty")
-            critic = lambda x: self._judge(x, label, at)[0]
-            metrics["penalty"] = self._mean(self._penalty(critic, real, tf.stop_gradient(fake), at))
-            total += config.penalty_weight * config.penalty_every * metrics["penalty"]
-        return self._scaled(total)
+        return metrics["d_loss"]
+
+    def _penalise(self, critic, real, fake, draw):
+        """The weighted gradient penalty; a lazy one is as strong as the steps it stands for."""
+        self._metrics["penalty"] = self._mean(self._penalty(critic, real, fake, draw.child("penalty")))
+        return self._config.penalty_weight * self._config.penalty_every * self._metrics["penalty"]
 
     # --- G
 
@@ -204,7 +210,7 @@ class TrainStep:
         return tf.reduce_sum(values) / self._config.batch_size
 
     def _scaled(self, loss):
-        return loss * tf.convert_to_tensor(self._gan.loss_scale) if self._config.precision == "float16" else loss
+        return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
 
     def _apply(self, side, network, optimizer, gradients, history):
         """Sums the replicas' gradients and moves one network, as its schedule says."""
@@ -212,13 +218,13 @@ class TrainStep:
         gradients = all_reduce_sum(gradients)
         half = config.precision == "float16"
         if half:
-            gradients = [gradient / tf.convert_to_tensor(gan.loss_scale) for gradient in gradients]
+            gradients = [gradient / local_value(gan.loss_scale) for gradient in gradients]
         variables = trainable(network)
         if history:
             gradients = [gradient + extra for gradient, extra in zip(
                 gradients, historical_averaging(variables, history, config.historical_averaging))]
         norm = tf.linalg.global_norm(gradients)
-        step = tf.cast(tf.convert_to_tensor(gan.step), tf.float32)
+        step = tf.cast(local_value(gan.step), tf.float32)
         learning_rate = rate(config.schedule, getattr(config, f"{side}_lr"), step, config.steps,
                              config.schedule_decay, config.schedule_floor, config.warmup_steps)
         self._metrics[f"{side}_grad_norm"] = norm / self._replicas
@@ -245,8 +251,8 @@ class TrainStep:
     def _adapt_scale(self, finite):
         """Micikevicius et al. 2018: halve the loss scale on overflow, double it after 2,000 good updates."""
         gan = self._gan
-        age = tf.where(finite, tf.convert_to_tensor(gan.scale_age) + 1, 0)
-        scale = tf.convert_to_tensor(gan.loss_scale)
+        age = tf.where(finite, local_value(gan.scale_age) + 1, 0)
+        scale = local_value(gan.loss_scale)
         scale = tf.where(finite, tf.where(age >= 2000, scale * 2, scale), tf.maximum(scale / 2, 1.0))
         assign(gan.loss_scale, scale)
         assign(gan.scale_age, tf.where(age >= 2000, 0, age))

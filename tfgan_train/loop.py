@@ -1,0 +1,282 @@
+"""The Python layer of training: when to step, log, sample, checkpoint and stop.
+
+What happens inside a step it doesn't know (step.py), nor how the numbers are kept
+(recorder.py, checkpoints.py) or shown (progress.py, pictures.py).
+"""
+import contextlib
+import math
+import signal
+import time
+from typing import Collection, Optional
+
+import numpy as np
+
+from tfgan_train import checkpoints, start
+from tfgan_train.config import Config
+from tfgan_train.data.pipeline import Batches
+from tfgan_train.devices import is_chief
+from tfgan_train.errors import UserError
+from tfgan_train.gan import Gan
+from tfgan_train.pictures import GRID, Pictures
+from tfgan_train.progress import Progress, duration
+from tfgan_train.recorder import Recorder
+from tfgan_train.report.tensorboard import EventWriter
+from tfgan_train.run import Run
+from tfgan_train.step import METRICS, TrainStep
+
+CALL_SECONDS = 0.5  # of steps in one call, so that the live line lives and Ctrl-C answers
+LONGEST_CALL = 200
+
+
+def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool = False) -> Run:
+    """Trains a run to its last step, resuming it if it was begun before.
+
+    Args:
+      config: the settings.
+      given: names of the settings that were asked for; those of a resumed run hold for the
+        others. None: all of `config` was asked for.
+      fresh: begin a new run in the next numbered directory instead of resuming.
+
+    Returns:
+      The run; `run.stopped` names the signal that ended it early, if one did.
+
+    Raises:
+      UserError: for anything the user can mend.
+    """
+    begin = time.monotonic()
+    # Taken before the data is read, so that a second process fails at once.
+    prepared = start.prepare(config, given, fresh)
+    with start.lock(prepared.run):
+        loop = Loop(prepared, begin)
+        with _stop_signals(loop):
+            loop.train()
+    return Run(prepared.run.path, loop.stopped)
+
+
+class Loop:
+    """One process's part in a run."""
+
+    def __init__(self, prepared: start.Start, begin: float):
+        self._clock = Clock(begin)
+        self._config, self._run, self._data = prepared.config, prepared.run, prepared.data
+        config, self._strategy = prepared.config, prepared.strategy
+        self._chief = is_chief(self._strategy)
+        self.stopped: Optional[int] = None
+        self._progress = Progress(config.steps)
+        for note in self._data.notes:
+            self._progress.note(f"note: {note}")
+        self._batches = Batches(prepared.source, config.batch_size, config.d_steps, config.seed)
+        with self._strategy.scope():
+            self._gan = Gan(config, self._data)
+        last = checkpoints.latest(self._run.checkpoints_dir)
+        if not prepared.resumes and config.g_output_bias == "data":
+            self._gan.start_at_mean(_mean_image(prepared.source))
+        if last is not None:
+            checkpoints.restore(last, self._gan)
+        self._step = self._saved = last.step if last else 0
+        extra = last.extra if last else {"pending": [], "seconds": 0.0}
+        self._seconds_before = extra["seconds"]
+        self._open(prepared, extra["pending"])
+        self._train_step = TrainStep(config, self._gan, self._strategy, self._batches.images, self._batches.labels,
+                                     steps_per_epoch=self._data.count / (config.batch_size * config.d_steps))
+        self._seconds_per_step = None
+
+    def _open(self, prepared, pending):
+        """Opens the run's files at the step it continues from, once nothing can go wrong any more."""
+        for path in checkpoints.damaged(self._run.checkpoints_dir):
+            self._progress.note(f"warning: checkpoint {path} is cut short or damaged; using the one before")
+        if prepared.resumes:
+            self._progress.note(f"resuming {self._run.path} at step {self._step:,} of {self._config.steps:,}")
+        start.write_config(prepared)
+        self._events = EventWriter(self._run.events_dir, self._step)
+        self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
+        self._pictures.drop_after(self._step)
+        self._recorder = Recorder(self._run.metrics_path, METRICS, self._step, pending)
+
+    def train(self) -> None:
+        """Runs to the last step, or until `stopped` is set."""
+        config = self._config
+        if self._step >= config.steps:
+            self._progress.note(f"{self._run.path} is complete at step {self._step:,}; "
+                                "give more --steps to go on, or --fresh to begin anew")
+            return
+        if self._step == 0:
+            self._pictures.real(self._batches.first(GRID))
+            self._pictures.draw(0)
+        self._clock.started()
+        try:
+            while self._step < config.steps and not self.stopped:
+                self._advance()
+                self._periodic()
+            self._finish()
+        finally:
+            self._progress.close()
+            self._recorder.close()
+            self._events.close()
+            self._batches.close()
+
+    def _advance(self):
+        """One call into the graph, up to the next step at which something is due."""
+        config, count = self._config, self._steps_in_call()
+        with self._clock.section("data"):
+            batches = self._batches.next(self._step, count)
+        # A lazy penalty acts at every N-th step, alone in its call (_steps_in_call sees to it).
+        penalised = config.penalty != "none" and self._step % config.penalty_every == 0
+        begin = time.monotonic()
+        with self._clock.section("graph"):
+            rows = self._train_step.run(batches, penalised).numpy()
+        took = (time.monotonic() - begin) / count
+        if self._seconds_per_step is None:
+            self._clock.traced()
+            self._seconds_per_step = math.inf  # The first call traced; it says nothing of speed.
+        else:
+            self._seconds_per_step = min(took, 0.9 * self._seconds_per_step + 0.1 * took)
+        self._check_finite(rows)
+        self._recorder.add(rows)
+        self._step += count
+
+    def _steps_in_call(self) -> int:
+        config = self._config
+        most = config.steps_per_loop or LONGEST_CALL
+        if not config.steps_per_loop:
+            known = self._seconds_per_step not in (None, math.inf)
+            most = max(1, min(most, int(CALL_SECONDS / self._seconds_per_step))) if known else 1
+        ends = [config.steps, *(_next(every, self._step) for every in (config.log_every, config.checkpoint_every)),
+                next_sample(self._step, config.sample_every)]
+        if config.penalty != "none" and config.penalty_every > 1:
+            ends.append(self._step + 1 if self._step % config.penalty_every == 0
+                        else _next(config.penalty_every, self._step))
+        return min(most, *(end - self._step for end in ends))
+
+    def _periodic(self):
+        """The one trigger rule: every N steps, and always at the last."""
+        config, step = self._config, self._step
+        last = step == config.steps
+        with self._clock.section("logging"):
+            per_step = 0.0 if self._seconds_per_step in (None, math.inf) else self._seconds_per_step
+            speed = config.batch_size / per_step if per_step else 0.0
+            self._progress.update(step, per_step, speed, self._recorder.means() if self._recorder.waiting else {}, force=last)
+            if step % config.log_every == 0 or last:
+                row = self._recorder.write_means(step, {
+                    "epoch": round(self._batches.epoch(step), 4), "seconds": round(self._seconds(), 3),
+                    "images_per_second": round(speed, 1)})
+                self._events.scalars(step, {name: row[name] for name in (*METRICS, "images_per_second")})
+        if next_sample(step - 1, config.sample_every) == step or last:
+            with self._clock.section("samples"):
+                self._pictures.draw(step)
+        if step % config.checkpoint_every == 0 or last:
+            self._save()
+
+    def _save(self):
+        with self._clock.section("checkpoints"):
+            self._events.flush()
+            if self._chief and self._step != self._saved:
+                checkpoints.save(self._run.checkpoints_dir, self._gan, self._step,
+                                 {"pending": self._recorder.state(), "seconds": self._seconds()},
+                                 self._config.keep_checkpoints)
+            self._saved = self._step
+
+    def _seconds(self):
+        return self._seconds_before + self._clock.elapsed()
+
+    def _check_finite(self, rows: np.ndarray):
+        bad = ~np.isfinite(rows)
+        if self._config.precision == "float16":  # An overflowed gradient there is skipped, not taken.
+            bad[:, [METRICS.index("d_grad_norm"), METRICS.index("g_grad_norm")]] = False
+        if not bad.any():
+            return
+        row, column = np.argwhere(bad)[0]
+        kept = f"the checkpoint of step {self._saved:,} is kept" if self._saved else "no checkpoint was due before"
+        raise UserError(f"step {self._step + int(row) + 1:,}: {METRICS[column]} is {rows[row, column]}; training stopped and "
+                        f"{kept}. Try a lower --g_lr and --d_lr, --penalty=r1, or --precision=float32, with --fresh")
+
+    def _finish(self):
+        with self._clock.section("samples"):
+            self._pictures.animate()
+        if self.stopped:
+            self._save()
+            self._progress.note(f"stopped at step {self._step:,} and saved in {self._run.path}; "
+                                "the same command resumes it")
+            return
+        self._progress.note(self._clock.summary(self._step, self._run.path))
+
+    def stop(self, number: int) -> None:
+        """Ends the run after the call that is under way."""
+        self.stopped = number
+
+
+class Clock:
+    """Where the time went: in the graph, and around it."""
+
+    def __init__(self, begin: float):
+        self._begin = self._first = begin
+        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0}
+        self._start_up = 0.0
+
+    def started(self):
+        """Training begins; what was before is start-up."""
+        self._first = time.monotonic()
+
+    def traced(self):
+        """The first step is done: its time was for tracing, so it belongs to the start-up."""
+        now = time.monotonic()
+        self._start_up = now - self._begin
+        self._first = now
+        self._spent = dict.fromkeys(self._spent, 0.0)
+
+    def elapsed(self) -> float:
+        """Seconds since training began here, start-up included."""
+        return time.monotonic() - self._begin
+
+    @contextlib.contextmanager
+    def section(self, name: str):
+        begin = time.monotonic()
+        yield
+        self._spent[name] += time.monotonic() - begin
+
+    def summary(self, steps: int, path) -> str:
+        """The closing line."""
+        wall = max(time.monotonic() - self._first, 1e-9)
+        around = {name: spent for name, spent in self._spent.items() if name != "graph"}
+        parts = ", ".join(f"{name} {spent / wall:.1%}" for name, spent in around.items())
+        outside = 1 - self._spent["graph"] / wall
+        return (f"done: {steps:,} steps in {duration(self.elapsed())} ({duration(self._start_up)} start-up); "
+                f"{outside:.1%} of the training outside the graph ({parts}); see {path}")
+
+
+def next_sample(step: int, every: int) -> int:
+    """The next step after `step` to sample at: powers of two at first, then every N."""
+    regular = _next(every, step)
+    early = 1 << max(0, step.bit_length())
+    return min(regular, early) if early < every else regular
+
+
+def _next(every: int, step: int) -> int:
+    return (step // every + 1) * every
+
+
+def _mean_image(source) -> np.ndarray:
+    """float [H, W, C] in [-1, 1] of at most 50,000 images."""
+    total = np.zeros(source.image_shape)
+    count = min(source.count, 50_000)
+    for begin in range(0, count, 1000):
+        total += source.read(np.arange(begin, min(begin + 1000, count)))[0].sum(0, dtype=np.float64)
+    return total / count / 127.5 - 1.0
+
+
+@contextlib.contextmanager
+def _stop_signals(loop: Loop):
+    """Ctrl-C and SIGTERM end the run in good order; a second Ctrl-C ends it at once."""
+    def handle(number, frame):
+        loop.stop(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # Not the main thread (a notebook's server): signals are not ours to take.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,66 @@
+"""The pictures a run makes of itself while it trains: grids, strips, the animation."""
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train.report import animation, grid
+from tfgan_train.sampling import Sampler
+
+GRID = 64
+STRIP = 15  # latents in a row of the articles' animation
+
+
+class Pictures:
+    """Samples of the same latents at every step it is asked for.
+
+    Args:
+      run: the RunDir.
+      generator: the network to draw from (G's average).
+      config, data: of the run.
+      events: the EventWriter that gets the grids too.
+    """
+
+    def __init__(self, run, generator, config, data, events):
+        self._run, self._config, self._data, self._events = run, config, data, events
+        self._sampler = Sampler(generator, config, data)
+        self._columns = self._class_columns()
+
+    def real(self, images: np.ndarray) -> None:
+        """Writes a real batch, uint8 [n, H, W, C], laid out as the samples are."""
+        if not (self._run.samples_dir / "real.png").exists():
+            grid.save_png(self._run.samples_dir / "real.png", grid.grid(images[:GRID], self._columns))
+
+    def draw(self, step: int) -> None:
+        """Writes the grid and the strip of this step."""
+        images = self._images()
+        picture = grid.grid(images, self._columns)
+        grid.save_png(self._run.samples_dir / f"step-{step:08d}.png", picture)
+        grid.save_png(self._run.samples_dir / f"strip-{step:08d}.png", grid.grid(images[:STRIP], STRIP))
+        self._events.image(step, "samples", picture)
+
+    def drop_after(self, step: int) -> None:
+        """Removes pictures of steps that a resumed run will make again."""
+        for path in self._run.samples_dir.glob("st*-*.png"):
+            if _step_of(path) > step:
+                path.unlink()
+
+    def animate(self) -> None:
+        """Writes progress.webp from the grids there are."""
+        paths = sorted(self._run.samples_dir.glob("step-*.png"))
+        if paths:
+            animation.write_animation(paths, self._run.animation_path, [f"step {_step_of(path):,}" for path in paths])
+
+    def _images(self) -> np.ndarray:
+        indices = tf.range(GRID)
+        z = self._sampler.latents(self._config.seed, indices)
+        # A column for each label, so that the eye compares like with like.
+        label = indices % (self._columns or 1) % max(1, self._data.num_classes) if self._config.conditional else None
+        return self._sampler.at(z, label).numpy()
+
+    def _class_columns(self):
+        return min(self._data.num_classes, 16) if self._config.conditional else None
+
+
+def _step_of(path) -> int:
+    return int(re.search(r"-(\d+)\.png$", path.name).group(1))

@@ -1,0 +1,119 @@
+"""Pictures from a trained run: `python -m tfgan_train.sample --run_dir=RUN --num=64 --out=grid.png`."""
+import io
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tfgan_train import cli
+from tfgan_train.errors import UserError
+from tfgan_train.files import write_atomically
+
+MOST_IN_A_GRID = 10_000
+INTERPOLATIONS = 8  # rows of --interpolate
+
+
+def _define(values):
+    cli.define(values, "string", "run_dir", None, "the run to draw from")
+    cli.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
+    cli.define(values, "integer", "num", 64, "how many images")
+    cli.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
+    cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]) or a folder/ for single PNGs")
+    cli.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
+    cli.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
+
+
+def _main(values):
+    cli.require(values, "run_dir")
+    if values.num < 1:
+        raise UserError(f"--num={values.num} must be at least 1")
+    if not -2**31 <= values.seed < 2**31:
+        raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
+    write = _writer(values.out)
+    from tfgan_train.run_dir import load_run
+    from tfgan_train.sampling import Sampler
+    loaded = load_run(values.run_dir, _step(values.step))
+    label = None
+    if values.label is not None:
+        if not loaded.config.conditional:
+            raise UserError(f"--label={values.label}: {values.run_dir} was not trained with --conditional")
+        label = loaded.data.label_index(values.label)
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data)
+    try:
+        if values.interpolate:
+            _write_interpolation(values.out, sampler, values.seed, label)
+        else:
+            write(pathlib.Path(values.out), sampler.batches(values.num, values.seed, label), values.num)
+    except OSError as error:
+        raise UserError(f"--out={values.out} can't be written: {error.strerror or error}") from None
+    print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.seed}")
+
+
+def _step(text):
+    if text in (None, "best"):
+        return text
+    if not text.isdigit():
+        raise UserError(f"--step={text} is neither a checkpoint's step nor best")
+    return int(text)
+
+
+def _writer(out: str):
+    """The function that writes --out, by its ending."""
+    ending = "/" if out.endswith(("/", os.sep)) or pathlib.Path(out).is_dir() else pathlib.Path(out).suffix.lower()
+    if ending not in WRITERS:
+        raise UserError(f"--out={out} ends in none of {', '.join(WRITERS)}")
+    return WRITERS[ending]
+
+
+def _write_grid(out, batches, num):
+    from tfgan_train.report import grid
+    if num > MOST_IN_A_GRID:
+        raise UserError(f"--num={num} is too many for one picture (at most {MOST_IN_A_GRID}); write an .npz or a folder/")
+    grid.save_png(out, grid.grid(np.concatenate(list(batches))))
+
+
+def _write_npz(out, batches, num):
+    """Streams the images into the file, so that only a batch is in memory."""
+    def write(file):
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("images.npy", "w", force_zip64=True) as member:
+                for i, batch in enumerate(batches):
+                    if i == 0:
+                        header = {"descr": "|u1", "fortran_order": False, "shape": (num, *batch.shape[1:])}
+                        np.lib.format.write_array_header_1_0(member, header)
+                    member.write(np.ascontiguousarray(batch).tobytes())
+    write_atomically(out, write)
+
+
+def _write_folder(out, batches, num):
+    from tfgan_train.report import grid
+    digits = len(str(num - 1))
+    count = 0
+    for batch in batches:
+        for image in batch:
+            png = io.BytesIO()
+            grid.to_image(image).save(png, "PNG")
+            write_atomically(out / f"{count:0{digits}d}.png", png.getvalue())
+            count += 1
+
+
+def _write_interpolation(out, sampler, seed, label):
+    from tfgan_train.report import grid
+    from tfgan_train.sampling import walk
+    if pathlib.Path(out).suffix.lower() != ".png":
+        raise UserError(f"--out={out}: --interpolate makes one picture; name a .png")
+    images, columns = walk(sampler, seed, INTERPOLATIONS, label)
+    grid.save_png(out, grid.grid(images, columns))
+
+
+WRITERS = {".png": _write_grid, ".npz": _write_npz, "/": _write_folder}
+
+
+def main():
+    """The console script tfgan-sample."""
+    cli.run_binary("tfgan-sample", "draw pictures from a trained run", _define, _main)
+
+
+if __name__ == "__main__":
+    main()
