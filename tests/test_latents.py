@@ -13,9 +13,9 @@ SIGMAS = 5.0
 
 PINNED_UNIFORM = [[-0.8147538900375366, -0.9786561727523804, 0.7383126020431519],
                   [0.015461325645446777, -0.36915481090545654, 0.7070857286453247]]
-PINNED_NORMAL = [[1.484809160232544, -1.0862969160079956, -1.5980539321899414],
+PINNED_NORMAL = [[1.4848084449768066, -1.0862982273101807, -1.5980545282363892],
                  [0.7051586508750916, 1.4978117942810059, -0.9264769554138184]]
-PINNED_LABELS = [6, 8, 1, 3, 7, 2, 1, 4]
+PINNED_LABELS = [5, 0, 8, 1, 6, 6, 4, 2]
 
 
 def twin_uniforms(seed, indices, count, salt):
@@ -48,7 +48,7 @@ def test_equals_an_integer_twin(seed):
     np.testing.assert_allclose(latents(seed, indices, 7, "normal").numpy(), normal, atol=3e-6)
 
     drawn = labels(seed, indices, 10, stream=3).numpy()
-    np.testing.assert_array_equal(drawn, np.floor(twin_uniforms(seed, indices, 1, 14)[:, 0] * 10))
+    np.testing.assert_array_equal(drawn, twin_uniforms(seed, indices, 1, 14)[:, 0] * 2**23 // 1 % 10)
 
 
 def test_stream_is_pinned():

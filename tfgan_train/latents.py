@@ -11,8 +11,6 @@ the seed; so no two (seed, index) pairs of a stream share both keys. Element j o
 is h(h(j * golden ^ k0) ^ k1): the second key keeps rows from being permuted pieces of
 each other, which a single key would allow.
 """
-import math
-
 import tensorflow as tf
 
 DISTRIBUTIONS = ("normal", "uniform")
@@ -21,6 +19,8 @@ DISTRIBUTIONS = ("normal", "uniform")
 _LATENTS, _LABELS = 0, 1
 _GOLDEN = 0x9E3779B9
 _MULTIPLIERS = (0x21F0AAAD, 0xD35A2D97)
+# 2 pi to 3e-7 as a sum of two float16 numbers: a float16 TFLite file rounds every constant.
+_TWO_PI = (6.28125, 2029 * 2.0**-20)
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -49,7 +49,8 @@ def latents(seed, indices, dim: int, distribution: str = "normal", stream: int =
     half = (dim + 1) // 2
     u = _uniforms(seed, indices, 2 * half, stream, _LATENTS)
     radius = tf.sqrt(-2.0 * tf.math.log(u[:, :half]))
-    angle = u[:, half:] * (2.0 * math.pi)
+    turn = u[:, half:]
+    angle = turn * _TWO_PI[0] + turn * _TWO_PI[1]
     pairs = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=1)
     return pairs[:, :dim]
 
@@ -64,13 +65,18 @@ def labels(seed, indices, num_classes: int, stream: int = 0) -> tf.Tensor:
     Raises:
       ValueError: for a seed beyond int32.
     """
-    u = _uniforms(seed, indices, 1, stream, _LABELS)[:, 0]
-    # u <= 1 - 2^-24, and float32 rounds that times n to a value below n.
-    return tf.cast(u * float(num_classes), tf.int32)
+    bits = _bits(seed, indices, 1, stream, _LABELS)[:, 0]
+    # Whole numbers throughout: a float16 TFLite file would round a float num_classes.
+    return tf.math.floormod(tf.cast(bits, tf.int32), num_classes)
 
 
 def _uniforms(seed, indices, count: int, stream: int, purpose: int) -> tf.Tensor:
     """float32 [n, count] on the odd multiples of 2^-24: inside (0, 1), exact, symmetric."""
+    return (tf.cast(_bits(seed, indices, count, stream, purpose), tf.float32) + 0.5) * 2.0**-23
+
+
+def _bits(seed, indices, count: int, stream: int, purpose: int) -> tf.Tensor:
+    """uint32 [n, count], uniform over 0..2^23-1."""
     if isinstance(seed, int) and seed not in _INT32:
         raise ValueError(f"seed {seed} is not in -2147483648..2147483647")
     seed = tf.cast(tf.convert_to_tensor(seed, tf.int32), tf.uint32)
@@ -81,9 +87,7 @@ def _uniforms(seed, indices, count: int, stream: int, purpose: int) -> tf.Tensor
     k0 = _hash(_xor(indices, m0))
     k1 = _hash(_xor(k0, m1))
     counter = _u32([j * _GOLDEN % 2**32 for j in range(count)])
-    bits = _hash(_xor(_hash(_xor(counter[None, :], k0[:, None])), k1[:, None]))
-    odd = tf.cast(_shift(bits, 9), tf.float32) + 0.5
-    return odd * 2.0**-23
+    return _shift(_hash(_xor(_hash(_xor(counter[None, :], k0[:, None])), k1[:, None])), 9)
 
 
 def _hash(x: tf.Tensor) -> tf.Tensor:
