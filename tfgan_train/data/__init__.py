@@ -1,0 +1,74 @@
+"""Datasets by name. To add one, write a file with `load` and add its line to DATASETS."""
+import difflib
+import os
+
+from tfgan_train.data import folder, glyphs, idx, mnist, mnist10k, tfds, transform
+from tfgan_train.data.source import NoSuchSplit, Source, remembered
+from tfgan_train.errors import UserError
+
+# Name -> (config, split) -> Source. A key that ends in a colon is a prefix: what follows it
+# in --dataset says which data.
+DATASETS = {
+    "mnist": mnist.load,
+    "mnist10k": mnist10k.load,
+    "glyphs": glyphs.load,
+    "tfds:": tfds.load,
+    "idx:": idx.load,
+    "folder:": folder.load,
+}
+
+
+def load(config, split: str = "train") -> Source:
+    """The split ("train" or "test") of --dataset, with the flags that shape it applied.
+
+    Where all pixels fit into memory each example is read from disk once, at its first use.
+
+    Args:
+      config: has the attributes dataset, data_dir, image_size, channels, max_bad_fraction,
+        binarize, invert and train_examples.
+      split: "train", or "test" for images that training never sees.
+
+    Raises:
+      NoSuchSplit: the data have no such split.
+      UserError: an unknown name, missing or damaged data, or an illegal option.
+    """
+    source = remembered(transform.apply(config, _loader(config.dataset)(config, split), split))
+    if source.count < 2:
+        raise UserError(f"{source.name} has only one image; at least 2 are needed")
+    return source
+
+
+def load_held_out(config) -> Source | None:
+    """The test split of --dataset, or None where the data have none."""
+    try:
+        return load(config, "test")
+    except NoSuchSplit:
+        return None
+
+
+def names() -> list[str]:
+    """Every legal form of --dataset, for messages."""
+    arguments = {"tfds:": "tfds:NAME", "idx:": "idx:FOLDER", "folder:": "folder:FOLDER"}
+    return [arguments.get(key, key) for key in DATASETS]
+
+
+def check_name(dataset: str) -> None:
+    """Raises UserError with the nearest legal names unless --dataset has a legal form."""
+    _loader(dataset)
+
+
+def _loader(dataset: str):
+    name, colon, argument = dataset.partition(":")
+    key = name + colon
+    if key in DATASETS and bool(colon) == bool(argument):
+        return DATASETS[key]
+    hint = ""
+    if key in DATASETS:
+        hint = f"a name or folder must follow {key}; "
+    elif os.path.isdir(dataset):
+        hint = f"for a folder of images write folder:{dataset}; "
+    else:
+        near = difflib.get_close_matches(name, [key.rstrip(":") for key in DATASETS], n=2, cutoff=0.5)
+        if near:
+            hint = f"did you mean {' or '.join(near)}? "
+    raise UserError(f"--dataset={dataset} is not known; {hint}legal: {', '.join(names())}")

@@ -1,0 +1,127 @@
+"""`idx:DIR`: IDX files as MNIST, Fashion-MNIST, KMNIST, EMNIST and notMNIST are published."""
+import gzip
+import pathlib
+import re
+import struct
+import zlib
+
+import numpy as np
+
+from tfgan_train.data import source
+from tfgan_train.errors import UserError
+
+_NAME = re.compile(r"(?P<prefix>.*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?$")
+_EXPECTED = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each also with .gz"
+_UNSIGNED_BYTE = 0x08
+
+
+def load(config, split: str) -> source.Source:
+    """The IDX files in the folder named in --dataset, in their published order.
+
+    Labels are optional. The values that occur in the training labels are the classes, in
+    ascending order. A folder that has only t10k files serves them as training data. EMNIST's
+    images, which are stored on their side, are turned upright.
+
+    Raises:
+      NoSuchSplit: "test" without t10k files beside train files.
+      UserError: no such folder or files, or a file that is not what its name says.
+    """
+    root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--dataset={config.dataset}: {root} is not a folder")
+    files = _find(root)
+    only_test = ("train", "images") not in files
+    if only_test and ("test", "images") not in files:
+        raise UserError(f"--dataset={config.dataset}: no IDX images in {root}; the files are named {_EXPECTED}")
+    if split != "train" and (only_test or (split, "images") not in files):
+        raise source.NoSuchSplit(f"{root} has no {split} images beside training images")
+    notes = []
+    part = "test" if only_test else split
+    if only_test:
+        notes.append(f"{root} has only t10k files; they serve as the training data")
+    images = _read_images(files[part, "images"])
+    if files[part, "images"].name.startswith("emnist-"):
+        images = images.swapaxes(1, 2)
+
+    label_file = files.get((part, "labels"))
+    if label_file is None:
+        return source.from_arrays(config.dataset, images, notes=(*notes, f"{root} has no labels for its {part} images"))
+    values = _read_labels(label_file, files[part, "images"], len(images))
+    # The training labels alone say which classes there are: both splits number them alike.
+    train_labels = files.get(("train", "labels"), label_file)
+    classes = np.unique(values if train_labels == label_file else _read(train_labels, ndims=(1,)))
+    labels = np.searchsorted(classes, values)
+    strange = values[~np.isin(values, classes)]
+    if len(strange):
+        raise UserError(f"{label_file}: the label {strange[0]} does not occur in {train_labels}")
+    return source.from_arrays(config.dataset, images, labels, [str(value) for value in classes], notes=tuple(notes))
+
+
+def _find(root: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
+    """("train" or "test", "images" or "labels") -> file; an unpacked file goes before its .gz."""
+    matches = [(match, path) for path in sorted(root.iterdir()) if (match := _NAME.match(path.name))]
+    prefixes = sorted({match["prefix"] for match, _ in matches})
+    if len(prefixes) > 1:
+        raise UserError(f"{root} holds several IDX sets ({', '.join(prefix + '*' for prefix in prefixes)}); "
+                        "give a folder with one of them")
+    files = {}
+    for match, path in matches:
+        files.setdefault(("train" if match["split"] == "train" else "test", match["kind"]), path)
+    return files
+
+
+def _read_images(path: pathlib.Path) -> np.ndarray:
+    """uint8 [N, H, W, C] of a file with three (grey) or four dimensions."""
+    images = _read(path, ndims=(3, 4))
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.shape[3] not in (1, 3):
+        raise UserError(f"{path}: the images have {images.shape[3]} channels; legal: 1 or 3")
+    if not images.size:
+        raise UserError(f"{path} holds no images (its shape is {images.shape[:3]})")
+    return images
+
+
+def _read_labels(path: pathlib.Path, image_file: pathlib.Path, count: int) -> np.ndarray:
+    labels = _read(path, ndims=(1,))
+    if len(labels) != count:
+        raise UserError(f"{path} holds {len(labels)} labels, but {image_file} holds {count} images")
+    return labels
+
+
+def _read(path: pathlib.Path, ndims: tuple[int, ...]) -> np.ndarray:
+    """The uint8 array of an IDX file, which must be exactly as long as its header says.
+
+    Format: two zero bytes, the type, the number of dimensions, each dimension as a big-endian
+    32-bit integer, then the values (http://yann.lecun.com/exdb/mnist/).
+    """
+    try:
+        with open(path, "rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"  # The content decides: browsers unpack, and keep the name.
+            raw.seek(0)
+            file = gzip.GzipFile(fileobj=raw) if packed else raw
+            head = file.read(4)
+            shape = _shape(path, head, file.read(4 * head[3]) if len(head) == 4 else b"", ndims)
+            values = file.read()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path} is cut short or damaged ({error}); fetch it again") from error
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror or error}") from error
+    size = int(np.prod(shape, dtype=object))
+    if len(values) != size:
+        raise UserError(f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds "
+                        f"{len(values)}; it is cut short or damaged")
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _shape(path: pathlib.Path, head: bytes, rest: bytes, ndims: tuple[int, ...]) -> tuple[int, ...]:
+    """The dimensions in an IDX header, checked."""
+    if len(head) < 4:
+        raise UserError(f"{path} is too short for an IDX file ({len(head)} bytes)")
+    if head[:2] != b"\0\0" or head[2] != _UNSIGNED_BYTE or head[3] not in ndims:
+        legal = " or ".join(f"0x0000{_UNSIGNED_BYTE:02x}{ndim:02x}" for ndim in ndims)
+        raise UserError(f"{path} begins with the magic number 0x{head.hex()}; legal: {legal} "
+                        f"(unsigned bytes in {' or '.join(map(str, ndims))} dimensions)")
+    if len(rest) != 4 * head[3]:
+        raise UserError(f"{path} is cut short in its header")
+    return struct.unpack(f">{head[3]}I", rest)

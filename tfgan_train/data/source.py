@@ -1,0 +1,104 @@
+"""What a dataset is to the rest of the package; knows neither files nor flags."""
+import dataclasses
+from typing import Callable, Sequence
+
+import numpy as np
+
+from tfgan_train.errors import UserError
+
+Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+# Pixels held in memory at once; a bigger data set is streamed.
+MEMORY_LIMIT = 2 << 30
+
+
+class NoSuchSplit(UserError):
+    """The data exist, but not the split that was asked for (most often: no held-out images)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One split of a dataset: its facts, and a reader by index.
+
+    Attributes:
+      name: how messages call the data, e.g. "mnist" or "folder:photos".
+      count: number of examples, indices 0..count-1 in the source's own order.
+      image_shape: (height, width, channels) of every image; channels is 1 or 3.
+      num_classes: number of labels; 0 means that the data have none.
+      label_names: a name for each class, in the labels' order.
+      read: integer indices [n] -> (uint8 images [n, H, W, C], int32 labels [n]); labels are
+        zeros where there are none. The arrays may be read-only views of shared memory.
+      skipped: (file, reason) of each file that was left out as unreadable.
+      notes: plain sentences that the user should see: which data are used, and why.
+      in_memory: whether `read` only looks up pixels that are there already.
+    """
+    name: str
+    count: int
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    label_names: tuple[str, ...]
+    read: Reader
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    in_memory: bool = False
+
+
+def from_arrays(name: str, images: np.ndarray, labels: np.ndarray | None = None,
+                label_names: Sequence[str] = (), **facts) -> Source:
+    """A Source of pixels that are already in memory.
+
+    Args:
+      name: as in Source.
+      images: uint8 [N, H, W, C].
+      labels: integers [N] in 0..len(label_names)-1, or None for data without labels.
+      label_names: a name for each class.
+      **facts: `skipped` and `notes`, as in Source.
+    """
+    pixels = _read_only(images)
+    labels = _read_only(np.zeros(len(images), np.int32) if labels is None else labels.astype(np.int32))
+
+    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        where = _as_slice(indices, len(pixels))
+        return pixels[where], labels[where]
+
+    return Source(name, len(images), tuple(images.shape[1:]), len(label_names),
+                  tuple(label_names), read, in_memory=True, **facts)
+
+
+def remembered(source: Source) -> Source:
+    """`source`, reading each example only once, if all of them fit into MEMORY_LIMIT.
+
+    What was read stays in memory, so that the training loop, the pictures and the metrics
+    share one decoding and one copy of the pixels.
+    """
+    if source.in_memory or source.count * int(np.prod(source.image_shape)) > MEMORY_LIMIT:
+        return source
+    images = np.empty((source.count, *source.image_shape), np.uint8)
+    labels = np.empty(source.count, np.int32)
+    known = np.zeros(source.count, bool)
+
+    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        missing = np.unique(np.asarray(indices)[~known[indices]])
+        if len(missing):
+            # Two threads may both read the same example; they write the same bytes.
+            images[missing], labels[missing] = source.read(missing)
+            known[missing] = True
+        where = _as_slice(indices, source.count)
+        return _read_only(images[where]), _read_only(labels[where])
+
+    return dataclasses.replace(source, read=read, in_memory=True)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view that can't be written: reads share memory, and writing would change the data for all."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _as_slice(indices: np.ndarray, count: int) -> slice | np.ndarray:
+    """A run of consecutive indices as a slice, which needs no copy; others, and illegal ones, as they are."""
+    indices = np.asarray(indices)
+    if len(indices) and 0 <= indices[0] and indices[-1] < count and (np.diff(indices) == 1).all():
+        return slice(int(indices[0]), int(indices[-1]) + 1)
+    return indices

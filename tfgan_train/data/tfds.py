@@ -1,0 +1,183 @@
+"""`tfds:NAME`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
+import difflib
+import os
+from typing import Any, Callable
+
+import numpy as np
+
+from tfgan_train.data import decode, network, source
+from tfgan_train.data.records import Records
+from tfgan_train.data.transform import parse_image_size
+from tfgan_train.errors import UserError
+
+# Below this many bytes an image decodes faster than threads can hand it round.
+_WORTH_THREADS = 8192
+
+
+class Unavailable(UserError):
+    """The data are not prepared on this machine and can't be downloaded now."""
+
+
+def load(config, split: str) -> source.Source:
+    """The split of a TFDS dataset, prepared first if need be, in its stored order.
+
+    TFDS shuffles the examples when it prepares them, so the first N are a random N and not
+    the first of the original publication. Examples are decoded as they are read.
+
+    Raises:
+      NoSuchSplit: the dataset has no such split.
+      Unavailable: it is not on this machine and can't be downloaded.
+      UserError: an unknown name, data without images, or images of different sizes without
+        --image_size.
+    """
+    name = config.dataset.partition(":")[2]
+    builder = find_builder(name, config.data_dir)
+    if not is_prepared(builder):
+        prepare(builder, name, config.data_dir)
+    return from_builder(builder, config, split)
+
+
+def find_builder(name: str, data_dir: str) -> Any:
+    """The tfds.core.DatasetBuilder of `name`: prepared below `data_dir`, else in TFDS's own folder.
+
+    Where neither folder has it, the builder would prepare it in `data_dir` (or TFDS's folder).
+    """
+    library = _library()
+    try:
+        chosen = library.builder(name, data_dir=_folder(data_dir))
+        if data_dir and not is_prepared(chosen):
+            default = library.builder(name)
+            chosen = default if is_prepared(default) else chosen
+        return chosen
+    except library.core.DatasetNotFoundError as error:
+        near = difflib.get_close_matches(name.split("/")[0], library.list_builders(with_community_datasets=False), n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UserError(f"--dataset=tfds:{name}: TFDS has no dataset of that name; {hint}"
+                        "legal: see https://www.tensorflow.org/datasets/catalog") from error
+    except (ValueError, OSError, ImportError) as error:
+        raise UserError(f"--dataset=tfds:{name} can't be opened: {_one_line(error)}") from error
+
+
+def is_prepared(builder: Any) -> bool:
+    """Whether the data are on disk. (The builder's own method logs a warning where they are not.)"""
+    return (builder.data_path / "dataset_info.json").exists()
+
+
+def prepare(builder: Any, name: str, data_dir: str) -> None:
+    """Downloads and prepares a dataset, unless its host does not answer.
+
+    Raises:
+      Unavailable: with the reason in plain words.
+    """
+    where = f"TFDS has no prepared {name} in {_folder(data_dir) or 'its default folder'}"
+    urls = list(builder.url_infos)
+    reason = network.why_unreachable(urls[0]) if urls else ""
+    if not reason:
+        try:
+            builder.download_and_prepare()
+            return
+        # A builder runs its dataset's own code: whatever that raises, the data can't be had.
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            reason = _one_line(error)
+    raise Unavailable(f"{where}, and it can't be downloaded ({reason})")
+
+
+def from_builder(builder: Any, config, split: str) -> source.Source:
+    """The Source of a split of a prepared builder."""
+    split_name = _split_name(builder, split)
+    image_key, label_key = _feature_keys(builder)
+    shape = _image_shape(builder.info.features[image_key], builder.name, config)
+    labels = builder.info.features[label_key] if label_key else None
+    records, count = _records(builder, split_name)
+
+    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _decode(records(indices), image_key, label_key, shape, builder.name)
+
+    return source.Source(builder.name, count, shape, labels.num_classes if labels else 0,
+                         tuple(labels.names) if labels else (), read)
+
+
+def _library() -> Any:
+    """tensorflow_datasets, imported late: it takes its time."""
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise UserError(f"this dataset needs the packages tensorflow-datasets and importlib_resources ({error})") from error
+    return tensorflow_datasets
+
+
+def _folder(data_dir: str) -> str | None:
+    return os.path.expanduser(data_dir) or None
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _split_name(builder: Any, split: str) -> str:
+    have = list(builder.info.splits)
+    wanted = ("train",) if split == "train" else ("test", "validation")
+    for name in wanted:
+        if name in have:
+            return name
+    if split == "train" and len(have) == 1:
+        return have[0]
+    raise source.NoSuchSplit(f"tfds:{builder.name} has no {split} split; it has {', '.join(have)}")
+
+
+def _feature_keys(builder: Any) -> tuple[str, str | None]:
+    """The keys of the image and of the label (None if there is none), the usual names first."""
+    library, features = _library(), builder.info.features
+
+    def first(kind, usual: str) -> str | None:
+        keys = [key for key, feature in features.items() if isinstance(feature, kind)]
+        return usual if usual in keys else next(iter(keys), None)
+
+    image = first(library.features.Image, "image")
+    if image is None:
+        raise UserError(f"tfds:{builder.name} has no images; its features are {', '.join(features)}")
+    if features[image].np_dtype not in (np.uint8, np.uint16):
+        raise UserError(f"tfds:{builder.name} has {np.dtype(features[image].np_dtype).name} images; legal: uint8 or uint16")
+    return image, first(library.features.ClassLabel, "label")
+
+
+def _image_shape(feature: Any, name: str, config) -> tuple[int, int, int]:
+    size = parse_image_size(config.image_size) or feature.shape[:2]
+    if None in size:
+        raise UserError(f"the images of tfds:{name} differ in size; give --image_size, such as --image_size=64")
+    return (*size, config.channels or (1 if feature.shape[2] == 1 else 3))
+
+
+def _records(builder: Any, split_name: str) -> tuple[Callable[[np.ndarray], list[bytes]], int]:
+    """A function from indices to serialised examples, and how many there are."""
+    library = _library()
+    if builder.info.file_format == library.core.FileFormat.TFRECORD:
+        records = Records([os.fspath(path) for path in builder.info.splits[split_name].filepaths])
+        return records.read, len(records)
+    if builder.info.file_format != library.core.FileFormat.ARRAY_RECORD:
+        raise UserError(f"tfds:{builder.name} is stored as {builder.info.file_format.value}; legal: tfrecord, array_record")
+    stored = builder.as_data_source(split_name, deserialize_method=library.decode.DeserializeMethod.RAW_BYTES)
+    return lambda indices: stored.__getitems__(indices.tolist()), len(stored)
+
+
+def _decode(records: list[bytes], image_key: str, label_key: str | None,
+            shape: tuple[int, int, int], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Serialised tf.train.Examples -> uint8 [n, *shape], int32 [n]."""
+    from tensorflow.core.example import example_pb2  # TensorFlow loads with it; so only when it is needed.
+    images = np.empty((len(records), *shape), np.uint8)
+    labels = np.zeros(len(records), np.int32)
+    encoded = []
+    for place, record in enumerate(records):
+        feature = example_pb2.Example.FromString(record).features.feature
+        encoded.append(feature[image_key].bytes_list.value[0])
+        if label_key:
+            labels[place] = feature[label_key].int64_list.value[0]
+    one = lambda data: decode.decode(data, shape[:2], shape[2])
+    large = encoded and len(encoded[0]) > _WORTH_THREADS
+    try:
+        for place, pixels in enumerate(decode.in_threads(one, encoded) if large else map(one, encoded)):
+            images[place] = pixels
+    except decode.BadImage as error:
+        raise UserError(f"tfds:{name} holds an image that can't be decoded: {error}") from error
+    return images, labels

@@ -1,0 +1,108 @@
+"""Options that every dataset shares: size, channels, binarize, invert, first N examples.
+
+Each wraps a Source in another that changes pixels as they are read.
+"""
+import dataclasses
+import re
+from typing import Callable
+
+import numpy as np
+from PIL import Image
+
+from tfgan_train.data import decode
+from tfgan_train.data.source import Source
+from tfgan_train.errors import UserError
+
+LARGEST_SIDE = 4096
+
+_CHUNK = 4096  # images changed at a time, so that a whole dataset never exists in three copies
+
+
+def parse_image_size(text: str) -> tuple[int, int] | None:
+    """"64" -> (64, 64); "96x64" -> (96, 64), height first; "" -> None, the data's own size.
+
+    Raises:
+      UserError: for anything else.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip())
+    sides = match and (int(match[1]), int(match[2] or match[1]))
+    if not sides or not all(1 <= side <= LARGEST_SIDE for side in sides):
+        raise UserError(f"--image_size={text} is not a size; legal: a number such as 64, or HEIGHTxWIDTH "
+                        f"such as 96x64, each side from 1 to {LARGEST_SIDE}")
+    return sides
+
+
+def apply(config, source: Source, split: str) -> Source:
+    """`source` as the flags --train_examples, --image_size, --channels, --binarize, --invert want it.
+
+    --train_examples takes the first N of the training split in the source's own order and
+    leaves other splits alone. Pixels above 127 are white after --binarize, the rest black.
+
+    Raises:
+      UserError: for an illegal size or number of channels, or more examples than there are.
+    """
+    if split == "train" and config.train_examples:
+        if config.train_examples > source.count:
+            raise UserError(f"--train_examples={config.train_examples} is more than the {source.count} "
+                            f"training images of {source.name}; legal: 0 (all) to {source.count}")
+        source = dataclasses.replace(source, count=config.train_examples)
+    source = _resized(source, parse_image_size(config.image_size))
+    source = _with_channels(source, config.channels)
+    return _recoloured(source, config.binarize, config.invert)
+
+
+def _resized(source: Source, size: tuple[int, int] | None) -> Source:
+    height, width, channels = source.image_shape
+    if size in (None, (height, width)):
+        return source
+
+    def resize(images: np.ndarray) -> np.ndarray:
+        squeezed = images[..., 0] if channels == 1 else images
+        fitted = [np.asarray(decode.fit(Image.fromarray(image), size)) for image in squeezed]
+        return np.reshape(fitted, (-1, *size, channels))
+
+    return _changed(source, (*size, channels), resize)
+
+
+def _with_channels(source: Source, channels: int) -> Source:
+    if channels not in (0, 1, 3):
+        raise UserError(f"--channels={channels} is not legal; legal: 0 (as the data), 1 (grey), 3 (colour)")
+    *size, given = source.image_shape
+    if channels in (0, given):
+        return source
+    change = _to_grey if channels == 1 else lambda images: np.repeat(images, 3, axis=-1)
+    return _changed(source, (*size, channels), change)
+
+
+def _to_grey(images: np.ndarray) -> np.ndarray:
+    """ITU-R 601 luma in Pillow's own fixed-point arithmetic: both paths give the same bytes."""
+    weights = np.array([19595, 38470, 7471], np.uint32)
+    return ((images @ weights + 0x8000) >> 16).astype(np.uint8)[..., np.newaxis]
+
+
+def _recoloured(source: Source, binarize: bool, invert: bool) -> Source:
+    if not (binarize or invert):
+        return source
+    table = np.arange(256)
+    if binarize:
+        table = np.where(table > 127, 255, 0)
+    if invert:
+        table = 255 - table
+    table = table.astype(np.uint8)
+    return _changed(source, source.image_shape, lambda images: table[images])
+
+
+def _changed(source: Source, shape: tuple[int, int, int],
+             change: Callable[[np.ndarray], np.ndarray]) -> Source:
+    """A Source whose images go through `change` (uint8 [n, ...] -> uint8 [n, *shape])."""
+
+    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = source.read(indices)
+        changed = np.empty((len(images), *shape), np.uint8)
+        for start in range(0, len(images), _CHUNK):
+            changed[start:start + _CHUNK] = change(images[start:start + _CHUNK])
+        return changed, labels
+
+    return dataclasses.replace(source, image_shape=shape, read=read, in_memory=False)
