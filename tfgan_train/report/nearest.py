@@ -1,17 +1,15 @@
 """The training image nearest to each sample, to show that G doesn't memorise; arrays only."""
 import numpy as np
 
+from tfgan_train.metrics import distances as row_distances
 from tfgan_train.report import grid
-
-_BLOCK_BYTES = 64 << 20
 
 
 def nearest(samples: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the nearest training image of each sample by pixel distance.
+    """Finds the nearest training image of each sample by pixel distance, in bounded memory.
 
-    The search is exact: pixels are whole numbers and the products are summed in float64,
-    where whole numbers below 2^53 have no rounding. So a tie is a true tie and goes to the
-    lower index. Both arrays are read in blocks of 64 MB.
+    Squared distances between pixels are whole numbers, and the search's float64 errors are far
+    below 1: what is found is nearest in truth, and a copy is at exactly 0.
 
     Args:
       samples: uint8 [n, ...].
@@ -25,22 +23,8 @@ def nearest(samples: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndar
     """
     if samples.shape[1:] != train.shape[1:] or not len(train):
         raise ValueError(f"no images {samples.shape[1:]} to search among train {train.shape}")
-    best = np.full(len(samples), np.inf)
-    indices = np.zeros(len(samples), np.int64)
-    step = max(1, _BLOCK_BYTES // (8 * max(1, int(np.prod(train.shape[1:])))))
-    for start in range(0, len(train), step):
-        block, block_norms = _flat(train[start:start + step])
-        for first in range(0, len(samples), step):
-            rows = slice(first, first + step)
-            part, part_norms = _flat(samples[rows])
-            squares = part_norms[:, None] + block_norms - 2.0 * (part @ block.T)
-            here = squares.argmin(axis=1)
-            found = squares[np.arange(len(part)), here]
-            # Strictly less: an equally near image of an earlier block keeps its place.
-            better = found < best[rows]
-            best[rows] = np.where(better, found, best[rows])
-            indices[rows] = np.where(better, start + here, indices[rows])
-    return indices, np.sqrt(best)
+    found, indices = row_distances.nearest(samples.reshape(len(samples), -1), train.reshape(len(train), -1))
+    return indices, found
 
 
 def pairwise_distance(images: np.ndarray) -> float:
@@ -51,7 +35,9 @@ def pairwise_distance(images: np.ndarray) -> float:
     """
     if len(images) < 2:
         raise ValueError(f"a distance between images needs two of them, got {len(images)}")
-    flat, norms = _flat(images)
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    norms = np.einsum("ij,ij->i", flat, flat)
+    # Whole numbers below 2^53: no rounding, so an image is at exactly 0 from itself.
     squares = norms[:, None] + norms - 2.0 * (flat @ flat.T)
     return float(np.sqrt(squares).sum() / (len(images) * (len(images) - 1)))
 
@@ -94,8 +80,3 @@ def facts(indices: np.ndarray, distances: np.ndarray, train_count: int,
         found["held_out_median"] = float(np.median(held_out_distances))
     return found
 
-
-def _flat(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """float64 [n, pixels] and its squared norms [n]."""
-    flat = images.reshape(len(images), -1).astype(np.float64)
-    return flat, np.einsum("ij,ij->i", flat, flat)
