@@ -92,7 +92,8 @@ def test_bernoulli_lanes_are_independent():
 
 def test_scalars_per_example():
     draw = _draw()
-    for numbers in (draw.uniform(), draw.normal(), draw.integers((), 0, 3), draw.bernoulli((), 0.5)):
+    for numbers in (draw.uniform(), draw.normal(), draw.integers((), 0, 3),
+                    draw.bernoulli((), 0.5)):
         assert numbers.shape == (12,)
 
 

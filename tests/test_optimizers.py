@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests import two_replicas
 from tfgan_train import ema, optimizers
+from tfgan_train.replicas import all_reduce_sum
 
 _HYPER = types.SimpleNamespace(beta1=0.5, beta2=0.99, epsilon=1e-7, momentum=0.7, rho=0.95)
 _RATES = (0.1, 0.1, 0.03, 0.03, 0.01)
@@ -97,7 +98,7 @@ def test_gradients_of_an_embedding_are_those_of_its_rows_summed(name):
     for grad in (sparse, tf.constant([[2.0], [0.0], [5.0]])):
         variable = tf.Variable(tf.ones((3, 1)))
         optimizer = optimizers.OPTIMIZERS[name]([variable], _HYPER)
-        optimizer.apply(optimizers.all_reduce_sum([grad]), 0.1)
+        optimizer.apply(all_reduce_sum([grad]), 0.1)
         results.append(variable.numpy())
     np.testing.assert_array_equal(results[0], results[1])
     assert results[0][1] == 1.0 != results[0][0]
@@ -172,7 +173,7 @@ class _Training(tf.Module):
         with tf.GradientTape() as tape:
             outputs = self.model(ids[start:start + count])
             loss = tf.reduce_sum(tf.square(outputs - 1.0)) / _BATCH
-        grads = optimizers.all_reduce_sum(tape.gradient(loss, self.values))
+        grads = all_reduce_sum(tape.gradient(loss, self.values))
         # As a step of loss scaling skips an overflow: every third one, here.
         tf.cond(step % 3 == 2, lambda: None, lambda: self._apply(grads, step))
 

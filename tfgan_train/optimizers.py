@@ -11,14 +11,12 @@ A replica's step reads:
     optimizer.apply(grads, learning_rate)
 
 An optimiser is built in the strategy's scope and makes its slots at once, so that a checkpoint
-finds them. It doesn't track the variables it moves: their model does. Checkpoints
-move between numbers of replicas.
+finds them. It doesn't track the variables it moves: their model does. Checkpoints move between
+numbers of replicas.
 """
 import tensorflow as tf
 
-from tfgan_train.replicas import all_reduce_sum, local_value
-
-__all__ = ["Adam", "OPTIMIZERS", "RMSProp", "SGD", "all_reduce_sum"]
+from tfgan_train.replicas import local_value
 
 
 class _Optimizer(tf.Module):

@@ -22,7 +22,7 @@ class Critic:
 
     The step judges `real` and `fake` anyway, for its loss. When it does so with a Critic, the
     penalties at these very tensors start from those passes and don't run the network again,
-    which takes a quarter off a step of D with R1.
+    which takes a quarter to a third off a step of D with R1 (measured on a small DCGAN).
 
     Args:
       function: (images, *more) -> logits [n], or a tuple that begins with them. Penalties call it
