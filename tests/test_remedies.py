@@ -72,30 +72,48 @@ def test_history_is_the_mean_of_all_that_was():
 
 
 def _on_two_replicas(strategy):
-    """The means are the global batch's, and so are the summed gradients."""
-    real, fake = _normal(1, 6, 3), _normal(2, 6, 3)
+    """Each is a function of the global batch, and so are the summed gradients."""
+    real = _normal(1, 6, 2, 2)
+    # A replica's loss is its share, for gradients are summed.
+    _check(strategy, lambda fake, first, share: share * remedies.feature_matching(
+        real[first:first + len(fake)], fake))
+    _check(strategy, lambda fake, first, share: tf.reduce_sum(
+        remedies.minibatch_features(fake) ** 2 * tf.reshape(tf.range(6.0), (6, 1))[
+            first:first + len(fake)]))
+    _check(strategy, _penalised)
+
+
+def _penalised(fake, first, share):
+    """As a gradient penalty on a D with minibatch discrimination: a second derivative."""
+    del first, share
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        value = tf.reduce_sum(remedies.minibatch_features(fake) ** 2)
+    return tf.reduce_sum(tape.gradient(value, fake) ** 2)
+
+
+def _check(strategy, function):
+    fake = _normal(2, 6, 2, 2)
 
     @tf.function
     def both():
         def replica():
-            context = tf.distribute.get_replica_context()
-            start = 3 * context.replica_id_in_sync_group
-            mine = fake[start:start + 3]
+            first = 3 * tf.distribute.get_replica_context().replica_id_in_sync_group
+            mine = fake[first:first + 3]
             with tf.GradientTape() as tape:
                 tape.watch(mine)
-                # Each replica counts its share, for gradients are summed.
-                value = remedies.feature_matching(real[start:start + 3], mine) / 2
+                value = function(mine, first, 0.5)
             return value, tape.gradient(value, mine)
         return tf.nest.map_structure(strategy.experimental_local_results, strategy.run(replica))
 
     with tf.GradientTape() as tape:
         tape.watch(fake)
-        expected = remedies.feature_matching(real, fake)
+        expected = function(fake, 0, 1.0)
     values, gradients = both()
     np.testing.assert_allclose(tf.add_n(values), expected, rtol=1e-5)
     np.testing.assert_allclose(
-        tf.concat(gradients, 0), tape.gradient(expected, fake), rtol=1e-5, atol=1e-7)
+        tf.concat(gradients, 0), tape.gradient(expected, fake), rtol=1e-5, atol=1e-6)
 
 
-def test_feature_matching_on_two_replicas_is_that_of_the_global_batch():
+def test_on_two_replicas_features_are_compared_over_the_global_batch():
     two_replicas.run("test_remedies", "_on_two_replicas")

@@ -9,6 +9,7 @@ def test_one_replica_leaves_everything_as_it_is():
     tensors = [tf.constant(1.0), tf.constant([2.0])]
     assert all(ours is given for ours, given in zip(replicas.all_reduce_sum(tensors), tensors))
     assert replicas.mean_over_replicas(tensors[1]) is tensors[1]
+    assert replicas.gather_over_replicas(tensors[1]) is tensors[1]
 
 
 def test_local_value_follows_the_writes_before_it():
@@ -27,6 +28,9 @@ def test_local_value_follows_the_writes_before_it():
 def _on_two_replicas(strategy):
     with strategy.scope():
         variable = tf.Variable([0.0, 0.0])
+        # Where networks are built on dummy images, in scope but on no replica.
+        assert replicas.gather_over_replicas(variable) is variable
+        assert replicas.mean_over_replicas(variable) is variable
 
     @tf.function
     def run():

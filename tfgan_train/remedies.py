@@ -2,7 +2,7 @@
 import tensorflow as tf
 
 from tfgan_train.ema import ema_update
-from tfgan_train.replicas import local_value, mean_over_replicas
+from tfgan_train.replicas import gather_over_replicas, local_value, mean_over_replicas
 
 
 def feature_matching(real_features, fake_features) -> tf.Tensor:
@@ -18,16 +18,18 @@ def feature_matching(real_features, fake_features) -> tf.Tensor:
 
 
 def minibatch_features(m) -> tf.Tensor:
-    """How near each example is to the others of its batch, [n, B]: section 3.2.
+    """How near each example is to those of the global batch, [n, B]: section 3.2.
 
     Args:
       m: [n, B, C], each example's features times a learnt tensor: B kernels of C dimensions.
 
     Returns:
-      o with o[i, b] = sum over j of exp(-||m[i, b] - m[j, b]||_1), in [1, n]. The sum takes in
-      j = i, as the paper's does. It needs n^2 B C numbers.
+      float32 o with o[i, b] = sum over j of exp(-||m[i, b] - m[j, b]||_1), from 1 to the global batch N.
+      The sum takes in j = i, as the paper's does. It needs n N B C numbers.
     """
-    distance = tf.reduce_sum(tf.abs(m[:, tf.newaxis] - m[tf.newaxis]), axis=3)
+    m = tf.cast(m, tf.float32)
+    distance = tf.reduce_sum(
+        tf.abs(m[:, tf.newaxis] - gather_over_replicas(m)[tf.newaxis]), axis=3)
     return tf.reduce_sum(tf.exp(-distance), axis=1)
 
 
