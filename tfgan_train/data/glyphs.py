@@ -23,6 +23,10 @@ _DETAIL = 3  # drawn this many times larger and then averaged
 _EM = 96  # size in pixels at which a font's letters are drawn before they are bent
 _STROKES = (0, 3)  # extra thickness in those pixels: a regular and a bold cut of every font
 _MOST_FONTS = 100
+_KEY = 20110908  # any number; another one is another data set
+# Range of the turn (radians), shear, stretch, share of the image filled, and shifts.
+_LEAST = np.array([-0.14, -0.2, 0.85, 0.75, -0.03, -0.03])
+_MOST = np.array([0.14, 0.2, 1.15, 0.97, 0.03, 0.03])
 _FOLDERS = {
     "win32": (r"C:\Windows\Fonts",),
     "darwin": ("/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"),
@@ -33,8 +37,7 @@ _FOLDERS = {
 def load(config, split: str) -> source.Source:
     """18,000 training and 2,000 test images 28x28x1, white on black, labels A to J.
 
-    Image number i is a function of i and of the fonts alone: its font, weight and bend are
-    drawn from a counter-based generator. The splits are different draws from the same fonts.
+    Image number i is a function of i and of the fonts alone. The splits are different draws from the same fonts.
 
     Raises:
       NoSuchSplit: for other splits than "train" and "test".
@@ -57,15 +60,12 @@ def load(config, split: str) -> source.Source:
 
 
 def _draw(number: int) -> np.ndarray:
-    """uint8 [28, 28]: the letter number % 10, bent as the generator of `number` says."""
-    rng = np.random.Generator(np.random.Philox(key=number))
-    fonts = _fonts()
-    font, stroke = rng.integers(len(fonts)), rng.integers(len(_STROKES))
-    mask = fonts[font][stroke][number % len(LETTERS)]
+    """uint8 [28, 28]: the letter number % 10, in the font and bend that its draws say."""
+    draws = _draws()[number]
+    font, stroke = (int(share * len(choices)) for share, choices in zip(draws, (_fonts(), _STROKES)))
+    mask = _fonts()[font][stroke][number % len(LETTERS)]
 
-    angle = math.radians(rng.uniform(-8, 8))
-    shear, stretch = rng.uniform(-0.2, 0.2), rng.uniform(0.85, 1.15)
-    fill, (right, down) = rng.uniform(0.75, 0.97), rng.uniform(-0.03, 0.03, 2)
+    angle, shear, stretch, fill, right, down = _LEAST + draws[2:] * (_MOST - _LEAST)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     bend = turn @ np.array([[stretch, shear], [0.0, 1.0 / stretch]])
     # Scale so that the bent letter's box fills that share of the image, as notMNIST's do.
@@ -78,6 +78,12 @@ def _draw(number: int) -> np.ndarray:
     drawn = mask.transform((canvas, canvas), Image.Transform.AFFINE,
                            (*back[0], centre[0], *back[1], centre[1]), Image.Resampling.BILINEAR)
     return np.asarray(drawn.reduce(_DETAIL))
+
+
+@functools.cache
+def _draws() -> np.ndarray:
+    """float64 [images, 8] in [0, 1): each image's font, stroke, and the six numbers of its bend."""
+    return np.random.Generator(np.random.Philox(key=_KEY)).random((sum(COUNTS.values()), 2 + len(_LEAST)))
 
 
 @functools.cache

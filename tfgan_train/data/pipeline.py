@@ -109,7 +109,7 @@ class Batches:
         return images, labels
 
     def _permute(self, epoch: int) -> np.ndarray:
-        rng = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+        rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, epoch], np.uint64)))
         return rng.permutation(self._source.count).astype(np.int32)
 
     def _read_step(self, step: int) -> tuple[np.ndarray, np.ndarray]:

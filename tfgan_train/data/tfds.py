@@ -43,19 +43,24 @@ def find_builder(name: str, data_dir: str) -> Any:
     Where neither folder has it, the builder would prepare it in `data_dir` (or TFDS's folder).
     """
     library = _library()
-    try:
-        chosen = library.builder(name, data_dir=_folder(data_dir))
-        if data_dir and not is_prepared(chosen):
-            default = library.builder(name)
-            chosen = default if is_prepared(default) else chosen
-        return chosen
-    except library.core.DatasetNotFoundError as error:
-        near = difflib.get_close_matches(name.split("/")[0], library.list_builders(with_community_datasets=False), n=3)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise UserError(f"--dataset=tfds:{name}: TFDS has no dataset of that name; {hint}"
-                        "legal: see https://www.tensorflow.org/datasets/catalog") from error
-    except (ValueError, OSError, ImportError) as error:
-        raise UserError(f"--dataset=tfds:{name} can't be opened: {_one_line(error)}") from error
+    found, missing = [], None
+    for folder in dict.fromkeys([_folder(data_dir), None]):
+        try:
+            builder = library.builder(name, data_dir=folder)
+        except library.core.DatasetNotFoundError as error:
+            missing = error  # Known to neither TFDS nor this folder; the other may have it.
+        except (ValueError, OSError, ImportError) as error:
+            raise UserError(f"--dataset=tfds:{name} can't be opened: {_one_line(error)}") from error
+        else:
+            if is_prepared(builder):
+                return builder
+            found.append(builder)
+    if found:
+        return found[0]
+    near = difflib.get_close_matches(name.split("/")[0], library.list_builders(with_community_datasets=False), n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UserError(f"--dataset=tfds:{name}: TFDS has no dataset of that name; {hint}"
+                    "legal: see https://www.tensorflow.org/datasets/catalog") from missing
 
 
 def is_prepared(builder: Any) -> bool:
