@@ -1,0 +1,65 @@
+"""The arrays that metrics may ask for, and how a metric says which; numpy only."""
+import dataclasses
+from typing import Callable, Optional
+
+import numpy as np
+
+from tfgan_train.metrics.result import Result
+
+Array = Optional[np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Everything known about one evaluation; what is not known is None.
+
+    Attributes:
+      real_images, fake_images: uint8 [n, H, W, C], the reference and the generated images.
+      real_features, fake_features: float [n, F] of one feature network.
+      real_probabilities, fake_probabilities: float [n, K] of a classifier of the data.
+      train_images, heldout_images: uint8, what the generator saw and real images it did not.
+      test_images: uint8, all test images (Parzen).
+      fake_channel_classes: int [n, channels], the class named in each channel (stacked digits).
+      fake_points, means, sigma: [n, 2], [k, 2] and a float (2-D mixtures).
+      train_logits, heldout_logits, fake_logits: the discriminator's, float [n].
+      seed: for subsets and bootstrap draws.
+    """
+    real_images: Array = None
+    fake_images: Array = None
+    real_features: Array = None
+    fake_features: Array = None
+    real_probabilities: Array = None
+    fake_probabilities: Array = None
+    train_images: Array = None
+    heldout_images: Array = None
+    test_images: Array = None
+    fake_channel_classes: Array = None
+    fake_points: Array = None
+    means: Array = None
+    sigma: Optional[float] = None
+    train_logits: Array = None
+    heldout_logits: Array = None
+    fake_logits: Array = None
+    seed: int = 0
+
+    def missing(self, needs: tuple[str, ...]) -> list[str]:
+        return [name for name in needs if getattr(self, name) is None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One entry of METRICS: what it computes, from what, and whether unasked.
+
+    Attributes:
+      compute: Inputs -> list of Result.
+      needs: the Inputs fields that must be known.
+      about: one line for `--help` and the report.
+      default: part of the default set (wherever its needs are met).
+      against_data: whether the same figure of real images, in place of the generated ones, is the
+        target to print beside it.
+    """
+    compute: Callable[[Inputs], list[Result]]
+    needs: tuple[str, ...]
+    about: str
+    default: bool = True
+    against_data: bool = True
