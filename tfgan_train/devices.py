@@ -16,6 +16,9 @@ def make_strategy(devices: str) -> tf.distribute.Strategy:
     Raises:
       UserError: when there are fewer devices than asked for.
     """
+    # Grappler's remapper tries to fuse bias and leaky ReLU, fails where the gradient needs what
+    # is between them, and says so on stderr.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     if os.environ.get("TF_CONFIG") and devices == "auto":
         return tf.distribute.MultiWorkerMirroredStrategy()
     kind, _, number = devices.partition(":")

@@ -27,7 +27,17 @@ class Progress:
         self._print(text, keep=True)
 
     def update(self, step: int, seconds_per_step: float, images_per_second: float, means: dict, force=False) -> None:
-        """The state of the run, if it's time for it."""
+        """The state of the run, if it's time for it.
+
+        Args:
+          step: completed steps.
+          seconds_per_step: recent; 0 while unknown.
+          images_per_second: recent.
+          means: d_loss, g_loss and d_accuracy of the last steps; may be empty.
+          force: print whatever the time.
+        """
+        if not seconds_per_step:  # Only the first call is done, which says nothing of speed.
+            return
         now = self._clock()
         if not force and now - self._last < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
             return

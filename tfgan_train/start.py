@@ -109,7 +109,7 @@ def resolve(config: Config, data: DataFacts) -> Config:
     from tfgan_train.models import MODELS
     chosen = {name: value for name, value in MODELS[config.architecture].DEFAULTS.items() if not getattr(config, name)}
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
-    sample_every = config.sample_every or max(1, steps // 20)
+    sample_every = config.sample_every or max(25, steps // 20)
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
 
 

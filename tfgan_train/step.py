@@ -3,6 +3,8 @@
 It is told which examples to use and gives back numbers; when to call it, and what becomes
 of the numbers, the loop decides.
 """
+import functools
+
 import tensorflow as tf
 
 from tfgan_train.augment import augment
@@ -48,19 +50,28 @@ class TrainStep:
         self._replicas = strategy.num_replicas_in_sync
         self._local = config.batch_size // self._replicas
 
-    @tf.function
+        shape = [None, config.d_steps, config.batch_size]
+        signature = (tf.TensorSpec(shape, tf.int32) if self._resident else (
+            tf.TensorSpec([*shape, *gan.discriminator.data.image_shape], tf.uint8), tf.TensorSpec(shape, tf.int32)))
+        # One graph for any number of steps, and one more for steps with a penalty: a condition round
+        # the penalty would have to hold the replicas' sums, which no condition may.
+        self._functions = {with_penalty: tf.function(functools.partial(self._steps, with_penalty=with_penalty),
+                                                     input_signature=[signature]) for with_penalty in (False, True)}
+
     def run(self, batches, with_penalty: bool) -> tf.Tensor:
         """As many steps as `batches` has, without leaving the graph.
 
         Args:
           batches: int32 indices [steps, d_steps, batch], or (uint8 images [steps, d_steps,
             batch, H, W, C], int32 labels [steps, d_steps, batch]).
-          with_penalty: whether these steps apply the (lazy) gradient penalty. A Python bool,
-            since a condition round it would run inside every step.
+          with_penalty: whether these steps apply the (lazy) gradient penalty.
 
         Returns:
           float32 [steps, len(METRICS)].
         """
+        return self._functions[with_penalty](batches)
+
+    def _steps(self, batches, with_penalty):
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
         rows = tf.TensorArray(tf.float32, steps, element_shape=[len(METRICS)])
         for i in tf.range(steps):
@@ -231,7 +242,9 @@ class TrainStep:
         self._metrics[f"{side}_lr"] = learning_rate / self._replicas
         ramp = None
         if config.momentum_final:
-            ramp = momentum(step / self._steps_per_epoch, config.momentum, config.momentum_final, config.momentum_epochs)
+            # From the end of the first epoch, as pylearn2's MomentumAdjustor(start=1) has it.
+            epoch = tf.maximum(step / self._steps_per_epoch - 1.0, 0.0)
+            ramp = momentum(epoch, config.momentum, config.momentum_final, max(config.momentum_epochs - 1.0, 1e-6))
         move = lambda: self._move(side, variables, optimizer, gradients, learning_rate, ramp, history)
         if half:
             finite = tf.math.is_finite(norm)

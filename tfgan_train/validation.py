@@ -111,9 +111,16 @@ def _augmentations(config):
             return unknown("value of --augment:", name, AUGMENTATIONS)
 
 
+def _momentum(config):
+    if config.momentum_final and "adam" in (config.g_optimizer, config.d_optimizer):
+        return "--momentum_final is for --g_optimizer and --d_optimizer sgd or rmsprop, not adam"
+    if config.momentum_final and config.momentum_epochs <= 1:
+        return f"--momentum_epochs={config.momentum_epochs} must be above 1 for --momentum_final to be reached"
+
+
 def _workers(config):
     if os.environ.get("TF_CONFIG") and config.devices.startswith("cpu:"):
         return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
 
 
-RULES = (_length, _targets, _wasserstein, _penalised_norm, _augmentations, _workers)
+RULES = (_length, _targets, _wasserstein, _penalised_norm, _augmentations, _momentum, _workers)

@@ -101,7 +101,7 @@ class Discriminator(Network):
         self.minibatch = (MinibatchDiscrimination(config.minibatch_discrimination, self.new_init)
                           if config.minibatch_discrimination else None)
         spectral = config.d_norm == "spectral"
-        self.head = Dense(2 if config.d_head == "softmax" else 1, self.new_init, spectral=spectral, name="head")
+        self.head = Dense(1 if config.d_head == "logit" else 2, self.new_init, spectral=spectral, name="head")
         self.head_norm = (norm(config.d_norm, image=False) if config.norm_placement == "before" else None)
 
     def call(self, x, label=None, training=False, draw=None):
@@ -119,7 +119,8 @@ class Discriminator(Network):
         if self.head_norm is not None:
             joint = self.head_norm(joint, training=training)
         out = tf.cast(self.head(joint, training=training), tf.float32)
-        logits = out[:, 0] - out[:, 1] if self.config.d_head == "softmax" else out[:, 0]
+        out = tf.tanh(out) if self.config.d_head == "tanh_softmax" else out
+        logits = out[:, 0] if self.config.d_head == "logit" else out[:, 0] - out[:, 1]
         if self._projects:
             # Miyato & Koyama 2018: the label's embedding times the pooled features.
             logits += tf.reduce_sum(self.embedding(label) * tf.cast(pooled(h), tf.float32), -1)

@@ -92,7 +92,11 @@ class DcganDiscriminator(Discriminator):
             layer = Conv(channels, config.kernel_size, 2, self.new_init, use_bias, spectral, name=f"down{i}")
             self.stages.append(Stage(layer, config.d_activation, config.d_dropout, kind,
                                      config.norm_placement, image=True, name=f"stage{i}"))
-        return config.d_width * min(WIDEST, 2 ** (len(plan) - 2))
+        self.dense = None
+        if config.d_dense:
+            self.dense = Stage(Dense(config.d_dense, self.new_init, True, spectral, name="dense"),
+                               config.d_activation, config.d_dropout, "none", "after", image=False, name="dense_stage")
+        return config.d_dense or config.d_width * min(WIDEST, 2 ** (len(plan) - 2))
 
     def trunk(self, x, label, training, draw):
         if self._concatenates:
@@ -101,6 +105,9 @@ class DcganDiscriminator(Discriminator):
             x = tf.concat([x, tf.tile(maps, [1, x.shape[1], x.shape[2], 1])], -1)
         for i, stage in enumerate(self.stages):
             x = stage(x, training=training, draw=child(draw, f"d{i}"))
+        if self.dense is not None:
+            x = tf.reshape(x, [-1, x.shape[1:].num_elements()])
+            x = self.dense(x, training=training, draw=child(draw, "dense"))
         return x
 
 

@@ -1,0 +1,41 @@
+"""Installs tfgan_train, export and the recipes of flags/."""
+import pathlib
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+TENSORFLOW = "2.21"
+
+setup(
+    name="tfgan-train",
+    version="0.1.0",
+    description="Train GANs with TensorFlow 2; export generators that draw the same pictures everywhere",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    # flags/ ships as tfgan_train/recipe_files, so that recipes have names after installation too.
+    packages=find_packages(include=["tfgan_train", "tfgan_train.*", "export", "export.*"]) + ["tfgan_train.recipe_files"],
+    package_dir={"tfgan_train.recipe_files": "flags"},
+    package_data={
+        "tfgan_train.recipe_files": ["*.flags"],
+        "tfgan_train": ["data/assets/*", "report/*.html", "report/*.css", "report/*.js"],
+        "export": ["demo/web/*", "demo/c/*", "demo/python/*"],
+    },
+    install_requires=[
+        f"tensorflow>={TENSORFLOW}",
+        "tensorflow-datasets>=4.9.10",
+        "importlib_resources",  # tensorflow-datasets imports it and doesn't declare it
+        "absl-py",
+        "numpy",
+        "pillow",
+    ],
+    extras_require={
+        "gpu": [f"tensorflow[and-cuda]>={TENSORFLOW}"],
+        "test": ["pytest", "scipy", "scikit-learn", "prdc"],
+    },
+    entry_points={"console_scripts": [
+        "tfgan-train=tfgan_train.main:main",
+        "tfgan-sample=tfgan_train.sample:main",
+    ]},
+)
