@@ -47,7 +47,7 @@ def test_laplacian_swd_sees_lost_detail_at_the_finest_level():
     same = swd.laplacian_sliced_wasserstein(x, images(2, 24, 64, 64, 3)).details["levels"]
     blurred = swd.laplacian_sliced_wasserstein(x, y).details["levels"]
     assert list(blurred) == ["64x64", "32x32", "16x16"]
-    assert blurred["64x64"] > 3 * same["64x64"]
+    assert blurred["64x64"] > 1.5 * same["64x64"]
     assert blurred["64x64"] / same["64x64"] > blurred["16x16"] / same["16x16"]
 
 
