@@ -11,7 +11,8 @@ from typing import Collection, Optional
 
 import numpy as np
 
-from tfgan_train import checkpoints, start
+from tfgan_train import checkpoints, showpieces, start
+from tfgan_train import data as datasets
 from tfgan_train.config import Config
 from tfgan_train.data.pipeline import Batches
 from tfgan_train.devices import is_chief
@@ -23,6 +24,7 @@ from tfgan_train.recorder import Recorder
 from tfgan_train.report.tensorboard import EventWriter
 from tfgan_train.run import Run
 from tfgan_train.step import METRICS, TrainStep
+from tfgan_train.watch import Watch
 
 CALL_SECONDS = 0.5  # of steps in one call, so that the live line lives and Ctrl-C answers
 LONGEST_CALL = 200
@@ -93,6 +95,8 @@ class Loop:
         self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
         self._pictures.drop_after(self._step)
         self._recorder = Recorder(self._run.metrics_path, METRICS, self._step, pending)
+        self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._recorder,
+                            self._progress.note)
 
     def train(self) -> None:
         """Runs to the last step, or until `stopped` is set."""
@@ -103,7 +107,7 @@ class Loop:
             return
         if self._step == 0:
             self._pictures.real(self._real_images(GRID))
-            self._pictures.draw(0)
+            self._draw()
         self._clock.started()
         try:
             while self._step < config.steps and not self.stopped:
@@ -172,12 +176,19 @@ class Loop:
                 row = self._recorder.write_means(step, {
                     "epoch": round(self._batches.epoch(step), 4), "seconds": round(self._seconds(), 3),
                     "images_per_second": round(speed, 1)})
+                self._watch.train_row(row)
                 self._events.scalars(step, {name: row[name] for name in (*METRICS, "images_per_second")})
         if next_sample(step - 1, config.sample_every) == step or last:
             with self._clock.section("samples"):
-                self._pictures.draw(step)
+                self._draw()
         if step % config.checkpoint_every == 0 or last:
             self._save()
+            if not last:  # The last one is written by _finish, with all its pictures.
+                with self._clock.section("report"):
+                    self._watch.report("running")
+
+    def _draw(self):
+        self._watch.sample_row(self._step, *self._pictures.draw(self._step))
 
     def _save(self):
         with self._clock.section("checkpoints"):
@@ -203,10 +214,14 @@ class Loop:
                         f"{kept}. Try a lower --g_lr and --d_lr, --penalty=r1, or --precision=float32, with --fresh")
 
     def _finish(self):
-        with self._clock.section("samples"):
-            self._pictures.animate()
         if self.stopped:
             self._save()
+        with self._clock.section("report"):
+            self._pictures.animate()
+            showpieces.write_all(self._run.samples_dir, self._pictures.sampler, self._source,
+                                 datasets.load_held_out(self._config), self._config.seed)
+            self._watch.report("stopped" if self.stopped else "finished")
+        if self.stopped:
             self._progress.note(f"stopped at step {self._step:,} and saved in {self._run.path}; "
                                 "the same command resumes it")
             return
@@ -222,7 +237,7 @@ class Clock:
 
     def __init__(self, begin: float):
         self._begin = self._first = begin
-        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0}
+        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0, "report": 0.0}
         self._start_up = 0.0
 
     def started(self):

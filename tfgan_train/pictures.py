@@ -23,7 +23,7 @@ class Pictures:
 
     def __init__(self, run, generator, config, data, events):
         self._run, self._config, self._data, self._events = run, config, data, events
-        self._sampler = Sampler(generator, config, data)
+        self.sampler = Sampler(generator, config, data)
         self._columns = self._class_columns()
 
     def real(self, images: np.ndarray) -> None:
@@ -31,13 +31,18 @@ class Pictures:
         if not (self._run.samples_dir / "real.png").exists():
             grid.save_png(self._run.samples_dir / "real.png", grid.grid(images[:GRID], self._columns))
 
-    def draw(self, step: int) -> None:
-        """Writes the grid and the strip of this step."""
-        images = self._images()
+    def draw(self, step: int):
+        """Writes the grid and the strip of this step.
+
+        Returns:
+          The samples, uint8 [GRID, H, W, C], and their labels (None for unconditional runs).
+        """
+        images, labels = self._images()
         picture = grid.grid(images, self._columns)
         grid.save_png(self._run.samples_dir / f"step-{step:08d}.png", picture)
         grid.save_png(self._run.samples_dir / f"strip-{step:08d}.png", grid.grid(images[:STRIP], STRIP))
         self._events.image(step, "samples", picture)
+        return images, labels
 
     def drop_after(self, step: int) -> None:
         """Removes pictures of steps that a resumed run will make again."""
@@ -51,12 +56,12 @@ class Pictures:
         if paths:
             animation.write_animation(paths, self._run.animation_path, [f"step {_step_of(path):,}" for path in paths])
 
-    def _images(self) -> np.ndarray:
+    def _images(self):
         indices = tf.range(GRID)
-        z = self._sampler.latents(self._config.seed, indices)
+        z = self.sampler.latents(self._config.seed, indices)
         # A column for each label, so that the eye compares like with like.
         label = indices % (self._columns or 1) % max(1, self._data.num_classes) if self._config.conditional else None
-        return self._sampler.at(z, label).numpy()
+        return self.sampler.at(z, label).numpy(), None if label is None else label.numpy()
 
     def _class_columns(self):
         return min(self._data.num_classes, 16) if self._config.conditional else None

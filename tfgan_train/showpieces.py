@@ -1,0 +1,57 @@
+"""Pictures of a trained generator beside real data: nearest images, spot the fake, walks."""
+import numpy as np
+
+from tfgan_train.files import write_json
+from tfgan_train.report import grid
+from tfgan_train.report.nearest import facts, nearest, pair_picture
+from tfgan_train.report.spot import make_game
+from tfgan_train.sampling import Sampler, walk
+
+PAIRS = 30
+WALK_ROWS = 8
+SEARCHED = 60_000  # training images that are compared with
+
+
+def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
+    """Writes interpolation.png, nearest.png and spot.png, with their JSON, into `folder`."""
+    write_walk(folder / "interpolation.png", sampler, seed)
+    write_nearest(folder / "nearest.png", sampler, source, held_out, seed)
+    write_game(folder / "spot.png", sampler, source, seed)
+
+
+def write_walk(path, sampler: Sampler, seed: int, label=None) -> None:
+    """A grid whose rows walk from one latent to another."""
+    images, columns = walk(sampler, seed, WALK_ROWS, label)
+    grid.save_png(path, grid.grid(images, columns))
+
+
+def write_nearest(path, sampler: Sampler, source, held_out, seed: int, num: int = PAIRS, label=None) -> dict:
+    """Samples beside their nearest training images, and the distances as JSON beside the picture.
+
+    Args:
+      path: the .png; the JSON has its name with another ending.
+      sampler: draws the samples.
+      source: the training data; a stride of them where there are more than SEARCHED.
+      held_out: real images that were not trained on, for comparison; None: there are none.
+      seed: which samples.
+    """
+    samples = sampler.images(num, seed, label)
+    train = source.read(np.arange(0, source.count, -(-source.count // SEARCHED)))[0]
+    indices, distances = nearest(samples, train)
+    held_out_distances = None
+    if held_out is not None:
+        held_out_distances = nearest(held_out.read(np.arange(min(num * 4, held_out.count)))[0], train)[1]
+    grid.save_png(path, pair_picture(samples, train, indices))
+    found = facts(indices, distances, len(train), held_out_distances)
+    write_json(path.with_suffix(".json"), found)
+    return found
+
+
+def write_game(path, sampler: Sampler, source, seed: int, label=None) -> dict:
+    """A 6x6 grid, a third of it fake, and its key as JSON beside it."""
+    random = np.random.default_rng(seed)
+    real = source.read(np.sort(random.choice(source.count, min(200, source.count), replace=False)))[0]
+    picture, key = make_game(real, sampler.images(36, seed, label), seed)
+    grid.save_png(path, picture)
+    write_json(path.with_suffix(".json"), key)
+    return key

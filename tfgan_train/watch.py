@@ -1,0 +1,91 @@
+"""Looks at a run from outside while it trains: sample statistics, the doctor, the report."""
+from typing import Optional
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train import data as datasets
+from tfgan_train.images import to_float
+from tfgan_train.losses import LOSSES
+from tfgan_train.recorder import read_rows
+from tfgan_train.report.doctor import Doctor
+from tfgan_train.report.nearest import pairwise_distance
+from tfgan_train.report.page import write_report
+
+JUDGED = 200  # real and as many fake images, as in the third article
+
+
+class Watch:
+    """Adds rows of kind "samples" and "doctor" to the run's metrics.
+
+    Args:
+      run: the RunDir.
+      gan: the Gan in training.
+      config, data: of the run.
+      source: the training data.
+      recorder: where rows go.
+      tell: prints a line that stays.
+    """
+
+    def __init__(self, run, gan, config, data, source, recorder, tell):
+        self._run, self._gan, self._config, self._data = run, gan, config, data
+        self._recorder, self._tell = recorder, tell
+        self._threshold = LOSSES[config.loss].threshold
+        self._paired = LOSSES[config.loss].accuracy == "paired"
+        self._doctor = Doctor(self._paired)
+        for row in read_rows(run.metrics_path):  # A resumed run's doctor knows what it knew.
+            self._doctor.observe(row)
+        self._real = _read_some(source, config.seed)
+        self._held_out = self._read_held_out()
+        self._real_distance = pairwise_distance(self._real[0])
+
+    def train_row(self, row: dict) -> None:
+        """Shows the doctor a training row."""
+        self._observe(row)
+
+    def sample_row(self, step: int, images: np.ndarray, labels: Optional[np.ndarray]) -> None:
+        """Writes the statistics of this step's samples.
+
+        Args:
+          step: completed steps.
+          images: the fixed latents' samples, uint8 [n, H, W, C].
+          labels: theirs, for conditional runs.
+        """
+        real, fake = self._logits(*self._real), self._logits(images, labels)
+        row = {"kind": "samples", "step": step, "pairwise_distance": pairwise_distance(images),
+               "pairwise_distance_real": self._real_distance,
+               "train_real_logits": float(real.mean()), "sample_logits": float(fake.mean())}
+        if self._held_out is not None:
+            row["heldout_real_logits"] = float(self._logits(*self._held_out).mean())
+        if not self._paired:
+            row["d_accuracy_inference"] = float((np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2)
+        self._recorder.write(row)
+        self._observe(row)
+
+    def report(self, status: str) -> None:
+        """Writes report.html; `status` is running, finished or stopped."""
+        write_report(self._run.path, status)
+
+    def _observe(self, row):
+        for finding in self._doctor.observe(row):
+            self._recorder.write({"kind": "doctor", "step": row["step"], "sign": finding.sign,
+                                  "message": finding.message, "remedy": finding.remedy})
+            self._tell(f"doctor, step {row['step']:,}: {finding.message} Try {finding.remedy}")
+
+    def _logits(self, images, labels) -> np.ndarray:
+        label = tf.constant(labels, tf.int32) if self._config.conditional else None
+        return self._judge(tf.constant(to_float(images)), label).numpy()
+
+    @tf.function(reduce_retracing=True)
+    def _judge(self, images, label):
+        return self._gan.discriminator(images, label, training=False)
+
+    def _read_held_out(self):
+        source = datasets.load_held_out(self._config)
+        return None if source is None else _read_some(source, self._config.seed)
+
+
+def _read_some(source, seed: int):
+    """JUDGED images and labels, spread over the data, the same for the same seed."""
+    count = min(JUDGED, source.count)
+    return source.read(np.sort(np.random.default_rng(seed).choice(source.count, count, replace=False)))
