@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 import socket
+import sys
 import threading
 import time
 
@@ -188,6 +189,14 @@ def test_a_download_that_breaks_off_falls_back_too(offline, monkeypatch):
     digits = data.load(config("mnist", data_dir="/data"))
     assert digits.count == 10_000
     assert "no prepared mnist in /data" in digits.notes[0] and "(connection reset by peer)" in digits.notes[0]
+
+
+def test_mnist_without_the_tfds_package_is_the_shipped_digits(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    digits = data.load(config("mnist"))
+    assert digits.count == 10_000 and "TFDS can't be loaded" in digits.notes[0]
+    with pytest.raises(UserError, match="install tensorflow-datasets and importlib_resources"):
+        data.load(config("tfds:mnist"))
 
 
 def test_other_tfds_data_offline_are_an_error(offline):

@@ -34,11 +34,13 @@ def test_reads_any_order_and_hands_out_nothing_writable():
         held.read(np.array([4, 5, 6]))
 
 
-def test_remembered_asks_for_each_example_once():
+def test_remembered_asks_for_each_example_once_and_never_for_all(monkeypatch):
+    monkeypatch.setattr(source, "_BLOCK", 4)
     asked = []
     images = random_images(10)
 
     def read(indices):
+        assert len(indices) <= 4
         asked.extend(indices.tolist())
         return images[indices], (indices % 2).astype(np.int32)
 
@@ -114,12 +116,6 @@ def test_train_examples_are_the_first_and_leave_the_test_split_alone():
     assert transform.apply(wanted, noise(), "test").count == 6
     with pytest.raises(UserError, match="--train_examples=7 .*0 .*6"):
         transform.apply(config("", train_examples=7), noise(), "train")
-
-
-def test_large_data_are_changed_in_pieces_without_a_seam(monkeypatch):
-    monkeypatch.setattr(transform, "_CHUNK", 4)
-    np.testing.assert_array_equal(pixels(transform.apply(config("", invert=True), noise(10), "train")),
-                                  255 - random_images(10))
 
 
 @pytest.mark.parametrize("dataset, message", [

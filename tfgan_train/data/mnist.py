@@ -15,8 +15,8 @@ def load(config, split: str) -> source.Source:
       NoSuchSplit: the test split, where the shipped digits stand in.
       UserError: prepared data that are damaged.
     """
-    builder = tfds.find_builder("mnist", config.data_dir)
     try:
+        builder = tfds.find_builder("mnist", config.data_dir)
         if not tfds.is_prepared(builder):
             tfds.prepare(builder, "mnist", config.data_dir)
     except tfds.Unavailable as error:

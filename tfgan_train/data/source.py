@@ -11,6 +11,8 @@ Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 # Pixels held in memory at once; a bigger data set is streamed.
 MEMORY_LIMIT = 2 << 30
 
+_BLOCK = 4096
+
 
 class NoSuchSplit(UserError):
     """The data exist, but not the split that was asked for (most often: no held-out images)."""
@@ -79,10 +81,12 @@ def remembered(source: Source) -> Source:
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         missing = np.unique(np.asarray(indices)[~known[indices]])
-        if len(missing):
-            # Two threads may both read the same example; they write the same bytes.
-            images[missing], labels[missing] = source.read(missing)
-            known[missing] = True
+        # By blocks, so that what is read and what is kept are never both whole in memory. Two
+        # threads may both read the same example; they write the same bytes.
+        for start in range(0, len(missing), _BLOCK):
+            block = missing[start:start + _BLOCK]
+            images[block], labels[block] = source.read(block)
+            known[block] = True
         where = _as_slice(indices, source.count)
         return _read_only(images[where]), _read_only(labels[where])
 

@@ -107,7 +107,7 @@ def _library() -> Any:
     try:
         import tensorflow_datasets
     except ImportError as error:
-        raise UserError(f"this dataset needs the packages tensorflow-datasets and importlib_resources ({error})") from error
+        raise Unavailable(f"TFDS can't be loaded ({error}); install tensorflow-datasets and importlib_resources") from error
     return tensorflow_datasets
 
 
@@ -143,7 +143,8 @@ def _feature_keys(builder: Any) -> tuple[str, str | None]:
     if image is None:
         raise UserError(f"tfds:{builder.name} has no images; its features are {', '.join(features)}")
     if features[image].np_dtype not in (np.uint8, np.uint16):
-        raise UserError(f"tfds:{builder.name} has {np.dtype(features[image].np_dtype).name} images; legal: uint8 or uint16")
+        kind = np.dtype(features[image].np_dtype).name
+        raise UserError(f"tfds:{builder.name} has {kind} images; legal: uint8 or uint16")
     return image, first(library.features.ClassLabel, "label")
 
 
@@ -161,7 +162,8 @@ def _records(builder: Any, split_name: str) -> tuple[Callable[[np.ndarray], list
         records = Records([os.fspath(path) for path in builder.info.splits[split_name].filepaths])
         return records.read, len(records)
     if builder.info.file_format != library.core.FileFormat.ARRAY_RECORD:
-        raise UserError(f"tfds:{builder.name} is stored as {builder.info.file_format.value}; legal: tfrecord, array_record")
+        stored_as = builder.info.file_format.value
+        raise UserError(f"tfds:{builder.name} is stored as {stored_as}; legal: tfrecord, array_record")
     stored = builder.as_data_source(split_name, deserialize_method=library.decode.DeserializeMethod.RAW_BYTES)
     return lambda indices: stored.__getitems__(indices.tolist()), len(stored)
 

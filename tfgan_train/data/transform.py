@@ -15,8 +15,6 @@ from tfgan_train.errors import UserError
 
 LARGEST_SIDE = 4096
 
-_CHUNK = 4096  # images changed at a time, so that a whole dataset never exists in three copies
-
 
 def parse_image_size(text: str) -> tuple[int, int] | None:
     """"64" -> (64, 64); "96x64" -> (96, 64), height first; "" -> None, the data's own size.
@@ -100,9 +98,6 @@ def _changed(source: Source, shape: tuple[int, int, int],
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images, labels = source.read(indices)
-        changed = np.empty((len(images), *shape), np.uint8)
-        for start in range(0, len(images), _CHUNK):
-            changed[start:start + _CHUNK] = change(images[start:start + _CHUNK])
-        return changed, labels
+        return change(images), labels
 
     return dataclasses.replace(source, image_shape=shape, read=read, in_memory=False)
