@@ -106,7 +106,7 @@ class Loop:
                                 "give more --steps to go on, or --fresh to begin anew")
             return
         if self._step == 0:
-            self._pictures.real(self._real_images(GRID))
+            self._pictures.real(self._batches.first(GRID))
             self._draw()
         self._clock.started()
         try:
@@ -124,7 +124,7 @@ class Loop:
         """One call into the graph, up to the next step at which something is due."""
         config, count = self._config, self._steps_in_call()
         with self._clock.section("data"):
-            batches = self._read(self._step, count)
+            batches = self._batches.next(self._step, count)
         # A lazy penalty acts at every N-th step, alone in its call (_steps_in_call sees to it).
         penalised = config.penalty != "none" and self._step % config.penalty_every == 0
         begin = time.monotonic()
@@ -139,17 +139,6 @@ class Loop:
         self._check_finite(rows)
         self._recorder.add(rows)
         self._step += count
-
-    def _read(self, step: int, count: int):
-        """What the step wants: indices of resident data, or the pixels and labels themselves."""
-        batches = self._batches
-        return batches.indices(step, count) if batches.resident else batches.batches(step, count)
-
-    def _real_images(self, count: int) -> np.ndarray:
-        """The first images that training sees, uint8 [<= count, H, W, C]."""
-        per_step = self._config.batch_size * self._config.d_steps
-        indices = self._batches.indices(0, math.ceil(count / per_step)).ravel()[:count]
-        return self._source.read(indices.astype(np.int64))[0]
 
     def _steps_in_call(self) -> int:
         config = self._config

@@ -29,13 +29,13 @@ class Pictures:
     def real(self, images: np.ndarray) -> None:
         """Writes a real batch, uint8 [n, H, W, C], laid out as the samples are."""
         if not (self._run.samples_dir / "real.png").exists():
-            grid.save_png(self._run.samples_dir / "real.png", grid.grid(images[:GRID], self._columns))
+            grid.save_png(self._run.samples_dir / "real.png", grid.grid(images[:GRID - GRID % (self._columns or 1)], self._columns))
 
     def draw(self, step: int):
         """Writes the grid and the strip of this step.
 
         Returns:
-          The samples, uint8 [GRID, H, W, C], and their labels (None for unconditional runs).
+          The samples, uint8 [<= GRID, H, W, C], and their labels (None for unconditional runs).
         """
         images, labels = self._images()
         picture = grid.grid(images, self._columns)
@@ -57,7 +57,8 @@ class Pictures:
             animation.write_animation(paths, self._run.animation_path, [f"step {_step_of(path):,}" for path in paths])
 
     def _images(self):
-        indices = tf.range(GRID)
+        # Whole rows, so that the grid has no holes.
+        indices = tf.range(GRID - GRID % (self._columns or 1))
         z = self.sampler.latents(self._config.seed, indices)
         # A column for each label, so that the eye compares like with like.
         label = indices % (self._columns or 1) % max(1, self._data.num_classes) if self._config.conditional else None

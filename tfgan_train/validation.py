@@ -5,8 +5,6 @@ import re
 from tfgan_train.config import FIELDS, Config, legal_values, unknown
 from tfgan_train.errors import UserError
 
-SIZE = re.compile(r"^[1-9]\d{0,4}(x[1-9]\d{0,4})?$")
-
 
 def validate(config: Config) -> None:
     """Checks everything that can be known before the data is read.
@@ -22,8 +20,10 @@ def validate(config: Config) -> None:
             raise UserError(complaint)
     if config.devices != "auto" and not re.match(r"^(cpu|gpu):[1-9]\d*$", config.devices):
         raise UserError(f"--devices={config.devices} is not auto, cpu:N or gpu:N")
-    if config.image_size and not SIZE.match(config.image_size):
-        raise UserError(f"--image_size={config.image_size} is neither a number nor HEIGHTxWIDTH, as in 64 or 96x64")
+    from tfgan_train.data import check_name
+    from tfgan_train.data.transform import parse_image_size
+    check_name(config.dataset)
+    parse_image_size(config.image_size)
     _check_networks(config)
 
 
@@ -34,7 +34,7 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
       source: the training Source.
       replicas: number of devices that share a batch.
     """
-    if config.batch_size > source.count:
+    if config.batch_size > source.count:  # Batches says so too, but only once files are being made.
         raise UserError(f"--batch_size={config.batch_size} is more than the {source.count} images of {source.name}")
     if config.batch_size % replicas:
         raise UserError(f"--batch_size={config.batch_size} can't be shared evenly by {replicas} devices")
