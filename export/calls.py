@@ -1,0 +1,94 @@
+"""The calls that try every signature of an exported file, each with what it must give."""
+import dataclasses
+import pathlib
+from typing import Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from export import flatbuffer
+from export.formats import Artefact
+from export.generator import ANY_LABEL, Generator
+
+# A seed and a place with nothing special about them; negative, as half of all seeds are.
+SEED, INDEX, TRUNCATION = -20_240, 3, 0.7
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of a signature and what it must give.
+
+    Attributes:
+      name: the signature, and after a colon what tells this call from others of it.
+      images: reference, float32 [n, H, W, C].
+      exact: further outputs: name -> array.
+    """
+    name: str
+    inputs: dict[str, np.ndarray]
+    images: Optional[np.ndarray]
+    exact: dict[str, np.ndarray]
+
+
+def calls_of(generator: Generator, artefact: Artefact, path: pathlib.Path, batches: Sequence[int]) -> list[Call]:
+    """The calls that try every signature of the file."""
+    if artefact.loader == "saved_model":
+        return _saved_model_calls(generator, batches)
+    if artefact.loader == "onnx" and not artefact.weight_bytes:
+        return [_seeded_call(generator, "sampler", n, num_images=True, images=False) for n in batches]
+    if artefact.loader == "onnx":
+        return [_z_call(generator, f"generator:{n}", n) for n in batches]
+    signatures = flatbuffer.contents(path.read_bytes()).signatures
+    return [(_seeded_call if name.startswith("generate") else _z_call)(generator, name, int(name.rpartition("b")[2]))
+            for name in sorted(signatures)]
+
+
+def _labels(generator: Generator, count: int) -> Optional[np.ndarray]:
+    """Labels that run through the classes, some left to the sampler; None for an unconditional generator."""
+    if not generator.conditional:
+        return None
+    return (np.arange(count) % (generator.facts.num_classes + 1) + ANY_LABEL).astype(np.int32)
+
+
+def _inputs(generator: Generator, index: int, count: int, truncation: float, label=None):
+    return generator.sample_inputs(SEED, tf.range(index, index + count), truncation, label)
+
+
+def _call(generator, name, inputs, z, label, extra=(), images=True) -> Call:
+    """A call with its reference; `extra` names the sampler's outputs that it gives as well."""
+    drawn = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy(), "labels": label.numpy()})
+    reference = generator.images(z, label).numpy() if images else None
+    return Call(name, inputs, reference, {key: drawn[key] for key in extra if key in drawn})
+
+
+def _z_call(generator: Generator, name: str, count: int) -> Call:
+    z, label = _inputs(generator, INDEX, count, 1.0)
+    inputs = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
+    return _call(generator, name, inputs, z, label)
+
+
+def _seeded_call(generator: Generator, name: str, count: int, num_images=False, images=True) -> Call:
+    """A call by seed and index: TFLite's `generate_b<N>`, and the ONNX sampler with `num_images`."""
+    inputs = {"seed": np.array(SEED, np.int32), "index": np.array(INDEX, np.int32),
+              "truncation": np.array(TRUNCATION, np.float32)}
+    if num_images:
+        z, label = _inputs(generator, INDEX, count, TRUNCATION)
+        inputs["num_images"] = np.array(count, np.int32)
+        return _call(generator, f"{name}:{count}", inputs, z, label, ("z", "label"), images)
+    asked = _labels(generator, count)
+    z, label = _inputs(generator, INDEX, count, TRUNCATION, asked)
+    return _call(generator, name, inputs | ({} if asked is None else {"label": asked}), z, label, ("z", "labels"))
+
+
+def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Call]:
+    calls = [_z_call(generator, f"serving_default:{n}", n) for n in batches]
+    seed = {"seed": np.array(SEED, np.int32)}
+    for n in batches:
+        z, label = _inputs(generator, 0, n, 1.0)
+        num_images = {"num_images": np.array(n, np.int32)}
+        for name in ("generate", "generate_png"):
+            calls.append(_call(generator, f"{name}:{n}", seed | num_images, z, label, ("labels",)))
+            asked = _labels(generator, n)
+            options = {"truncation": np.array(TRUNCATION, np.float32)} | ({} if asked is None else {"label": asked})
+            calls.append(_call(generator, f"{name}_with_options:{n}", seed | num_images | options,
+                               *_inputs(generator, 0, n, TRUNCATION, asked), ("labels",)))
+    return calls

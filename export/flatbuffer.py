@@ -1,0 +1,77 @@
+"""Reads and amends .tflite files as the flatbuffers they are; knows the schema, nothing of models."""
+import dataclasses
+import json
+
+import flatbuffers
+from tensorflow.lite.python import schema_py_generated as schema
+
+METADATA_NAME = "tfgan_train"
+
+_BUILTINS = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if not name.startswith("_")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What a .tflite file holds.
+
+    Attributes:
+      operators: names of all operators, custom ones by their own name.
+      stored_bytes: size of all constants, each copy counted.
+      signatures: name -> {"inputs": {name: (shape, dtype)}, "outputs": the same}.
+    """
+    operators: frozenset[str]
+    stored_bytes: int
+    signatures: dict[str, dict]
+
+
+def contents(content: bytes) -> Contents:
+    """Looks into a .tflite file."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    operators = {code.customCode.decode() if code.customCode else
+                 # Old readers know only the deprecated field, which holds up to 127.
+                 _BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes}
+    stored = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
+    signatures = {}
+    for signature in model.signatureDefs:
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+
+        def described(maps):
+            return {entry.name.decode(): (_shape(tensors[entry.tensorIndex]), _DTYPES[tensors[entry.tensorIndex].type])
+                    for entry in maps}
+
+        signatures[signature.signatureKey.decode()] = {
+            "inputs": described(signature.inputs), "outputs": described(signature.outputs)}
+    return Contents(frozenset(operators), stored, signatures)
+
+
+def with_metadata(content: bytes, description: str, facts: dict) -> bytes:
+    """The same model with a description, and `facts` as JSON in a metadata buffer METADATA_NAME."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    buffer = schema.BufferT()
+    buffer.data = json.dumps(facts, indent=1).encode()
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = METADATA_NAME, len(model.buffers) - 1
+    model.metadata = (model.metadata or []) + [entry]
+    model.description = description
+    builder = flatbuffers.Builder(len(content) + 4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def metadata(content: bytes) -> dict:
+    """The facts that `with_metadata` put in.
+
+    Raises:
+      KeyError: where the file has none.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for entry in model.metadata or []:
+        if entry.name.decode() == METADATA_NAME:
+            return json.loads(bytes(model.buffers[entry.buffer].data))
+    raise KeyError(METADATA_NAME)
+
+
+def _shape(tensor) -> list[int]:
+    return [] if tensor.shape is None else [int(size) for size in tensor.shape]

@@ -1,0 +1,112 @@
+"""A run's float32 generator with the seeded sampler in front of it, ready to be written out.
+
+Knows the run directory's contract and the latents; every artefact is made from this.
+"""
+import dataclasses
+from typing import Any, Optional, Union
+
+import tensorflow as tf
+
+from tfgan_train.latents import labels as draw_labels
+from tfgan_train.latents import latents
+from tfgan_train.run_dir import LoadedRun, RunDir, load_run
+
+# A label below zero asks for one drawn from the seed.
+ANY_LABEL = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is true of every artefact of one checkpoint.
+
+    Attributes:
+      image_shape: (height, width, channels).
+      num_classes: labels that the generator takes; 0 for an unconditional one.
+      label_names: one for each class, or () where the data names none.
+      parameters: number of floats in the generator's variables.
+    """
+    run_name: str
+    step: int
+    architecture: str
+    latent_dim: int
+    latent_distribution: str
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    label_names: tuple[str, ...]
+    parameters: int
+
+
+class Generator(tf.Module):
+    """z and labels -> images, and (seed, index) -> z and labels, in exportable ops.
+
+    The Keras model is kept out of reach of TensorFlow's object tracking, so that a
+    SavedModel holds each variable once and none of Keras' own objects.
+    """
+
+    def __init__(self, network: Any, facts: Facts):
+        """`network`: called as network(z, label, training=False) -> float32 images in [-1, 1]."""
+        super().__init__(name="generator")
+        self.facts = facts
+        self.weights = [variable.value for variable in network.variables]
+        self._call = lambda z, label: network(z, label, training=False)
+
+    @property
+    def conditional(self) -> bool:
+        return self.facts.num_classes > 0
+
+    def images(self, z: tf.Tensor, label: Optional[tf.Tensor] = None) -> tf.Tensor:
+        """z float32 [n, latent_dim], label int32 [n] -> float32 [n, H, W, C] in [-1, 1]."""
+        return tf.cast(self._call(z, label if self.conditional else None), tf.float32)
+
+    def sample_inputs(self, seed, indices, truncation, label=None) -> tuple[tf.Tensor, Optional[tf.Tensor]]:
+        """The generator's inputs for rows `indices` of `seed`'s endless sequence.
+
+        Args:
+          seed: int32 scalar.
+          indices: int32 [n].
+          truncation: float32 scalar, multiplies z; below 1 trades variety for typicality.
+          label: int32 [n], or None; each below zero is drawn from the seed instead.
+
+        Returns:
+          z float32 [n, latent_dim], and label int32 [n], None for an unconditional generator.
+        """
+        facts = self.facts
+        z = latents(seed, indices, facts.latent_dim, facts.latent_distribution) * truncation
+        if not self.conditional:
+            return z, None
+        drawn = draw_labels(seed, indices, facts.num_classes)
+        return z, drawn if label is None else tf.where(label < 0, drawn, label)
+
+
+def to_uint8(images: tf.Tensor) -> tf.Tensor:
+    """float32 in [-1, 1] -> uint8; the same rounding as `tfgan_train.images.to_uint8`."""
+    return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
+
+
+def open_run(run_dir: str, step: Optional[Union[int, str]] = None) -> LoadedRun:
+    """A run at one checkpoint.
+
+    Args:
+      run_dir: the run's directory.
+      step: a checkpoint's step, "best", "last", or None for the best where an evaluation
+        chose one and the last otherwise.
+
+    Raises:
+      UserError: no such run or checkpoint, or one that can't be read.
+    """
+    if step is None and (RunDir(run_dir).checkpoints_dir / "best").is_dir():
+        step = "best"
+    return load_run(run_dir, None if step == "last" else step)
+
+
+def of_run(run: LoadedRun) -> Generator:
+    """The run's averaged generator with its sampler."""
+    config, data = run.config, run.data
+    facts = Facts(
+        run_name=run.path.path.resolve().name, step=run.step, architecture=config.architecture,
+        latent_dim=config.latent_dim, latent_distribution=config.latent_distribution,
+        image_shape=tuple(data.image_shape),
+        num_classes=data.num_classes if config.conditional else 0,
+        label_names=tuple(data.label_names) if config.conditional else (),
+        parameters=sum(variable.value.shape.num_elements() for variable in run.generator.variables))
+    return Generator(run.generator, facts)

@@ -1,0 +1,90 @@
+"""Writes a Generator as ONNX: one graph for the images, a small one for the seeded latents."""
+import pathlib
+
+import tensorflow as tf
+
+from export import extras
+from export.generator import Generator
+
+# BitwiseXor, which the sampler needs, came with opset 18.
+OPSET = 18
+
+
+def write_generator(generator: Generator, path: pathlib.Path) -> None:
+    """z [n, latent_dim] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+
+    Raises:
+      UserError: where the extra is not installed.
+    """
+    def images(z, label=None):
+        return {"images": generator.images(z, label)}
+
+    specs = [tf.TensorSpec([None, generator.facts.latent_dim], tf.float32, "z")]
+    specs += [tf.TensorSpec([None], tf.int32, "label")] * generator.conditional
+    _write(images, specs, path)
+
+
+def write_sampler(generator: Generator, path: pathlib.Path) -> None:
+    """seed, index, num_images, truncation -> z (and label): rows index .. index+num_images-1 of the seed.
+
+    An ONNX file is one graph without signatures; as a file of its own the sampler does
+    not cost a second copy of the weights.
+
+    Raises:
+      UserError: where the extra is not installed.
+    """
+    def sample(seed, index, num_images, truncation):
+        z, label = generator.sample_inputs(seed, index + tf.range(num_images), truncation)
+        return {"z": z} | ({} if label is None else {"label": label})
+
+    specs = [tf.TensorSpec([], tf.int32, name) for name in ("seed", "index", "num_images")]
+    _write(sample, specs + [tf.TensorSpec([], tf.float32, "truncation")], path)
+
+
+def _write(function, specs: list[tf.TensorSpec], path: pathlib.Path) -> None:
+    tf2onnx = extras.load("tf2onnx", "onnx")
+    model, _ = tf2onnx.convert.from_function(
+        tf.function(function, input_signature=specs), input_signature=specs, opset=OPSET)
+    _settle_order(model.graph)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _settle_order(graph) -> None:
+    """Orders and names nodes and constants by their place in the computation.
+
+    tf2onnx goes through Python sets of names, whose order changes from process to
+    process, so the same run would give other bytes each time.
+    """
+    producers = {output: node for node in graph.node for output in node.output}
+    stored = {constant.name: constant for constant in graph.initializer}
+    # Optional inputs that are left out have an empty name.
+    names = {"": ""} | {tensor.name: tensor.name for tensor in graph.input}
+    results = {tensor.name for tensor in graph.output}
+    nodes, constants = [], []
+
+    def place(name):
+        if name in names:
+            return
+        if name in stored:
+            names[name] = f"constant_{len(constants)}"
+            constants.append(stored[name])
+            return
+        node = producers[name]
+        for needed in node.input:
+            place(needed)
+        for i, output in enumerate(node.output):
+            names[output] = output if output in results else f"{node.op_type}_{len(nodes)}_{i}"
+        nodes.append(node)
+
+    for tensor in graph.output:
+        place(tensor.name)
+    for i, node in enumerate(nodes):
+        node.name = f"{node.op_type}_{i}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    for constant in constants:
+        constant.name = names[constant.name]
+    for field, ordered in ((graph.node, nodes), (graph.initializer, constants)):
+        copies = [type(item).FromString(item.SerializeToString()) for item in ordered]
+        del field[:]
+        field.extend(copies)

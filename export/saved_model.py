@@ -1,0 +1,91 @@
+"""Writes a Generator as a SavedModel: any batch size, each weight once, no Python to load it."""
+import pathlib
+import uuid
+
+import tensorflow as tf
+from tensorflow.core.protobuf import fingerprint_pb2
+
+from export.generator import ANY_LABEL, Generator, to_uint8
+
+
+def write(generator: Generator, path: pathlib.Path) -> None:
+    """Writes the SavedModel folder `path` with the signatures of `signatures`."""
+    module = tf.Module()
+    module.weights = generator.weights
+    functions = signatures(generator)
+    for name, function in functions.items():
+        # As attributes too: Keras' TFSMLayer finds a function of several inputs only there.
+        setattr(module, name, function)
+    tf.saved_model.save(module, str(path), signatures=functions)
+    _settle_fingerprint(path / "fingerprint.pb")
+
+
+def _settle_fingerprint(path: pathlib.Path) -> None:
+    """Replaces the random uuid, the only byte that differs when a run is exported twice."""
+    fingerprint = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
+    fingerprint.uuid = ""
+    content = fingerprint.SerializeToString(deterministic=True)
+    fingerprint.uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, content.hex()).int)
+    path.write_bytes(fingerprint.SerializeToString(deterministic=True))
+
+
+def signatures(generator: Generator) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+    """Signature name -> tf.function.
+
+    serving_default: z [n, latent_dim] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    generate: num_images, seed -> images uint8 [n, H, W, C].
+    generate_png: num_images, seed -> png, n encoded files.
+    generate_with_options, generate_png_with_options: truncation as well, and for a
+      conditional generator label int32 [k]: image i gets label[i mod k], and one below 0
+      is drawn from the seed.
+
+    The seeded signatures of a conditional generator give the labels too.
+    """
+    facts = generator.facts
+
+    def draw(num_images, seed, truncation, label=None):
+        if label is not None:
+            label = tf.gather(label, tf.range(num_images) % tf.size(label))
+        z, label = generator.sample_inputs(seed, tf.range(num_images), truncation, label)
+        images = to_uint8(generator.images(z, label))
+        return {"images": images} | ({} if label is None else {"labels": label})
+
+    def draw_png(*inputs):
+        drawn = draw(*inputs)
+        png = tf.map_fn(tf.io.encode_png, drawn.pop("images"), fn_output_signature=tf.string)
+        return {"png": png} | drawn
+
+    z = tf.TensorSpec([None, facts.latent_dim], tf.float32, "z")
+    label = tf.TensorSpec([None], tf.int32, "label")
+
+    def serve(z, label=None):
+        return {"images": generator.images(z, label)}
+
+    return {
+        "serving_default": tf.function(serve, input_signature=[z, label] if generator.conditional else [z]),
+        **_seeded("generate", draw, generator.conditional),
+        **_seeded("generate_png", draw_png, generator.conditional),
+    }
+
+
+def _seeded(name, draw, conditional: bool) -> dict:
+    """`name` and `name`_with_options for a function of (num_images, seed, truncation, label)."""
+    num_images, seed = (tf.TensorSpec([], tf.int32, name) for name in ("num_images", "seed"))
+    truncation = tf.TensorSpec([], tf.float32, "truncation")
+    one, any_label = tf.constant(1.0), tf.constant([ANY_LABEL])
+
+    def plain(num_images, seed):
+        return draw(num_images, seed, one)
+
+    # The defaults go into the SavedModel: saved_model_cli and serving use them.
+    def with_options(num_images, seed, truncation=one):
+        return draw(num_images, seed, truncation)
+
+    def with_label(num_images, seed, truncation=one, label=any_label):
+        return draw(num_images, seed, truncation, label)
+
+    specs = [num_images, seed, truncation] + [tf.TensorSpec([None], tf.int32, "label")] * conditional
+    return {
+        name: tf.function(plain, input_signature=[num_images, seed]),
+        f"{name}_with_options": tf.function(with_label if conditional else with_options, input_signature=specs),
+    }

@@ -1,0 +1,124 @@
+"""A few lines of Python, Kotlin, JavaScript and C for each kind of file, true for the very model.
+
+Each function takes the manifest's "generator" part and a file's entry, and returns code.
+"""
+SEED = 7
+
+PYTHON_IMAGE = """pixels = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)
+Image.fromarray(pixels[0].squeeze()).save("image.png")"""
+
+
+def python_tflite(generator: dict, entry: dict) -> str:
+    """LiteRT's interpreter, by seed where the file has the signature, else by z."""
+    name, batch, seeded = _tflite_signature(entry)
+    if seeded:
+        arguments = "seed=np.int32(7), index=np.int32(0), truncation=np.float32(1)"
+        comment = "# Rows index, index+1, ... of the seed's endless sequence."
+    else:
+        arguments = f"z={_numpy_latents(generator, batch)}"
+        comment = "# A fully quantised file takes latents, not a seed."
+    if generator["labels"]:
+        arguments += f", label=np.full([{batch}], 0, np.int32)"
+    return f"""import numpy as np
+from PIL import Image
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter("{entry["path"]}")
+{comment}
+images = interpreter.get_signature_runner("{name}")(
+    {arguments})["images"]
+{PYTHON_IMAGE}"""
+
+
+def python_saved_model(generator: dict, entry: dict) -> str:
+    """TensorFlow, straight to PNG files."""
+    options = ', truncation=tf.constant(1.0), label=tf.constant([0])' if generator["labels"] else ""
+    return f"""import tensorflow as tf
+
+loaded = tf.saved_model.load("{entry["path"]}")
+draw = loaded.signatures["generate_png{'_with_options' if options else ''}"]
+files = draw(num_images=tf.constant(4), seed=tf.constant({SEED}){options})["png"]
+tf.io.write_file("image.png", files[0])"""
+
+
+def python_onnx(generator: dict, sampler: dict) -> str:
+    """ONNX Runtime: the sampler's outputs are the generator's inputs."""
+    return f"""import numpy as np
+import onnxruntime
+from PIL import Image
+
+run = lambda path, inputs: onnxruntime.InferenceSession(path).run(None, inputs)
+inputs = run("{sampler["path"]}", {{"seed": np.array({SEED}, np.int32), "index": np.array(0, np.int32),
+                              "num_images": np.array(4, np.int32), "truncation": np.array(1, np.float32)}})
+images, = run("generator.onnx", dict(zip({list(sampler["signatures"]["main"]["outputs"])}, inputs)))
+{PYTHON_IMAGE}"""
+
+
+def kotlin(generator: dict, entry: dict) -> str:
+    """The LiteRT interpreter of Android."""
+    name, batch, seeded = _tflite_signature(entry)
+    image = generator["image"]
+    if seeded:
+        inputs = f'"seed" to {SEED}, "index" to 0, "truncation" to 1f'
+    else:
+        latents = "Random().nextGaussian().toFloat()" if generator["latent"]["distribution"] == "normal" else \
+            "Random().nextFloat() * 2 - 1"
+        inputs = f'"z" to Array({batch}) {{ FloatArray({generator["latent"]["size"]}) {{ {latents} }} }}'
+    if generator["labels"]:
+        inputs += f', "label" to IntArray({batch}) {{ 0 }}'
+    return f"""// implementation("com.google.ai.edge.litert:litert:1.4.0"); {entry["path"]} in assets/
+val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{entry["path"]}"))
+val images = Array({batch}) {{ Array({image["height"]}) {{ Array({image["width"]}) {{ FloatArray({image["channels"]}) }} }} }}
+interpreter.runSignature(mapOf({inputs}), mapOf("images" to images), "{name}")
+val grey = ((images[0][y][x][0] + 1) * 127.5f).roundToInt().coerceIn(0, 255)"""
+
+
+def javascript(generator: dict, entry: dict) -> str:
+    """LiteRT.js, which is the npm package @litertjs/core."""
+    name, batch, seeded = _tflite_signature(entry)
+    if seeded:
+        inputs = [f"seed: new Tensor(new Int32Array([{SEED}]), [])", "index: new Tensor(new Int32Array([0]), [])",
+                  "truncation: new Tensor(new Float32Array([1]), [])"]
+    else:
+        size = generator["latent"]["size"]
+        inputs = [f"z: new Tensor(z, [{batch}, {size}])  // Float32Array({batch * size}), {generator['latent']['distribution']}"]
+    if generator["labels"]:
+        inputs.insert(0, f"label: new Tensor(new Int32Array({batch}), [{batch}])")
+    listed = ",\n  ".join(inputs)
+    return f"""import {{loadLiteRt, loadAndCompile, Tensor}} from '@litertjs/core';
+
+await loadLiteRt('node_modules/@litertjs/core/wasm/');
+const model = await loadAndCompile('{entry["path"]}', {{accelerator: 'wasm'}});
+const {{images}} = await model.run('{name}', {{
+  {listed}
+}});
+const grey = Uint8ClampedArray.from(images.toTypedArray(), x => (x + 1) * 127.5);"""
+
+
+def c(generator: dict, entry: dict) -> str:
+    """The core of a program on TensorFlow's C API, with this SavedModel's own tensor names."""
+    signature = entry["signatures"]["generate_png"]
+    inputs = {name: tensor["c_tensor"] for name, tensor in signature["inputs"].items()}
+    png = signature["outputs"]["png"]["c_tensor"]
+    operation = lambda tensor: '{{TF_GraphOperationByName(graph, "{}"), {}}}'.format(*tensor.rsplit(":", 1))
+    return f"""TF_Session* session = TF_LoadSessionFromSavedModel(options, NULL, "{entry["path"]}", (const char*[]){{"serve"}}, 1, graph, NULL, status);
+TF_Output inputs[] = {{{operation(inputs["num_images"])},
+                      {operation(inputs["seed"])}}};
+TF_Output png = {operation(png)};
+TF_Tensor *values[] = {{num_images, seed}}, *files;  // int32 scalars
+TF_SessionRun(session, NULL, inputs, values, 2, &png, &files, 1, NULL, 0, NULL, status);
+const TF_TString* file = TF_TensorData(files);  // write TF_TString_GetSize bytes of TF_TString_GetDataPointer"""
+
+
+def _tflite_signature(entry: dict) -> tuple[str, int, bool]:
+    """The file's signature for the smallest batch: its name, the batch, whether it takes a seed."""
+    batch, name = min((int(name.rpartition("b")[2]), name) for name in entry["signatures"])
+    seeded = f"generate_b{batch}" in entry["signatures"]
+    return f"generate_b{batch}" if seeded else name, batch, seeded
+
+
+def _numpy_latents(generator: dict, batch: int) -> str:
+    size = generator["latent"]["size"]
+    if generator["latent"]["distribution"] == "normal":
+        return f"np.random.default_rng().standard_normal([{batch}, {size}], np.float32)"
+    return f"np.random.default_rng().uniform(-1, 1, [{batch}, {size}]).astype(np.float32)"

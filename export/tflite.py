@@ -1,0 +1,101 @@
+"""Writes a Generator as .tflite files: fixed batches, builtin operators, float inputs and outputs."""
+import pathlib
+import tempfile
+from typing import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from export import extras
+from export.generator import ANY_LABEL, Generator
+
+CALIBRATION_SEED, CALIBRATION_STEPS = -1, 32
+
+NUMBERS = ("tflite", "tflite_float16", "tflite_dynamic", "tflite_int8", "tflite_weight_int8")
+
+
+def write(generator: Generator, path: pathlib.Path, number: str, batches: Sequence[int]) -> None:
+    """Writes one .tflite file whose signatures share one copy of the weights.
+
+    Args:
+      number: one of NUMBERS, how the weights (and for int8 the activations) are stored.
+      batches: batch sizes; each gives a signature `b<N>` and, but for int8, `generate_b<N>`.
+
+    Raises:
+      UserError: where the extra for `tflite_weight_int8` is not installed.
+    """
+    content = _convert(generator, number, batches)
+    if number == "tflite_weight_int8":
+        content = _quantize_weights(content)
+    path.write_bytes(content)
+
+
+def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> dict:
+    """Signature name -> tf.function of fixed batch.
+
+    b<N>: z [N, latent_dim] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
+    generate_b<N> (where `seeded`): seed, index, truncation (and label int32 [N], below 0: drawn)
+      -> images, the z they were made from (and the labels): rows index .. index+N-1 of the seed.
+    """
+    functions = {}
+    for batch in batches:
+        functions[f"b{batch}"] = _from_z(generator, batch)
+        if seeded:
+            functions[f"generate_b{batch}"] = _from_seed(generator, batch)
+    return functions
+
+
+def _from_z(generator: Generator, batch: int):
+    def images(z, label=None):
+        return {"images": generator.images(z, label)}
+
+    specs = [tf.TensorSpec([batch, generator.facts.latent_dim], tf.float32, "z")]
+    specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
+    return tf.function(images, input_signature=specs)
+
+
+def _from_seed(generator: Generator, batch: int):
+    def generate(seed, index, truncation, label=None):
+        z, label = generator.sample_inputs(seed, index + tf.range(batch), truncation, label)
+        drawn = {"images": generator.images(z, label), "z": z}
+        return drawn | ({} if label is None else {"labels": label})
+
+    specs = [tf.TensorSpec([], dtype, name) for name, dtype in
+             (("seed", tf.int32), ("index", tf.int32), ("truncation", tf.float32))]
+    specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
+    return tf.function(generate, input_signature=specs)
+
+
+def _convert(generator: Generator, number: str, batches: Sequence[int]) -> bytes:
+    # Full int8 would quantise the sampler's logarithms and cosines too: it takes z alone.
+    functions = signatures(generator, batches, seeded=number != "tflite_int8")
+    module = tf.Module()
+    module.weights = generator.weights
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=functions)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if number in ("tflite_float16", "tflite_dynamic", "tflite_int8"):
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if number == "tflite_float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if number == "tflite_int8":
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: _calibration(generator, batches)
+        return converter.convert()
+
+
+def _calibration(generator: Generator, batches: Sequence[int]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """The latents (and labels) of training, for each signature: other ones cost 30 dB."""
+    for batch in batches:
+        for step in range(CALIBRATION_STEPS):
+            indices = step * batch + tf.range(batch)
+            z, label = generator.sample_inputs(CALIBRATION_SEED, indices, 1.0, tf.fill([batch], ANY_LABEL))
+            yield f"b{batch}", {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
+
+
+def _quantize_weights(content: bytes) -> bytes:
+    """Weights as int8 for each channel, dequantised when the file is loaded."""
+    quantizer = extras.load("ai_edge_quantizer.quantizer", "tflite_weight_int8")
+    recipe = extras.load("ai_edge_quantizer.recipe", "tflite_weight_int8")
+    return bytes(quantizer.Quantizer(bytearray(content), recipe.weight_only_wi8_afp32()).quantize().quantized_model)
