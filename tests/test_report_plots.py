@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tfgan_train.report import curves, plots
+from tfgan_train.report.run_facts import Figure
 from tfgan_train.report.plots import Axis, Guide, Series, line_chart
 
 
@@ -140,5 +141,6 @@ def test_rows_give_the_charts_they_have_data_for():
 
 
 def test_evaluations_are_drawn_once_measured_twice():
-    charts = curves.evaluation_charts({100: {"frechet": 90.0, "recall": 0.1}, 200: {"frechet": 40.0}})
+    charts = curves.evaluation_charts(
+        {100: {"frechet": Figure(90.0), "recall": Figure(0.1)}, 200: {"frechet": Figure(40.0)}})
     assert len(charts) == 1 and "frechet" in charts[0]

@@ -30,7 +30,7 @@ def write_animation(png_paths: Sequence, out, captions: Sequence[str] | None = N
 
     Args:
       png_paths: the pictures' files in order, at least one.
-      out: the file to write, "….webp"; where this Pillow can't write WebP the suffix becomes ".gif".
+      out: the file to write, "….webp" or "….gif"; where this Pillow can't write WebP the suffix becomes ".gif".
       captions: a text under each picture, such as its step.
       seconds: the time from the first picture to the last, before it is held.
 
@@ -38,7 +38,7 @@ def write_animation(png_paths: Sequence, out, captions: Sequence[str] | None = N
       The file written, whole or not at all.
     """
     out = pathlib.Path(out)
-    kind = "WEBP" if features.check("webp") else "GIF"
+    kind = "WEBP" if out.suffix != ".gif" and features.check("webp") else "GIF"
     out = out.with_suffix("." + kind.lower())
     chosen = evenly(len(png_paths), MAX_FRAMES)
     size = _frame_size([png_paths[index] for index in chosen])

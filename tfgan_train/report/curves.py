@@ -33,12 +33,12 @@ def training_charts(rows: list[dict], sample_rows: list[dict]) -> list[str]:
     ]
 
 
-def evaluation_charts(evaluations: dict[int, dict]) -> list[str]:
+def evaluation_charts(evaluations: dict) -> list[str]:
     """One chart for each metric that was measured at two steps or more."""
     names = dict.fromkeys(name for metrics in evaluations.values() for name in metrics)
     charts = []
     for name in names:
-        points = [(step, metrics[name]) for step, metrics in evaluations.items() if name in metrics]
+        points = [(step, metrics[name].value) for step, metrics in evaluations.items() if name in metrics]
         if len(points) > 1:
             steps, values = zip(*points)
             charts.append(line_chart(name.replace("_", " "), [Series(name.replace("_", " "), "eval", np.array(steps), np.array(values, float))]))

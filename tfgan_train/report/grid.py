@@ -90,15 +90,19 @@ def pair_grid(real: np.ndarray, fake: np.ndarray, titles: tuple[str, str] = ("re
 
 
 def captioned_rows(rows: list[np.ndarray], captions: list[str]) -> np.ndarray:
-    """Pictures one below the other, uint8 [h, w, C] each, with its caption at the left."""
+    """Pictures one below the other, uint8 [h, w, C] each, with its caption at the left.
+
+    The captions are written large, because such a picture is wide and often shown small.
+    """
     channels = max(row.shape[2] for row in rows)
     width = max(row.shape[1] for row in rows)
-    margin = 8 + max(math.ceil(_font().getlength(caption)) for caption in captions)
+    size = max(_TEXT_HEIGHT, min(row.shape[0] for row in rows) * 2 // 5)
+    margin = 8 + max(math.ceil(_font(size).getlength(caption)) for caption in captions)
     parts = []
     for row, caption in zip(rows, captions, strict=True):
         label = Image.new("L", (margin, row.shape[0]), BACKGROUND)
-        left = margin - 4 - math.ceil(_font().getlength(caption))
-        _write(label, (left, (row.shape[0] - _TEXT_HEIGHT) // 2), caption)
+        left = margin - 4 - math.ceil(_font(size).getlength(caption))
+        _write(label, (left, (row.shape[0] - size) // 2), caption, size)
         row = np.pad(np.broadcast_to(row, (*row.shape[:2], channels)),
                      ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=BACKGROUND)
         parts.append(np.concatenate([_channels(np.asarray(label), channels), row], axis=1))
@@ -133,12 +137,12 @@ def _text_strip(text: str, picture: np.ndarray) -> np.ndarray:
     return _channels(np.asarray(strip), picture.shape[2])
 
 
-def _font():
-    return ImageFont.load_default(_TEXT_HEIGHT)
+def _font(size: int = _TEXT_HEIGHT):
+    return ImageFont.load_default(size)
 
 
-def _write(image: Image.Image, position: tuple[int, int], text: str) -> None:
-    ImageDraw.Draw(image).text(position, text, fill=TEXT, font=_font())
+def _write(image: Image.Image, position: tuple[int, int], text: str, size: int = _TEXT_HEIGHT) -> None:
+    ImageDraw.Draw(image).text(position, text, fill=TEXT, font=_font(size))
 
 
 def _channels(grey: np.ndarray, channels: int) -> np.ndarray:

@@ -4,7 +4,10 @@ import functools
 import io
 import pathlib
 
+import numpy as np
 from PIL import Image
+
+from tfgan_train.report.grid import to_image
 
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".gif": "image/gif"}
 _QUALITIES = (88, 72)
@@ -21,6 +24,13 @@ def data_uri(path: pathlib.Path, budget: int) -> str:
     return _data_uri(path, budget, stat.st_mtime_ns, stat.st_size)
 
 
+def picture_uri(picture: np.ndarray, budget: int) -> str:
+    """As `data_uri`, of a picture in memory: uint8 [h, w, 1 or 3]."""
+    image, content = to_image(picture), io.BytesIO()
+    image.save(content, "PNG", compress_level=3)   # the strips change with each writing: speed counts
+    return _uri(content.getvalue(), "image/png") if content.tell() <= budget else _small_jpeg(image, budget)
+
+
 def animation_uri(path: pathlib.Path, budget: int) -> str | None:
     """The animation's file as it is, or None where it is larger than `budget` bytes."""
     if path.stat().st_size > budget:
@@ -35,6 +45,10 @@ def _data_uri(path: pathlib.Path, budget: int, modified: int, size: int) -> str:
         return _uri(path.read_bytes(), _TYPES[path.suffix])
     with Image.open(path) as image:
         image = image.convert("L" if image.mode == "L" else "RGB")
+    return _small_jpeg(image, budget)
+
+
+def _small_jpeg(image: Image.Image, budget: int) -> str:
     while True:
         for quality in _QUALITIES:
             content = io.BytesIO()

@@ -80,7 +80,7 @@ def line_chart(title: str, series: list[Series], note: str = "", guide: Guide | 
 <svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{svg}</svg>
 {_tick_labels("y", ((1 - y_axis.place(tick), show(tick)) for tick in y_axis.ticks()))}
 {_tick_labels("x", ((x_axis.place(tick), number(tick)) for tick in x_axis.ticks()))}
-{_guide_label(guide, y_axis)}<i class="cursor" hidden></i><div class="tip" hidden></div>
+<span class="x-name">step</span>{_guide_label(guide, y_axis)}<i class="cursor" hidden></i><div class="tip" hidden></div>
 </div></figure>"""
 
 
@@ -149,7 +149,7 @@ class _Line:
         values = np.where(finite, values, np.nan)
         steps = np.asarray(series.steps, np.float64)
         x, means = bucket_means(steps, values)
-        y = smooth(means, max(1, round(len(means) * _SMOOTHING)))
+        y = smooth(means, round(len(means) * _SMOOTHING))
         return cls(series.name, series.colour, x, y, *extremes(steps, values),
                    steps[0], steps[-1], y[np.isfinite(y)][-1], int((~finite).sum()))
 
@@ -188,6 +188,8 @@ def extremes(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def smooth(values: np.ndarray, reach: int) -> np.ndarray:
     """Weighted mean over `reach` neighbours to each side (a triangle); NaN has no weight."""
+    if not reach:
+        return values
     weights = 1.0 - np.abs(np.arange(-reach, reach + 1)) / (reach + 1.0)
     finite = np.isfinite(values)
     total = np.convolve(np.where(finite, values, 0.0), weights, "full")[reach:-reach]

@@ -8,7 +8,21 @@ import json
 import pathlib
 import re
 
+from tfgan_train.recorder import read_rows
+
 _STEP_IN_NAME = re.compile(r"-(\d+)\.png$")
+
+
+_NOT_FIGURES = ("step", "epoch", "seconds", "seed", "format", "num", "count")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One measured figure: its value, its standard deviation where known, which way is better."""
+
+    value: float
+    spread: float | None = None
+    better: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +36,7 @@ class RunFacts:
       train: the rows of kind "train" in metrics.jsonl, in order.
       samples: the rows of kind "samples" (statistics of the sample grid), in order.
       doctor: the rows of kind "doctor".
-      evaluations: step -> metric name -> number, from rows of kind "eval" and eval/STEP.json.
+      evaluations: step -> metric name -> Figure, from rows of kind "eval" and eval/STEP.json.
       updated: when metrics.jsonl (or else config.json) was last written, seconds since 1970.
     """
 
@@ -33,7 +47,7 @@ class RunFacts:
     train: list[dict]
     samples: list[dict]
     doctor: list[dict]
-    evaluations: dict[int, dict]
+    evaluations: dict[int, dict[str, Figure]]
     updated: float
 
     @property
@@ -67,45 +81,33 @@ def read_run(path) -> RunFacts:
                     _evaluations(path / "eval", kinds["eval"]), _updated(path))
 
 
-def read_rows(path: pathlib.Path) -> list[dict]:
-    """The rows of a metrics.jsonl; a last line that was cut short is left out.
-
-    Raises:
-      ValueError: where another line is no JSON, which only damage explains.
-    """
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            if line.strip():
-                rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number < len(lines):
-                raise ValueError(f"{path}, line {number}: {error}") from error
-    return rows
-
-
 def read_json(path: pathlib.Path) -> dict:
     """A JSON file's object; {} where it is missing."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict]:
-    found = {row["step"]: _numbers(row) for row in rows}
+def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict[str, Figure]]:
+    found = {row["step"]: _figures(row) for row in rows}
     for path in folder.glob("*.json"):
         if path.stem.isdigit():
             step = int(path.stem)
-            found[step] = found.get(step, {}) | _numbers(read_json(path))
+            found[step] = found.get(step, {}) | _figures(read_json(path))
     return {step: found[step] for step in sorted(found) if found[step]}
 
 
-def _numbers(row: dict) -> dict[str, float]:
-    """The metrics in an evaluation: its numbers, those one level down under "metrics" included."""
-    row = row | row.get("metrics", {})
-    return {name: value for name, value in row.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and name not in ("step", "seconds", "seed")}
+def _figures(stored: dict) -> dict[str, Figure]:
+    """The figures in an evaluation: plain numbers, and metrics' results in lists or by name."""
+    found = {}
+    for name, value in stored.items():
+        if isinstance(value, (list, dict)):
+            results = value if isinstance(value, list) else value.values()
+            results = [result for result in results if isinstance(result, dict) and "value" in result and "name" in result]
+            for result in results:
+                if result["value"] is not None:
+                    found[result["name"]] = Figure(result["value"], result.get("spread"), result.get("better", ""))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and name not in _NOT_FIGURES:
+            found[name] = Figure(value)
+    return found
 
 
 def _updated(path: pathlib.Path) -> float:

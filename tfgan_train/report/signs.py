@@ -59,6 +59,7 @@ class Sign(NamedTuple):
 
     Attributes:
       name: as findings give it.
+      title: for people.
       kind: of the rows after which it is looked for.
       seen: history -> what is seen, or None.
       gone: history -> whether it has clearly ended.
@@ -66,6 +67,7 @@ class Sign(NamedTuple):
     """
 
     name: str
+    title: str
     kind: str
     seen: Callable
     gone: Callable
@@ -192,7 +194,7 @@ def _diverges(network: str, loss_limit: float):
         lower = f"--{network}_lr={rate / 4:.2g}" if rate > 0 else f"a lower --{network}_lr"
         return f"{lower} or --penalty=r1"
 
-    return Sign(f"{network}_diverges", "train", seen, gone, remedy)
+    return Sign(f"{network}_diverges", f"{letter} diverges", "train", seen, gone, remedy)
 
 
 def _spread(losses: np.ndarray) -> float:
@@ -227,13 +229,13 @@ def _weaker_d(history):
 
 
 SIGNS = {sign.name: sign for sign in (
-    Sign("not_finite", "train", _not_finite, lambda history: _not_finite(history) is None,
+    Sign("not_finite", "Numbers are not finite", "train", _not_finite, lambda history: _not_finite(history) is None,
          lambda history: "lower --g_lr and --d_lr, or --penalty=r1"),
-    Sign("d_overpowers_g", "train", _d_overpowers_g, _d_no_longer_sure, _weaker_d),
+    Sign("d_overpowers_g", "D overpowers G", "train", _d_overpowers_g, _d_no_longer_sure, _weaker_d),
     _diverges("g", G_LOSS_LIMIT),
     _diverges("d", D_LOSS_LIMIT),
-    Sign("mode_collapse", "samples", _mode_collapse, _varied_again,
+    Sign("mode_collapse", "Mode collapse", "samples", _mode_collapse, _varied_again,
          lambda history: "--minibatch_discrimination=32, --g_norm=batch, --penalty=r1 or a lower --g_lr"),
-    Sign("d_overfits", "samples", _d_overfits, _no_longer_overfits,
+    Sign("d_overfits", "D overfits", "samples", _d_overfits, _no_longer_overfits,
          lambda history: "--augment=translation,cutout, --d_dropout=0.3, --penalty=r1, or more training images"),
 )}

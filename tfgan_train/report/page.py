@@ -1,0 +1,69 @@
+"""report.html: everything a run shows, as one file that needs no network."""
+import importlib.resources
+import json
+import pathlib
+import string
+from html import escape
+
+from tfgan_train import files
+from tfgan_train.report import galleries, sections
+from tfgan_train.report.run_facts import RunFacts, read_run
+
+STATUSES = ("running", "finished", "stopped")
+
+
+def write_report(run_dir, status: str | None = None) -> pathlib.Path:
+    """Writes RUN_DIR/report.html from what is in the run directory so far.
+
+    Any of the run's files may be missing. The page holds its pictures, so it can be moved or sent.
+
+    Args:
+      run_dir: the run directory.
+      status: "running", "finished" or "stopped". A running run's page says so and reloads itself
+        while nobody has touched it. None: told from the last step.
+
+    Returns:
+      The file's path; it appears whole or not at all.
+
+    Raises:
+      ValueError: for another status.
+    """
+    if status not in (None, *STATUSES):
+        raise ValueError(f"status '{status}' is none of {', '.join(STATUSES)}")
+    run = read_run(run_dir)
+    return files.write_atomically(run.path / "report.html", render(run, status or sections.status_of(run)))
+
+
+def render(run: RunFacts, status: str) -> str:
+    """The page's HTML."""
+    doctor = ("doctor", "Doctor", "What the doctor says", sections.doctor(run))
+    found = [
+        ("samples", "Samples", "Samples", galleries.samples(run)),
+        ("curves", "Curves", "Curves", sections.charts(run)),
+        ("course", "Course", "From noise to images", galleries.course(run)),
+        ("evaluation", "Evaluation", "Evaluation", sections.evaluation(run)),
+        ("interpolation", "Latents", "Between latents", galleries.interpolation(run)),
+        ("nearest", "Neighbours", "Nearest training images", galleries.nearest(run)),
+        ("spot", "Game", "Spot the fake", galleries.game(run)),
+        ("data", "Data", "Data", sections.data(run)),
+        ("config", "Configuration", "Configuration", sections.configuration(run)),
+    ]
+    # Bad news comes first, good news after the pictures.
+    found.insert(0 if run.doctor else 1, doctor)
+    found = [section for section in found if section[-1]]
+    fill = {
+        "title": escape(sections.title(run)),
+        "css": _resource("page.css"),
+        "js": _resource("page.js"),
+        "status": json.dumps(status),
+        "headline": sections.headline(run, status),
+        "links": "".join(f'<li><a href="#{anchor}">{short}</a></li>' for anchor, short, _, _ in found),
+        "sections": "".join(
+            f'<section id="{anchor}" aria-labelledby="{anchor}-heading"><h2 id="{anchor}-heading">{heading}</h2>{body}</section>'
+            for anchor, _, heading, body in found),
+    }
+    return string.Template(_resource("page.html")).substitute(fill)
+
+
+def _resource(name: str) -> str:
+    return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,150 @@
+"""The page's sections of facts: headline, doctor, curves, evaluation, data, settings."""
+import math
+import time
+from html import escape
+
+from tfgan_train.progress import duration
+from tfgan_train.report import curves, settings
+from tfgan_train.report.plots import number
+from tfgan_train.report.run_facts import Figure, RunFacts
+from tfgan_train.report.signs import SIGNS, variety
+
+_BEST_TILES = 3
+_SKIPPED_SHOWN = 200
+_ARROWS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "as the data": "good when equal to the data's own"}
+
+
+def title(run: RunFacts) -> str:
+    """What the run is called: its data and its recipe."""
+    names = [run.data.get("name") or run.config.get("dataset"), run.config.get("recipe")]
+    return " · ".join(name for name in names if name) or run.path.resolve().name
+
+
+def status_of(run: RunFacts) -> str:
+    """"finished" where the last step was reached, else "stopped"; for when nobody says."""
+    steps = run.config.get("steps")
+    return "finished" if steps and run.step >= steps else "stopped"
+
+
+def headline(run: RunFacts, status: str) -> str:
+    """Title, status, one sentence on what and how long, and tiles with the figures of now."""
+    written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.updated))
+    tiles = "".join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="soft">{escape(note)}</dd></div>'
+                    for name, value, note in _tiles(run, status))
+    return f"""<p class="over">GAN training report</p>
+<h1>{escape(title(run))}</h1>
+<p class="lead"><span class="status {escape(status)}">{escape(status)}</span> {escape(_sentence(run))}
+<span class="soft">Last row <time datetime="{written}">{written[:16].replace("T", " ")} UTC</time>.</span></p>
+<dl class="tiles">{tiles}</dl>"""
+
+
+def doctor(run: RunFacts) -> str:
+    """What the doctor said, latest first; silence is told too."""
+    if not run.doctor:
+        return '<p class="well">Nothing: no sign of collapse, divergence, an overpowering or an overfitting D so far.</p>' if run.train else ""
+    items = "".join(
+        f'<li><p><b>{escape(SIGNS[row["sign"]].title if row["sign"] in SIGNS else row["sign"])}</b> <span class="soft">step {row["step"]:,}</span></p>'
+        f'<p>{escape(row["message"])}.</p><p class="soft">Try <code>{_words(row["remedy"])}</code></p></li>'
+        for row in reversed(run.doctor))
+    return f'<ul class="doctor">{items}</ul>'
+
+
+def charts(run: RunFacts) -> str:
+    """The training curves."""
+    found = "".join(curves.training_charts(run.train, run.samples))
+    return f'<div class="charts">{found}</div>' if found else ""
+
+
+def evaluation(run: RunFacts) -> str:
+    """The latest figures as a table, and a curve for each that was measured more than once."""
+    if not run.evaluations:
+        return ""
+    step, figures = list(run.evaluations.items())[-1]
+    rows = "".join(f"<tr><th scope=row>{escape(name.replace('_', ' '))}</th><td>{_figure(figure)}</td>"
+                   f'<td class="soft">{_ARROWS.get(figure.better, "")}</td></tr>' for name, figure in figures.items())
+    found = "".join(curves.evaluation_charts(run.evaluations))
+    return f"""<table class="figures"><caption>Measured at step {step:,}</caption>{rows}</table>
+{f'<div class="charts">{found}</div>' if found else ""}"""
+
+
+def data(run: RunFacts) -> str:
+    """What the run was trained on, notes, and the files that were skipped."""
+    facts = run.data
+    if not facts:
+        return ""
+    parts = [f"<p>{escape(_data_sentence(facts))}</p>"]
+    parts += [f'<p class="note">{escape(note)}</p>' for note in facts.get("notes", [])]
+    skipped = facts.get("skipped", [])
+    if skipped:
+        rows = "".join(f"<tr><td><code>{escape(file)}</code></td><td>{escape(reason)}</td></tr>" for file, reason in skipped[:_SKIPPED_SHOWN])
+        more = f"<p>… and {len(skipped) - _SKIPPED_SHOWN:,} more, in config.json.</p>" if len(skipped) > _SKIPPED_SHOWN else ""
+        parts.append(f"""<details><summary>{len(skipped):,} file{"s" if len(skipped) > 1 else ""} skipped</summary>
+<div class="wide"><table><tr><th scope=col>File</th><th scope=col>Why</th></tr>{rows}</table></div>{more}</details>""")
+    return "".join(parts)
+
+
+def configuration(run: RunFacts) -> str:
+    """The command that repeats the run, the settings by where they come from, the versions."""
+    if not run.config:
+        return ""
+    sorted_settings = settings.sort(run.config)
+    groups = [("Chosen for this run", sorted_settings.chosen, True),
+              (f"Set by the recipe {run.config.get('recipe', '')}", sorted_settings.by_recipe, True),
+              ("All others, at their defaults", sorted_settings.plain, False),
+              ("Versions", run.versions, False)]
+    tables = "".join(
+        f"""<details{" open" if unfolded else ""}><summary>{escape(name)} ({len(values)})</summary>
+<div class="wide"><table>{"".join(f"<tr><th scope=row><code>{escape(key)}</code></th><td><code>{escape(str(value))}</code></td></tr>" for key, value in values.items())}</table></div></details>"""
+        for name, values, unfolded in groups if values)
+    return f"""<p>This command repeats the run:</p>
+<div class="command"><pre><code>{_words(settings.command(run.config))}</code></pre><button type="button" class="copy">Copy</button></div>
+{tables}"""
+
+
+def _sentence(run: RunFacts) -> str:
+    steps = run.config.get("steps")
+    done = f"{run.step:,} of {steps:,} steps" if steps else f"{run.step:,} steps"
+    seconds = run.train[-1].get("seconds") if run.train else None
+    took = f" in {duration(seconds)}" if seconds else ""
+    what = f" on {run.data['count']:,} images" if run.data.get("count") else ""
+    return f"{done}{took}{what}."
+
+
+def _tiles(run: RunFacts, status: str) -> list[tuple[str, str, str]]:
+    """(name, value, note) for what can be told of the run so far."""
+    if not run.train:
+        return []
+    row, tiles = run.train[-1], []
+    steps = run.config.get("steps") or 0
+    tiles.append(("Step", f"{run.step:,}", f"{100 * run.step / steps:.0f} % of {steps:,}" if steps else ""))
+    if row.get("seconds"):
+        left = row["seconds"] * (steps - run.step) / run.step
+        note = f"about {duration(left)} to go" if status == "running" and left > 0 else "of training"
+        tiles.append(("Time", duration(row["seconds"]), note))
+    if row.get("images_per_second"):
+        tiles.append(("Speed", number(row["images_per_second"]), "images a second"))
+    tiles += [(name.replace("_", " "), _figure(figure), _ARROWS.get(figure.better, f"at step {step:,}"))
+              for step, figures in list(run.evaluations.items())[-1:] for name, figure in list(figures.items())[:_BEST_TILES]]
+    accuracy = row.get("d_accuracy")
+    if accuracy is not None and math.isfinite(accuracy):
+        tiles.append(("D's accuracy", f"{100 * accuracy:.0f} %", "50 % is the ideal"))
+    varied = variety(run.samples[-1]) if run.samples else None
+    if varied is not None:
+        tiles.append(("Variety", f"{100 * varied:.0f} %", "of the real images'"))
+    return tiles
+
+
+def _words(text: str) -> str:
+    """HTML that breaks lines between words only: browsers would break a flag after its hyphens."""
+    return " ".join(f"<span>{escape(word)}</span>" for word in text.split(" "))
+
+
+def _figure(figure: Figure) -> str:
+    return number(figure.value) + (f" ± {number(figure.spread)}" if figure.spread else "")
+
+
+def _data_sentence(facts: dict) -> str:
+    height, width, channels = facts["image_shape"]
+    colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    labels = f", {facts['num_classes']} classes" if facts.get("num_classes") else ""
+    return f"{facts['name']}: {facts['count']:,} images of {height} × {width} pixels, {colour}{labels}."
