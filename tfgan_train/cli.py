@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import Callable
 
-from absl import flags
+from absl import flags, logging
 
 from tfgan_train.config import FIELDS, unknown
 from tfgan_train.errors import UserError
@@ -35,6 +35,7 @@ def run_binary(name: str, purpose: str, define: Callable, main: Callable) -> Non
         if extra:
             raise UserError(f"'{extra[0]}' is not a flag; flags look like --name=value (see --help)")
         import_tensorflow()
+        logging.set_verbosity(logging.WARNING)  # TFDS tells each thing that it loads.
         sys.exit(main(values))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -52,9 +52,7 @@ class Pictures:
 
     def animate(self) -> None:
         """Writes progress.webp from the grids there are."""
-        paths = sorted(self._run.samples_dir.glob("step-*.png"))
-        if paths:
-            animation.write_animation(paths, self._run.animation_path, [f"step {_step_of(path):,}" for path in paths])
+        animate(self._run.samples_dir, self._run.animation_path)
 
     def _images(self):
         # Whole rows, so that the grid has no holes.
@@ -66,6 +64,13 @@ class Pictures:
 
     def _class_columns(self):
         return min(self._data.num_classes, 16) if self._config.conditional else None
+
+
+def animate(samples_dir, out) -> None:
+    """Writes the grids in a run's samples folder as an animation, early to late."""
+    paths = sorted(samples_dir.glob("step-*.png"))
+    if paths:
+        animation.write_animation(paths, out, [f"step {_step_of(path):,}" for path in paths])
 
 
 def _step_of(path) -> int:

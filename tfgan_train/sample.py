@@ -11,7 +11,6 @@ from tfgan_train.errors import UserError
 from tfgan_train.files import write_atomically
 
 MOST_IN_A_GRID = 10_000
-INTERPOLATIONS = 8  # rows of --interpolate
 
 
 def _define(values):
@@ -22,6 +21,10 @@ def _define(values):
     cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]) or a folder/ for single PNGs")
     cli.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
     cli.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
+    cli.define(values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside")
+    cli.define(values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside")
+    cli.define(values, "boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)")
+    cli.define(values, "string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it")
 
 
 def _main(values):
@@ -30,7 +33,10 @@ def _main(values):
         raise UserError(f"--num={values.num} must be at least 1")
     if not -2**31 <= values.seed < 2**31:
         raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
-    write = _writer(values.out)
+    special = [name for name in SPECIAL if values[name].value]
+    if len(special) > 1:
+        raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
+    write = _special_writer(special[0], values) if special else _writer(values.out)
     from tfgan_train.run_dir import load_run
     from tfgan_train.sampling import Sampler
     loaded = load_run(values.run_dir, _step(values.step))
@@ -41,13 +47,37 @@ def _main(values):
         label = loaded.data.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     try:
-        if values.interpolate:
-            _write_interpolation(values.out, sampler, values.seed, label)
+        if special:
+            write(loaded, sampler, label)
         else:
             write(pathlib.Path(values.out), sampler.batches(values.num, values.seed, label), values.num)
     except OSError as error:
         raise UserError(f"--out={values.out} can't be written: {error.strerror or error}") from None
     print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.seed}")
+
+
+def _special_writer(kind: str, values):
+    """The function (loaded, sampler, label) that makes --interpolate's and the others' pictures."""
+    endings = SPECIAL[kind]
+    out = pathlib.Path(values.out)
+    if out.suffix.lower() not in endings:
+        raise UserError(f"--out={out}: --{kind} makes one picture; end it in {' or '.join(endings)}")
+
+    def write(loaded, sampler, label):
+        from tfgan_train import data, pictures, showpieces
+        if kind == "animate":
+            pictures.animate(loaded.path.samples_dir, out)
+            return
+        if kind == "interpolate":
+            showpieces.write_walk(out, sampler, values.seed, label)
+            return
+        config = loaded.config.replace(data_dir=values.data_dir) if values.data_dir else loaded.config
+        source = data.load(config)
+        if kind == "nearest":
+            showpieces.write_nearest(out, sampler, source, data.load_held_out(config), values.seed, min(values.num, 100), label)
+        else:
+            showpieces.write_game(out, sampler, source, values.seed, label)
+    return write
 
 
 def _step(text):
@@ -98,15 +128,8 @@ def _write_folder(out, batches, num):
             count += 1
 
 
-def _write_interpolation(out, sampler, seed, label):
-    from tfgan_train.report import grid
-    from tfgan_train.sampling import walk
-    if pathlib.Path(out).suffix.lower() != ".png":
-        raise UserError(f"--out={out}: --interpolate makes one picture; name a .png")
-    images, columns = walk(sampler, seed, INTERPOLATIONS, label)
-    grid.save_png(out, grid.grid(images, columns))
-
-
+# What makes one picture of its own, and its endings.
+SPECIAL = {"interpolate": (".png",), "nearest": (".png",), "spot_the_fake": (".png",), "animate": (".webp", ".gif")}
 WRITERS = {".png": _write_grid, ".npz": _write_npz, "/": _write_folder}
 
 
