@@ -95,7 +95,7 @@ class TrainStep:
             judged = self._d_update(real, fake, label, at, with_penalty, simultaneous and i == config.d_steps - 1)
         if simultaneous:
             d_apply, fake_gradient = judged
-            g_gradients = g_tape.gradient(fake, trainable(gan.generator), fake_gradient)
+            g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
             d_apply()
         else:
             at = draw.child("g")
@@ -103,7 +103,7 @@ class TrainStep:
                 with tf.GradientTape() as g_tape:
                     fake = self._fake(config.d_steps, label, at)
             fake_gradient = self._g_gradient(real, fake, label, at)
-            g_gradients = g_tape.gradient(fake, trainable(gan.generator), fake_gradient)
+            g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
         self._apply("g", gan.generator, gan.g_optimizer, g_gradients, gan.g_history)
         if config.ema_half_life:
             ema_update(every(gan.ema_generator), every(gan.generator),
@@ -164,7 +164,7 @@ class TrainStep:
             total = self._scaled(total)
             if postpone:
                 g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
-        gradients = tape.gradient(total, variables)
+        gradients = self._summed(tape.gradient(total, variables))
         update = lambda: self._apply("d", gan.discriminator, gan.d_optimizer, gradients, gan.d_history)
         if postpone:
             return update, tape.gradient(g_total, fake)
@@ -223,13 +223,21 @@ class TrainStep:
     def _scaled(self, loss):
         return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
 
+    def _summed(self, gradients):
+        """The replicas' gradients added up, without the loss scale that they were computed with.
+
+        To be called before the next `_apply`, which may change that scale. Gradients of an
+        embedding become dense: the norm of a sparse one would miss that its rows repeat.
+        """
+        gradients = [tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+                     for gradient in all_reduce_sum(gradients)]
+        if self._config.precision == "float16":
+            gradients = [gradient / local_value(self._gan.loss_scale) for gradient in gradients]
+        return gradients
+
     def _apply(self, side, network, optimizer, gradients, history):
-        """Sums the replicas' gradients and moves one network, as its schedule says."""
+        """Moves one network by the summed gradients, as its schedule says."""
         config, gan = self._config, self._gan
-        gradients = all_reduce_sum(gradients)
-        half = config.precision == "float16"
-        if half:
-            gradients = [gradient / local_value(gan.loss_scale) for gradient in gradients]
         variables = trainable(network)
         if history:
             gradients = [gradient + extra for gradient, extra in zip(
@@ -246,7 +254,7 @@ class TrainStep:
             epoch = tf.maximum(step / self._steps_per_epoch - 1.0, 0.0)
             ramp = momentum(epoch, config.momentum, config.momentum_final, max(config.momentum_epochs - 1.0, 1e-6))
         move = lambda: self._move(side, variables, optimizer, gradients, learning_rate, ramp, history)
-        if half:
+        if config.precision == "float16":
             finite = tf.math.is_finite(norm)
             tf.cond(finite, move, lambda: None)
             self._adapt_scale(finite)

@@ -10,7 +10,7 @@ KERNEL_SIZE = 5  # Salimans et al. 2016 used 50 kernels of 5 dimensions
 class MinibatchDiscrimination(Block):
     """features [n, F] -> how near each example is to the others of its batch [n, kernels].
 
-    Salimans et al. 2016, section 3.2. Each replica compares the images it holds.
+    Salimans et al. 2016, section 3.2. The batch is the global one, whatever the number of replicas.
     """
 
     def __init__(self, kernels: int, init: Initializers, **kwargs):
