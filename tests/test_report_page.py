@@ -6,13 +6,15 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
 
 from tests.made_run import make_run
 from tfgan_train.config import Config
-from tfgan_train.report import pictures, settings
+from tfgan_train.report import galleries, pictures, settings
 from tfgan_train.report.page import write_report
 from tfgan_train.report.run_facts import read_run
 
@@ -179,6 +181,18 @@ def test_large_noisy_pictures_stay_within_six_megabytes(tmp_path):
     grids = [image for image in page.all("img") if "data-step" in image]
     assert len(grids) == 24 and path.stat().st_size < 6_000_000
     assert grids[0]["data-step"] == "0" and grids[-1]["data-step"] == "400"
+
+
+def test_an_animation_too_large_for_the_page_is_the_file_beside_it(whole_run, monkeypatch):
+    monkeypatch.setattr(galleries, "_ANIMATION_BYTES", 10)
+    page = _page(whole_run)
+    assert [image["data-moving"] for image in page.all("img") if "data-moving" in image] == ["progress.webp"]
+    assert "progress.webp beside this page" in page.text
+
+
+def test_page_is_made_without_tensorflow():
+    code = "import sys, tfgan_train.report.page, tfgan_train.report.doctor; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_picture_within_its_budget_goes_in_byte_for_byte_and_a_larger_one_fits(whole_run):

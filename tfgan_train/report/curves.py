@@ -14,7 +14,8 @@ def training_charts(rows: list[dict], sample_rows: list[dict]) -> list[str]:
       sample_rows: kind "samples", likewise.
     """
     return [
-        line_chart("Losses", [_each_step(rows, "d_loss", "discriminator", "d"), _each_step(rows, "g_loss", "generator", "g")],
+        line_chart("Losses", [_each_step(rows, "d_loss", "discriminator", "d"),
+                              _each_step(rows, "g_loss", "generator", "g")],
                    note="Each step, and smoothed. A GAN's losses need not fall: the two networks play against each other."),
         line_chart("D's accuracy", [_series(rows, "d_accuracy_real", "on real", "real"),
                                     _series(rows, "d_accuracy_fake", "on fake", "fake"),
@@ -41,7 +42,8 @@ def evaluation_charts(evaluations: dict) -> list[str]:
         points = [(step, metrics[name].value) for step, metrics in evaluations.items() if name in metrics]
         if len(points) > 1:
             steps, values = zip(*points)
-            charts.append(line_chart(name.replace("_", " "), [Series(name.replace("_", " "), "eval", np.array(steps), np.array(values, float))]))
+            words = name.replace("_", " ")
+            charts.append(line_chart(words, [Series(words, "eval", np.array(steps), np.array(values, float))]))
     return charts
 
 

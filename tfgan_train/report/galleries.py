@@ -21,10 +21,11 @@ def samples(run: RunFacts) -> str:
     steps = [steps[index] for index in animation.evenly(len(steps), MAX_GRIDS)]
     last = len(steps) - 1
     images = "".join(
-        f'<img src="{pictures.data_uri(path, _GRID_BYTES)}" alt="Samples at step {step:,}" data-step="{step}"{"" if index == last else " hidden"}>'
-        for index, (step, path) in enumerate(steps))
+        f'<img src="{pictures.data_uri(path, _GRID_BYTES)}" alt="Samples at step {step:,}" data-step="{step}"'
+        f'{"" if index == last else " hidden"}>' for index, (step, path) in enumerate(steps))
     player = f"""<div class="player"><button type="button" class="play" aria-label="Play from early to late">▶</button>
-<input type="range" min="0" max="{last}" value="{last}" step="1" aria-label="Training step of the samples"><output>step {steps[last][0]:,}</output></div>"""
+<input type="range" min="0" max="{last}" value="{last}" step="1" aria-label="Training step of the samples">
+<output>step {steps[last][0]:,}</output></div>"""
     real = run.picture("real.png")
     beside = _figure(real, "Real images of the training set", _GRID_BYTES) if real else ""
     return f"""<div class="pair"><figure id="grids"><div class="frames">{images}</div>
@@ -39,9 +40,11 @@ def course(run: RunFacts) -> str:
         steps, paths = zip(*strips)
         rows = len(animation.evenly(len(paths), animation.MAX_STRIPS))
         picture = animation.strips(paths, [f"{step:,}" for step in steps])
-        parts.append(f"""<figure id="strips" data-rows="{rows}"><div class="wide"><img src="{pictures.picture_uri(picture, _STRIPS_BYTES)}"
+        parts.append(f"""<figure id="strips" data-rows="{rows}"><div class="wide">
+<img src="{pictures.picture_uri(picture, _STRIPS_BYTES)}"
 alt="Each row is one training step, early at the top; each column is one fixed latent"></div>
-<figcaption>Each row is a step, early at the top; each column is one fixed latent. <button type="button" class="replay">▶ Row by row</button></figcaption></figure>""")
+<figcaption>Each row is a step, early at the top; each column is one fixed latent.
+<button type="button" class="replay">▶ Row by row</button></figcaption></figure>""")
     moving = next((path for path in (run.path / "progress.webp", run.path / "progress.gif") if path.is_file()), None)
     if moving:
         parts.append(_animation(moving, run))
@@ -51,11 +54,13 @@ alt="Each row is one training step, early at the top; each column is one fixed l
 def _animation(path, run: RunFacts) -> str:
     """The animation behind a still, so that nothing moves unasked."""
     source = pictures.animation_uri(path, _ANIMATION_BYTES) or path.name
-    note = "" if source.startswith("data:") else f" It is the file {escape(path.name)} beside this page, too large to be in it."
+    embedded = source.startswith("data:")
+    note = "" if embedded else f" It is the file {escape(path.name)} beside this page, too large to be in it."
     still = run.steps_of("step")
     poster = pictures.data_uri(still[-1][1], _GRID_BYTES) if still else source
-    return f"""<figure id="animation"><img src="{poster}" data-moving="{escape(source)}" alt="Animation of the samples from early to late">
-<figcaption>The samples from early to late.{note} <button type="button" class="move" aria-pressed="false">▶ Play</button></figcaption></figure>"""
+    return f"""<figure id="animation"><img src="{poster}" data-moving="{escape(source)}"
+alt="Animation of the samples from early to late"><figcaption>The samples from early to late.{note}
+<button type="button" class="move" aria-pressed="false">▶ Play</button></figcaption></figure>"""
 
 
 def interpolation(run: RunFacts) -> str:
@@ -110,4 +115,6 @@ def game(run: RunFacts) -> str:
 
 def _figure(path, caption: str, budget: int, wide: bool = False) -> str:
     image = f'<img src="{pictures.data_uri(path, budget)}" alt="{escape(caption)}">'
-    return f'<figure>{f"""<div class="wide">{image}</div>""" if wide else image}<figcaption>{escape(caption)}</figcaption></figure>'
+    if wide:
+        image = f'<div class="wide">{image}</div>'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -15,6 +15,7 @@ import numpy as np
 BUCKETS = 240
 _WIDTH, _HEIGHT = 1000, 400   # the SVG's own units
 _TICKS = 5
+_MANY = 200
 _SMOOTHING = 0.02             # share of the series that the smoothed line averages, to each side
 
 
@@ -207,8 +208,8 @@ def _y_axis(lines: list[_Line], limits, logarithmic: bool, guide: Guide | None) 
         return Axis(*limits)
     raw = np.concatenate([line.raw_y for line in lines])
     raw = raw[np.isfinite(raw)]
-    # One early spike would flatten all the rest: lines may leave the picture.
-    low, high = np.percentile(raw, [1, 99])
+    # One spike would flatten all the rest: of many values a few may leave the picture.
+    low, high = np.percentile(raw, [1, 99] if len(raw) > _MANY else [0, 100])
     if guide:
         low, high = min(low, guide.value), max(high, guide.value)
     if logarithmic and low > 0 and high >= 100 * low:

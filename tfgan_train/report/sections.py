@@ -11,6 +11,7 @@ from tfgan_train.report.signs import SIGNS, variety
 
 _BEST_TILES = 3
 _SKIPPED_SHOWN = 200
+_SILENCE = '<p class="well">Nothing: no sign of collapse, divergence, an overpowering or an overfitting D so far.</p>'
 _ARROWS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "as the data": "good when equal to the data's own"}
 
 
@@ -41,9 +42,9 @@ def headline(run: RunFacts, status: str) -> str:
 def doctor(run: RunFacts) -> str:
     """What the doctor said, latest first; silence is told too."""
     if not run.doctor:
-        return '<p class="well">Nothing: no sign of collapse, divergence, an overpowering or an overfitting D so far.</p>' if run.train else ""
+        return _SILENCE if run.train else ""
     items = "".join(
-        f'<li><p><b>{escape(SIGNS[row["sign"]].title if row["sign"] in SIGNS else row["sign"])}</b> <span class="soft">step {row["step"]:,}</span></p>'
+        f'<li><p><b>{escape(_sign_title(row["sign"]))}</b> <span class="soft">step {row["step"]:,}</span></p>'
         f'<p>{escape(row["message"])}.</p><p class="soft">Try <code>{_words(row["remedy"])}</code></p></li>'
         for row in reversed(run.doctor))
     return f'<ul class="doctor">{items}</ul>'
@@ -76,10 +77,11 @@ def data(run: RunFacts) -> str:
     parts += [f'<p class="note">{escape(note)}</p>' for note in facts.get("notes", [])]
     skipped = facts.get("skipped", [])
     if skipped:
-        rows = "".join(f"<tr><td><code>{escape(file)}</code></td><td>{escape(reason)}</td></tr>" for file, reason in skipped[:_SKIPPED_SHOWN])
-        more = f"<p>… and {len(skipped) - _SKIPPED_SHOWN:,} more, in config.json.</p>" if len(skipped) > _SKIPPED_SHOWN else ""
-        parts.append(f"""<details><summary>{len(skipped):,} file{"s" if len(skipped) > 1 else ""} skipped</summary>
-<div class="wide"><table><tr><th scope=col>File</th><th scope=col>Why</th></tr>{rows}</table></div>{more}</details>""")
+        shown = min(len(skipped), _SKIPPED_SHOWN)
+        summary = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''} skipped"
+        if shown < len(skipped):
+            summary += f" (the first {shown:,} are here, all of them in config.json)"
+        parts.append(_folded_table(summary, skipped[:shown]))
     return "".join(parts)
 
 
@@ -92,13 +94,16 @@ def configuration(run: RunFacts) -> str:
               (f"Set by the recipe {run.config.get('recipe', '')}", sorted_settings.by_recipe, True),
               ("All others, at their defaults", sorted_settings.plain, False),
               ("Versions", run.versions, False)]
-    tables = "".join(
-        f"""<details{" open" if unfolded else ""}><summary>{escape(name)} ({len(values)})</summary>
-<div class="wide"><table>{"".join(f"<tr><th scope=row><code>{escape(key)}</code></th><td><code>{escape(str(value))}</code></td></tr>" for key, value in values.items())}</table></div></details>"""
-        for name, values, unfolded in groups if values)
+    tables = "".join(_folded_table(f"{name} ({len(values)})", values.items(), unfolded)
+                     for name, values, unfolded in groups if values)
     return f"""<p>This command repeats the run:</p>
 <div class="command"><pre><code>{_words(settings.command(run.config))}</code></pre><button type="button" class="copy">Copy</button></div>
 {tables}"""
+
+
+def _sign_title(name: str) -> str:
+    """The title of a sign; a run of another version may tell of one that isn't known here."""
+    return SIGNS[name].title if name in SIGNS else name.replace("_", " ")
 
 
 def _sentence(run: RunFacts) -> str:
@@ -132,6 +137,14 @@ def _tiles(run: RunFacts, status: str) -> list[tuple[str, str, str]]:
     if varied is not None:
         tiles.append(("Variety", f"{100 * varied:.0f} %", "of the real images'"))
     return tiles
+
+
+def _folded_table(summary: str, rows, unfolded: bool = False) -> str:
+    """Pairs of a name and a value under a line that folds them out."""
+    body = "".join(f"<tr><th scope=row><code>{escape(name)}</code></th><td><code>{escape(str(value))}</code></td></tr>"
+                   for name, value in rows)
+    return (f"<details{' open' if unfolded else ''}><summary>{escape(summary)}</summary>"
+            f'<div class="wide"><table>{body}</table></div></details>')
 
 
 def _words(text: str) -> str:
