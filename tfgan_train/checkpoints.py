@@ -3,6 +3,7 @@
 A folder is intact when its checkpoint.json is there and every file has the SHA-256 that it
 says. Whatever was cut short is passed over, and the one before is used.
 """
+import contextlib
 import dataclasses
 import json
 import os
@@ -31,12 +32,12 @@ class Checkpoint:
         return str(self.path / WEIGHTS)
 
 
-def save(folder: pathlib.Path, gan: tf.Module, step: int, extra: dict, keep: int) -> Checkpoint:
+def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -> Checkpoint:
     """Writes a checkpoint beside, renames it into place, and drops those beyond the newest `keep`.
 
     Args:
       folder: the run's checkpoints folder.
-      gan: what to store, under the name `gan`.
+      state: what to store: names of trackable objects, variables, or dicts of them.
       step: completed generator updates.
       extra: JSON facts to store with it.
 
@@ -47,7 +48,7 @@ def save(folder: pathlib.Path, gan: tf.Module, step: int, extra: dict, keep: int
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        tf.train.Checkpoint(gan=gan).write(str(beside / WEIGHTS))
+        tf.train.Checkpoint(**state).write(str(beside / WEIGHTS))
         files = {path.name: sha256(path) for path in sorted(beside.iterdir())}
         for name in files:
             with open(beside / name, "rb") as file:
@@ -92,29 +93,33 @@ def latest(folder: pathlib.Path):
     return next((found for path in reversed(_folders(folder)) if (found := read(path)) is not None), None)
 
 
-def restore(checkpoint: Checkpoint, gan: tf.Module) -> None:
-    """Reads the whole state back into a built `gan`, and makes sure that nothing was left out.
+def restore(checkpoint: Checkpoint, state: dict) -> None:
+    """Reads the whole state back into variables that exist, and makes sure that nothing was left out.
 
     Raises:
       UserError: when the checkpoint is of other networks.
     """
-    try:
-        tf.train.Checkpoint(gan=gan).read(checkpoint.prefix).assert_consumed()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
-        raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
+    with _misfits(checkpoint):
+        status = tf.train.Checkpoint(**state).read(checkpoint.prefix)
+        status.assert_consumed()
 
 
 def restore_part(checkpoint: Checkpoint, **parts) -> None:
-    """Reads some networks by their names in Gan, e.g. `ema_generator=model`, each built before.
+    """Reads some of the state's parts, e.g. `ema_generator=named(model)`, each built before.
 
     Raises:
       UserError: when the checkpoint lacks a variable of theirs.
     """
-    holder = tf.train.Checkpoint(gan=tf.train.Checkpoint(**parts))
-    try:
-        status = holder.read(checkpoint.prefix)
+    with _misfits(checkpoint):
+        status = tf.train.Checkpoint(**parts).read(checkpoint.prefix)
         status.expect_partial()
         status.assert_existing_objects_matched()
+
+
+@contextlib.contextmanager
+def _misfits(checkpoint):
+    try:
+        yield
     except (AssertionError, ValueError, tf.errors.OpError) as error:
         raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
 

@@ -6,7 +6,7 @@ from tfgan_train.models import build_generator, build_networks
 from tfgan_train.optimizers import OPTIMIZERS
 
 
-class Gan(tf.Module):
+class Gan:
     """The trained state of a run, built whole (every variable exists after __init__).
 
     Attributes:
@@ -23,7 +23,6 @@ class Gan(tf.Module):
           config: a resolved Config.
           data: facts of the data: image_shape, num_classes.
         """
-        super().__init__(name="gan")
         self.generator, self.discriminator = build_networks(config, data)
         self.ema_generator = build_generator(config, data) if config.ema_half_life else self.generator
         self.g_optimizer = OPTIMIZERS[config.g_optimizer](trainable(self.generator), config, "g_optimizer")
@@ -35,6 +34,21 @@ class Gan(tf.Module):
         self.g_history, self.d_history = (
             [tf.Variable(weight, trainable=False, name="history") for weight in trainable(network)]
             if config.historical_averaging else [] for network in (self.generator, self.discriminator))
+
+    def state(self) -> dict:
+        """Everything that a checkpoint must hold, by name.
+
+        The networks' variables are named one by one: tf.train.Checkpoint doesn't see layers that a
+        Keras 3 model keeps in a list, and asserts nothing about what it doesn't see.
+        """
+        parts = {"generator": named(self.generator), "discriminator": named(self.discriminator),
+                 "g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer,
+                 "step": self.step, "loss_scale": self.loss_scale, "scale_age": self.scale_age}
+        if self.ema_generator is not self.generator:
+            parts["ema_generator"] = named(self.ema_generator)
+        if self.g_history:
+            parts |= {"g_history": self.g_history, "d_history": self.d_history}
+        return parts
 
     def start_at_mean(self, mean_image: np.ndarray):
         """Sets G's output bias, and its average's, so that it begins at the mean image."""
@@ -51,3 +65,15 @@ def trainable(network) -> list[tf.Variable]:
 def every(network) -> list[tf.Variable]:
     """All of the network's tf.Variables, normalisation statistics included."""
     return [variable.value for variable in network.variables]
+
+
+def named(network) -> dict[str, tf.Variable]:
+    """The network's tf.Variables by their paths within it, which are the same in every process.
+
+    Raises:
+      ValueError: two variables have one path; one of them would be lost.
+    """
+    found = {variable.path.partition("/")[2]: variable.value for variable in network.variables}
+    if len(found) != len(network.variables):
+        raise ValueError(f"two variables of {network.name} have the same path; name its layers")
+    return found

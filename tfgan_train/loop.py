@@ -75,7 +75,7 @@ class Loop:
         if not prepared.resumes and config.g_output_bias == "data":
             self._gan.start_at_mean(_mean_image(prepared.source))
         if last is not None:
-            checkpoints.restore(last, self._gan)
+            checkpoints.restore(last, self._gan.state())
         self._step = self._saved = last.step if last else 0
         extra = last.extra if last else {"pending": [], "seconds": 0.0}
         self._seconds_before = extra["seconds"]
@@ -183,7 +183,7 @@ class Loop:
         with self._clock.section("checkpoints"):
             self._events.flush()
             if self._chief and self._step != self._saved:
-                checkpoints.save(self._run.checkpoints_dir, self._gan, self._step,
+                checkpoints.save(self._run.checkpoints_dir, self._gan.state(), self._step,
                                  {"pending": self._recorder.state(), "seconds": self._seconds()},
                                  self._config.keep_checkpoints)
             self._saved = self._step

@@ -134,11 +134,13 @@ def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
       UserError: no run, no such checkpoint, or one that doesn't fit.
     """
     from tfgan_train import checkpoints
+    from tfgan_train.gan import named
     from tfgan_train.models import build_networks
     run = RunDir(run_dir)
     config, data = run.read()
     checkpoint = find_checkpoint(run, step)
     # Sampling and export want full precision; the stored weights are float32 anyway.
     generator, discriminator = build_networks(config.replace(precision="float32"), data)
-    checkpoints.restore_part(checkpoint, ema_generator=generator, discriminator=discriminator)
+    average = "ema_generator" if config.ema_half_life else "generator"
+    checkpoints.restore_part(checkpoint, **{average: named(generator), "discriminator": named(discriminator)})
     return LoadedRun(run, config, data, checkpoint.step, generator, discriminator)

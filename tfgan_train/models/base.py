@@ -98,7 +98,7 @@ class Discriminator(Network):
         width = self._make_trunk()
         self.embedding = (Embedding(data.num_classes, width if self._projects else EMBEDDING_SIZE,
                                     self.new_init, name="label") if config.conditional else None)
-        self.minibatch = (MinibatchDiscrimination(config.minibatch_discrimination, self.new_init)
+        self.minibatch = (MinibatchDiscrimination(config.minibatch_discrimination, self.new_init, name="minibatch")
                           if config.minibatch_discrimination else None)
         spectral = config.d_norm == "spectral"
         self.head = Dense(1 if config.d_head == "logit" else 2, self.new_init, spectral=spectral, name="head")

@@ -83,9 +83,9 @@ def norm(kind: str, image: bool) -> Optional[Block]:
     that of the layer there.
     """
     if kind == "batch":
-        return BatchNorm()
+        return BatchNorm(name="norm")
     if kind == "layer":
-        return LayerNorm()
+        return LayerNorm(name="norm")
     if kind == "instance":
-        return LayerNorm(axes=(1, 2) if image else None)
+        return LayerNorm(axes=(1, 2) if image else None, name="norm")
     return None
