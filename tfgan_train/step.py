@@ -26,7 +26,7 @@ TRAINING_STREAM = 1  # latents' stream; sampling uses 0
 
 
 class TrainStep:
-    """Trains `gan` on batches; holds no state of its own.
+    """The graph layer: trains `gan` on batches; holds no state of its own.
 
     Args:
       config: a resolved Config.
@@ -39,19 +39,14 @@ class TrainStep:
 
     def __init__(self, config, gan, strategy, images, labels, steps_per_epoch: float):
         self._config, self._gan, self._strategy = config, gan, strategy
-        self._loss = LOSSES[config.loss]
-        self._penalty = PENALTIES.get(config.penalty)
         self._steps_per_epoch = steps_per_epoch
-        self._resident = images is not None
-        if self._resident:
+        self._resident = None
+        if images is not None:
             # On the host: a GPU need only see its batches.
             with tf.device("CPU:0"):
-                self._images, self._labels = tf.constant(images), tf.constant(labels)
-        self._replicas = strategy.num_replicas_in_sync
-        self._local = config.batch_size // self._replicas
-
+                self._resident = tf.constant(images), tf.constant(labels)
         shape = [None, config.d_steps, config.batch_size]
-        signature = (tf.TensorSpec(shape, tf.int32) if self._resident else (
+        signature = (tf.TensorSpec(shape, tf.int32) if self._resident is not None else (
             tf.TensorSpec([*shape, *gan.discriminator.data.image_shape], tf.uint8), tf.TensorSpec(shape, tf.int32)))
         # One graph for any number of steps, and one more for steps with a penalty: a condition round
         # the penalty would have to hold the replicas' sums, which no condition may.
@@ -81,15 +76,34 @@ class TrainStep:
         return rows.stack()
 
     def _replica_step(self, batch, with_penalty):
+        return _ReplicaStep(self._config, self._gan, self._resident, self._steps_per_epoch).take(batch, with_penalty)
+
+
+class _ReplicaStep:
+    """The replica layer: one step on one replica's share of the batches.
+
+    Each replica has an object of its own: they are traced by turns, and each has its own numbers.
+    """
+
+    def __init__(self, config, gan, resident, steps_per_epoch):
+        replica = tf.distribute.get_replica_context()
+        self._config, self._gan, self._resident = config, gan, resident
+        self._loss, self._penalty = LOSSES[config.loss], PENALTIES.get(config.penalty)
+        self._steps_per_epoch = steps_per_epoch
+        self._replicas = replica.num_replicas_in_sync
+        self._local = config.batch_size // self._replicas
+        self._offset = replica.replica_id_in_sync_group * self._local
+        self._metrics = {}
+
+    def take(self, batch, with_penalty: bool) -> tf.Tensor:
+        """Updates D and G on `batch`, one step of TrainStep.run's; this replica's part of the METRICS."""
         config, gan = self._config, self._gan
-        self._metrics = metrics = {}
         step = local_value(gan.step)
-        offset = tf.distribute.get_replica_context().replica_id_in_sync_group * self._local
-        draw = Draw(config.seed, step, config.batch_size, offset, self._local)
+        draw = Draw(config.seed, step, config.batch_size, self._offset, self._local)
         simultaneous = config.update == "simultaneous"
         for i in range(config.d_steps):
             at = draw.child(f"d{i}")
-            real, label = self._real(batch, i, offset)
+            real, label = self._real(batch, i)
             with tf.GradientTape() as g_tape:
                 fake = self._fake(i, label, at)
             judged = self._d_update(real, fake, label, at, with_penalty, simultaneous and i == config.d_steps - 1)
@@ -109,16 +123,16 @@ class TrainStep:
             ema_update(every(gan.ema_generator), every(gan.generator),
                        ema_decay(step, config.batch_size, config.ema_half_life))
         tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
-        return tf.stack([metrics[name] for name in METRICS])
+        return tf.stack([self._metrics[name] for name in METRICS])
 
     # --- what goes in
 
-    def _real(self, batch, i, offset):
+    def _real(self, batch, i):
         """This replica's share of the i-th real batch: float32 images and labels."""
-        mine = lambda x: x[i, offset:offset + self._local] if self._replicas > 1 else x[i]
-        if self._resident:
+        mine = lambda x: x[i, self._offset:self._offset + self._local] if self._replicas > 1 else x[i]
+        if self._resident is not None:
             ids = mine(batch)
-            images, label = tf.gather(self._images, ids), tf.gather(self._labels, ids)
+            images, label = (tf.gather(values, ids) for values in self._resident)
         else:
             images, label = mine(batch[0]), mine(batch[1])
         images = tf.ensure_shape(images, [self._local, *self._gan.discriminator.data.image_shape])
