@@ -53,8 +53,13 @@ def _settle_order(graph) -> None:
     """Orders and names nodes and constants by their place in the computation.
 
     tf2onnx goes through Python sets of names, whose order changes from process to
-    process, so the same run would give other bytes each time.
+    process, and numbers what it makes; so the same run would give other bytes each time.
     """
+    graph.doc_string = ""
+    for tensor in (*graph.input, *graph.output):
+        for size in tensor.type.tensor_type.shape.dim:
+            if size.dim_param:
+                size.dim_param = "n"
     producers = {output: node for node in graph.node for output in node.output}
     stored = {constant.name: constant for constant in graph.initializer}
     # Optional inputs that are left out have an empty name.

@@ -1,0 +1,1 @@
+"""Programs that use the exported files as a stranger's app would."""

@@ -1,0 +1,1 @@
+"""A page that draws with an exported .tflite in the browser."""

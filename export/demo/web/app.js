@@ -1,0 +1,116 @@
+// The page: a grid of a seed's images, and a walk between two of them.
+
+import {between} from './latents.js';
+import {Model} from './model.js';
+
+const COUNT = 16;
+const element = id => document.getElementById(id);
+const state = {images: [], marked: [0, 1]};
+
+function draw(canvas, pixels) {
+  const {height, width, channels} = state.model.facts.image;
+  canvas.width = width;
+  canvas.height = height;
+  const rgba = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) rgba.data[4 * i + c] = pixels[channels * i + (channels === 1 ? 0 : c)];
+    rgba.data[4 * i + 3] = 255;
+  }
+  canvas.getContext('2d').putImageData(rgba, 0, 0);
+}
+
+async function drawGrid() {
+  const seed = element('seed').valueAsNumber;
+  if (!Number.isInteger(seed) || seed < -(2 ** 31) || seed >= 2 ** 31) {
+    throw new Error('the seed must be a whole number from -2147483648 to 2147483647');
+  }
+  const start = performance.now();
+  state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value));
+  const milliseconds = (performance.now() - start) / COUNT;
+  element('status').textContent = `${milliseconds.toFixed(2)} ms per image`;
+  state.images.forEach(({pixels, label}, i) => {
+    const button = element('grid').children[i];
+    draw(button.firstChild, pixels);
+    const names = state.model.facts.labels?.names;
+    button.title = `image ${i}` + (label === null ? '' : `, label ${names[label] ?? label}`);
+  });
+  await drawBetween();
+}
+
+async function drawBetween() {
+  const [from, to] = state.marked.map(i => state.images[i]);
+  [...element('grid').children].forEach((button, i) => button.setAttribute('aria-pressed', state.marked.includes(i)));
+  const share = element('share').valueAsNumber;
+  const z = between(from.z, to.z, share, state.model.facts.latent.distribution);
+  const image = await state.model.fromLatent(z, share < 0.5 ? from.label : to.label);
+  draw(element('between'), image.pixels);
+}
+
+// One drawing at a time; of those asked for meanwhile, only the last is done.
+let running = false, waiting = null;
+async function request(drawing) {
+  if (running) {
+    // A new grid draws the walk too, so a walk must not take its place.
+    if (waiting !== drawGrid) waiting = drawing;
+    return;
+  }
+  running = true;
+  try {
+    await drawing();
+    element('status').classList.remove('error');
+  } catch (error) {
+    fail(error);
+  }
+  running = false;
+  document.body.dataset.drawn = Number(document.body.dataset.drawn ?? 0) + 1;
+  if (waiting) {
+    const next = waiting;
+    waiting = null;
+    request(next);
+  }
+}
+
+function fail(error) {
+  element('status').textContent = `Error: ${error.message ?? error}`;
+  element('status').classList.add('error');
+}
+
+function describe({run, step, image, latent, labels, parameters}) {
+  element('title').textContent = document.title = `${run}, step ${step.toLocaleString('en')}`;
+  element('facts').textContent = `${image.width} x ${image.height} pixels from ${latent.size} ${latent.distribution} numbers, ` +
+      `${parameters.toLocaleString('en')} parameters`;
+  element('label').append(new Option('any', -1));
+  for (let i = 0; i < (labels?.count ?? 0); i++) element('label').append(new Option(labels.names[i] ?? i, i));
+  element('labels').hidden = !labels;
+}
+
+function listen() {
+  for (let i = 0; i < COUNT; i++) {
+    const button = document.createElement('button');
+    button.append(document.createElement('canvas'));
+    button.addEventListener('click', () => {
+      state.marked = [state.marked[1], i];
+      request(drawBetween);
+    });
+    element('grid').append(button);
+  }
+  element('seed').addEventListener('change', () => request(drawGrid));
+  element('label').addEventListener('change', () => request(drawGrid));
+  element('next').addEventListener('click', () => {
+    element('seed').valueAsNumber = (element('seed').valueAsNumber + 1) | 0;
+    request(drawGrid);
+  });
+  element('share').addEventListener('input', () => request(drawBetween));
+}
+
+try {
+  state.model = await Model.load(new URLSearchParams(location.search).get('model') ?? 'model.tflite');
+  describe(state.model.facts);
+  listen();
+  // The first call prepares the signature, which is not what an image costs.
+  await state.model.fromSeed(0, COUNT, -1);
+  await request(drawGrid);
+} catch (error) {
+  element('title').textContent = 'This page can\'t draw';
+  fail(error);
+}

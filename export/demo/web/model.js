@@ -1,0 +1,123 @@
+// An exported .tflite: the facts stored inside it, and its signatures as plain functions.
+
+import {loadAndCompile, loadLiteRt, Tensor} from '@litertjs/core';
+import {labelOf, latentRow} from './latents.js';
+
+const WASM = './node_modules/@litertjs/core/wasm/';
+const METADATA = 'tfgan_train';
+// Fields of the flatbuffer schema's tables, by their number.
+const MODEL_BUFFERS = 4, MODEL_METADATA = 6, METADATA_NAME = 0, METADATA_BUFFER = 1, BUFFER_DATA = 0;
+
+// The JSON facts that the exporter put into the file.
+export function readFacts(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const follow = at => at + view.getUint32(at, true);
+  const field = (table, number) => {
+    const vtable = table - view.getInt32(table, true);
+    const at = 4 + 2 * number;
+    const offset = at < view.getUint16(vtable, true) ? view.getUint16(vtable + at, true) : 0;
+    return offset ? table + offset : 0;
+  };
+  const text = at => {
+    const start = follow(at);
+    return new TextDecoder().decode(bytes.subarray(start + 4, start + 4 + view.getUint32(start, true)));
+  };
+  const item = (vector, i) => follow(follow(vector) + 4 + 4 * i);
+  const model = follow(0);
+  const entries = field(model, MODEL_METADATA);
+  for (let i = 0; entries && i < view.getUint32(follow(entries), true); i++) {
+    const entry = item(entries, i);
+    if (text(field(entry, METADATA_NAME)) !== METADATA) continue;
+    const buffer = item(field(model, MODEL_BUFFERS), view.getUint32(field(entry, METADATA_BUFFER), true));
+    return JSON.parse(text(field(buffer, BUFFER_DATA)));
+  }
+  throw new Error('this .tflite does not come from this project: it lacks its metadata');
+}
+
+// The runtime's log comes through console.error line by line; only its errors are errors.
+function calmConsole() {
+  const error = console.error.bind(console);
+  console.error = (...line) => (/^(INFO|WARNING|VERBOSE): /.test(line[0]) ? console.debug : error)(...line);
+}
+
+export class Model {
+  static async load(url) {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const facts = readFacts(bytes);
+    calmConsole();
+    await loadLiteRt(WASM);
+    return new Model(facts, await loadAndCompile(bytes, {accelerator: 'wasm'}));
+  }
+
+  constructor(facts, compiled) {
+    this.facts = facts;
+    this.compiled = compiled;
+    const batches = Object.keys(facts.signatures).filter(name => /^b\d+$/.test(name)).map(name => +name.slice(1));
+    this.batches = batches.sort((a, b) => a - b);
+    this.seeded = `generate_b${this.batches[0]}` in facts.signatures;
+  }
+
+  // Images 0 .. count-1 of a seed: [{pixels, z, label}]. A label below 0 is drawn from the seed.
+  async fromSeed(seed, count, label) {
+    const batch = this.batches.findLast(size => size <= count) ?? this.batches[0];
+    const drawn = [];
+    for (let index = 0; index < count; index += batch) {
+      drawn.push(...await (this.seeded ? this.runSeeded(seed, index, batch, label) : this.runUnseeded(seed, index, batch, label)));
+    }
+    return drawn.slice(0, count);
+  }
+
+  // One image from its latent and label.
+  async fromLatent(z, label) {
+    const batch = this.batches[0];
+    const rows = new Float32Array(batch * z.length);
+    rows.set(z);
+    return (await this.runLatents(rows, new Int32Array(batch).fill(label ?? 0), batch))[0];
+  }
+
+  async runSeeded(seed, index, batch, label) {
+    const scalar = (type, value) => new Tensor(new type([value]), []);
+    const inputs = {seed: scalar(Int32Array, seed), index: scalar(Int32Array, index), truncation: scalar(Float32Array, 1)};
+    if (this.facts.labels) inputs.label = new Tensor(new Int32Array(batch).fill(label), [batch]);
+    const {images, z, labels} = await this.run(`generate_b${batch}`, inputs);
+    return this.split(images, z, labels, batch);
+  }
+
+  async runUnseeded(seed, index, batch, label) {
+    const {latent: {size, distribution}, labels} = this.facts;
+    const z = new Float32Array(batch * size);
+    const asked = new Int32Array(batch);
+    for (let i = 0; i < batch; i++) {
+      z.set(latentRow(seed, index + i, size, distribution), i * size);
+      if (labels) asked[i] = label < 0 ? labelOf(seed, index + i, labels.count) : label;
+    }
+    return this.runLatents(z, asked, batch);
+  }
+
+  async runLatents(z, asked, batch) {
+    const inputs = {z: new Tensor(z, [batch, z.length / batch])};
+    if (this.facts.labels) inputs.label = new Tensor(asked, [batch]);
+    const {images} = await this.run(`b${batch}`, inputs);
+    return this.split(images, z, asked, batch);
+  }
+
+  // Runs a signature and gives plain arrays; tensors live in WebAssembly and must be deleted.
+  async run(signature, inputs) {
+    const outputs = await this.compiled.run(signature, inputs);
+    const arrays = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.toTypedArray().slice()]));
+    [...Object.values(inputs), ...Object.values(outputs)].forEach(tensor => tensor.delete());
+    return arrays;
+  }
+
+  split(images, z, labels, batch) {
+    const part = (array, i) => array.subarray(i * array.length / batch, (i + 1) * array.length / batch);
+    return Array.from({length: batch}, (_, i) => ({
+      // Storing into a clamped array rounds as the exporter does, halves to even.
+      pixels: Uint8ClampedArray.from(part(images, i), x => (x + 1) * 127.5),
+      z: part(z, i),
+      label: this.facts.labels ? labels[i] : null,
+    }));
+  }
+}
