@@ -67,15 +67,15 @@ class Training:
         return [dict(zip(METRICS, row.tolist())) for row in rows]
 
     def state(self) -> dict[str, np.ndarray]:
-        """Every variable of the checkpoint, by its place in it."""
-        return state(self.gan)
+        """The values of `variables`."""
+        return {name: variable.numpy() for name, variable in variables(self.gan).items()}
 
 
-def state(gan: tf.Module) -> dict[str, np.ndarray]:
-    """Every variable that a checkpoint of `gan` holds: attribute, number and name -> value."""
+def variables(gan: Gan) -> dict[str, tf.Variable]:
+    """Every variable that a checkpoint of `gan` has to hold: part, number and name -> variable."""
     parts = {"g": gan.generator.variables, "d": gan.discriminator.variables, "ema": gan.ema_generator.variables,
              "g_optimizer": gan.g_optimizer.variables, "d_optimizer": gan.d_optimizer.variables,
              "g_history": gan.g_history, "d_history": gan.d_history,
              "counters": [gan.step, gan.loss_scale, gan.scale_age]}
-    return {f"{part}/{i}/{variable.name}": variable.numpy()
-            for part, variables in parts.items() for i, variable in enumerate(variables)}
+    return {f"{part}/{i}/{variable.name}": variable if isinstance(variable, tf.Variable) else variable.value
+            for part, members in parts.items() for i, variable in enumerate(members)}
