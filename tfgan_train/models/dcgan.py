@@ -6,7 +6,7 @@ The sizes are planned from the image's shape: halve, rounding up, until the base
 import tensorflow as tf
 
 from tfgan_train.models.base import Discriminator, Generator, Stage, child
-from tfgan_train.models.layers import Conv, Dense, UpConv
+from tfgan_train.models.layers import Conv, Dense, UpConv, activation
 
 DEFAULTS = {"g_width": 64, "d_width": 64, "g_depth": 0, "d_depth": 0}
 LARGEST_BASE = 7
@@ -52,12 +52,13 @@ class DcganGenerator(Generator):
             self._widths = self._widths[1:] + [channels]
         before = config.norm_placement == "before"
         use_bias = config.g_norm != "batch" or before
-        base = DenseImage((*self._plan[0], self._widths[0]), self.new_init, use_bias, name="base")
+        pieces = activation(config.g_activation)[1]
+        base = DenseImage((*self._plan[0], self._widths[0] * pieces), self.new_init, use_bias, name="base")
         self.stages = [Stage(base, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
                              image=not before, name="stage0")]
         for i in range(1, len(self._plan)):
             last = i == len(self._plan) - 1 and not config.g_final_conv
-            layer = UpConv(self._widths[i], config.kernel_size, self._plan[i], self.new_init,
+            layer = UpConv(self._widths[i] * (1 if last else pieces), config.kernel_size, self._plan[i], self.new_init,
                            use_bias or last, name=f"up{i}")
             self.stages.append(self._stage(layer, last, f"stage{i}"))
             self.output_layer = layer
@@ -84,17 +85,18 @@ class DcganDiscriminator(Discriminator):
         config, data = self.config, self.data
         plan = size_plan(*data.image_shape[:2], config.d_depth)
         spectral = config.d_norm == "spectral"
+        pieces = activation(config.d_activation)[1]
         self.stages = []
         for i in range(len(plan) - 1):
             kind = config.d_norm if i else "none"
             channels = config.d_width * min(WIDEST, 2 ** i)
             use_bias = kind != "batch" or config.norm_placement == "before"
-            layer = Conv(channels, config.kernel_size, 2, self.new_init, use_bias, spectral, name=f"down{i}")
+            layer = Conv(channels * pieces, config.kernel_size, 2, self.new_init, use_bias, spectral, name=f"down{i}")
             self.stages.append(Stage(layer, config.d_activation, config.d_dropout, kind,
                                      config.norm_placement, image=True, name=f"stage{i}"))
         self.dense = None
         if config.d_dense:
-            self.dense = Stage(Dense(config.d_dense, self.new_init, True, spectral, name="dense"),
+            self.dense = Stage(Dense(config.d_dense * pieces, self.new_init, True, spectral, name="dense"),
                                config.d_activation, config.d_dropout, "none", "after", image=False, name="dense_stage")
         return config.d_dense or config.d_width * min(WIDEST, 2 ** (len(plan) - 2))
 

@@ -96,7 +96,7 @@ class _Weighted(Block):
         super().__init__(**kwargs)
         self._kernel_init, self._use_bias, self._spectral = init(), use_bias, spectral
 
-    def _add_weights(self, shape, outputs, fans_axis=-1):
+    def _add_weights(self, shape, outputs):
         self.kernel = self.add_weight(shape=shape, initializer=self._kernel_init, name="kernel", autocast=False)
         self.bias = (self.add_weight(shape=(outputs,), initializer="zeros", name="bias", autocast=False)
                      if self._use_bias else None)
