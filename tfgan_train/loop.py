@@ -6,6 +6,7 @@ What happens inside a step it doesn't know (step.py), nor how the numbers are ke
 import contextlib
 import math
 import signal
+import tempfile
 import time
 from typing import Collection, Optional
 
@@ -23,6 +24,7 @@ from tfgan_train.progress import Progress, duration
 from tfgan_train.recorder import Recorder
 from tfgan_train.report.tensorboard import EventWriter
 from tfgan_train.run import Run
+from tfgan_train.run_dir import RunDir
 from tfgan_train.step import METRICS, TrainStep
 from tfgan_train.watch import Watch
 
@@ -48,21 +50,31 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
     begin = time.monotonic()
     # Taken before the data is read, so that a second process fails at once.
     prepared = start.prepare(config, given, fresh)
-    with start.lock(prepared.run):
-        loop = Loop(prepared, begin)
+    with contextlib.ExitStack() as stack:
+        if is_chief(prepared.strategy):
+            files = prepared.run
+            stack.enter_context(start.lock(files))
+        else:  # Another machine's worker: it does all that the chief does, and none of it stays.
+            files = RunDir(stack.enter_context(tempfile.TemporaryDirectory()))
+        loop = Loop(prepared, files, begin)
         with _stop_signals(loop):
             loop.train()
     return Run(prepared.run.path, loop.stopped)
 
 
 class Loop:
-    """One process's part in a run."""
+    """One process's part in a run.
 
-    def __init__(self, prepared: start.Start, begin: float):
+    Args:
+      prepared: the run to begin or to resume.
+      files: where this process writes.
+      begin: when the process began, for the clock.
+    """
+
+    def __init__(self, prepared: start.Start, files: RunDir, begin: float):
         self._clock = Clock(begin)
-        self._config, self._run, self._data = prepared.config, prepared.run, prepared.data
+        self._config, self._run, self._data = prepared.config, files, prepared.data
         config, self._strategy = prepared.config, prepared.strategy
-        self._chief = is_chief(self._strategy)
         self.stopped: Optional[int] = None
         self._source = prepared.source
         self._progress = Progress(config.steps)
@@ -71,7 +83,7 @@ class Loop:
         self._batches = Batches(prepared.source, config.batch_size, config.d_steps, config.seed)
         with self._strategy.scope():
             self._gan = Gan(config, self._data)
-        last = checkpoints.latest(self._run.checkpoints_dir)
+        last = checkpoints.latest(prepared.run.checkpoints_dir)
         if not prepared.resumes and config.g_output_bias == "data":
             self._gan.start_at_mean(_mean_image(prepared.source))
         if last is not None:
@@ -86,11 +98,11 @@ class Loop:
 
     def _open(self, prepared, pending):
         """Opens the run's files at the step it continues from, once nothing can go wrong any more."""
-        for path in checkpoints.damaged(self._run.checkpoints_dir):
+        for path in checkpoints.damaged(prepared.run.checkpoints_dir):
             self._progress.note(f"warning: checkpoint {path} is cut short or damaged; using the one before")
         if prepared.resumes:
             self._progress.note(f"resuming {self._run.path} at step {self._step:,} of {self._config.steps:,}")
-        start.write_config(prepared)
+        start.write_config(prepared, self._run)
         self._events = EventWriter(self._run.events_dir, self._step)
         self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
         self._pictures.drop_after(self._step)
@@ -182,7 +194,7 @@ class Loop:
     def _save(self):
         with self._clock.section("checkpoints"):
             self._events.flush()
-            if self._chief and self._step != self._saved:
+            if self._step != self._saved:
                 checkpoints.save(self._run.checkpoints_dir, self._gan.state(), self._step,
                                  {"pending": self._recorder.state(), "seconds": self._seconds()},
                                  self._config.keep_checkpoints)

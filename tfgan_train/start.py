@@ -113,21 +113,21 @@ def resolve(config: Config, data: DataFacts) -> Config:
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
 
 
-def write_config(start: Start) -> None:
-    """Writes config.json, before step 0.
+def write_config(start: Start, run: RunDir) -> None:
+    """Makes the run directory and writes its config.json, before step 0.
 
     Raises:
-      UserError: when the run directory can't be written.
+      UserError: when it can't be written.
     """
     packages = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-datasets")
     versions = {"python": sys.version.split()[0]} | {name: importlib.metadata.version(name) for name in packages}
     try:
-        for folder in (start.run.checkpoints_dir, start.run.samples_dir, start.run.events_dir):
+        for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
             folder.mkdir(parents=True, exist_ok=True)
-        write_json(start.run.config_path, {
+        write_json(run.config_path, {
             "format": FORMAT, "config": start.config.as_dict(), "data": dataclasses.asdict(start.data), "versions": versions})
     except OSError as error:
-        raise UserError(f"--run_dir={start.run.path} can't be written: {error.strerror}") from None
+        raise UserError(f"--run_dir={run.path} can't be written: {error.strerror}") from None
 
 
 def lock(run: RunDir):
