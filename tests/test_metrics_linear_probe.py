@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifier
+from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from tfgan_train.errors import UserError
@@ -48,14 +49,24 @@ def test_one_class_is_said():
 
 def test_discriminator_figures_by_hand():
     train, heldout, fake = np.array([1.0] * 9 + [-1.0]), np.array([1.0] * 6 + [-1.0] * 4), np.array([1.0] * 2 + [-1.0] * 8)
-    accuracy, gap = discriminator.measure(train, heldout, fake)
-    assert accuracy.value == pytest.approx((0.6 + 0.8) / 2) and gap.value == pytest.approx(0.3)
+    accuracy, gap = discriminator.measure(train, heldout, fake, 0.0)
+    assert accuracy.value == pytest.approx((0.6 + 0.8) / 2) and gap.value == pytest.approx((0.9 - 0.6) / 2)
+    moved = discriminator.measure(train + 0.5, heldout + 0.5, fake + 0.5, 0.5)
+    assert moved[0].value == accuracy.value
+
+
+def test_without_a_threshold_pairs_are_judged():
+    rng = np.random.default_rng(0)
+    heldout, fake = rng.normal(0.5, 1, 80).round(1), rng.normal(size=60).round(1)
+    accuracy, _ = discriminator.measure(heldout, heldout, fake, None)
+    labels = np.repeat([1, 0], [80, 60])
+    assert accuracy.value == pytest.approx(roc_auc_score(labels, np.concatenate([heldout, fake])), abs=1e-12)
 
 
 def test_discriminator_p_value_fires_only_when_it_knows_its_training_images():
     rng = np.random.default_rng(0)
-    fresh = discriminator.measure(rng.normal(size=2000), rng.normal(size=2000), rng.normal(size=2000))[1]
-    known = discriminator.measure(rng.normal(0.5, 1, 2000), rng.normal(size=2000), rng.normal(size=2000))[1]
+    fresh = discriminator.measure(rng.normal(size=2000), rng.normal(size=2000), rng.normal(size=2000), 0.0)[1]
+    known = discriminator.measure(rng.normal(0.5, 1, 2000), rng.normal(size=2000), rng.normal(size=2000), 0.0)[1]
     assert fresh.details["p_value"] > 0.01 and known.details["p_value"] < 1e-6
 
 

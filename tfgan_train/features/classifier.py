@@ -46,7 +46,7 @@ def build(request: Request) -> Extractor:
         "classifier", key, "FD-classifier",
         f"Features of a classifier trained on {source.name}'s own labels ({accuracy:.1%} right): compare only with "
         "figures of the same data, number of samples and version of this package.",
-        network.run, batch=512, facts={"accuracy": accuracy, "tested": tested})
+        network.run, batch=512, own_classes=True, facts={"accuracy": accuracy, "tested": tested})
 
 
 class Classifier:

@@ -34,6 +34,7 @@ class Extractor:
       note: one sentence on what its figures can be compared with.
       run: uint8 [b, H, W, C] -> (float32 features [b, F], float32 class probabilities [b, K] or None).
       batch: images in one call of `run`.
+      own_classes: whether the probabilities are of the data's own classes.
       facts: JSON facts to keep with the figures, for instance the classifier's accuracy.
     """
     name: str
@@ -42,6 +43,7 @@ class Extractor:
     note: str
     run: Callable[[np.ndarray], tuple[np.ndarray, Optional[np.ndarray]]]
     batch: int = 256
+    own_classes: bool = False
     facts: dict = dataclasses.field(default_factory=dict)
 
 

@@ -40,8 +40,8 @@ METRICS = {
         ("train_images", "heldout_images", "fake_images"),
         "nearest training images of samples against those of held-out images", against_data=False),
     "parzen": Metric(
-        lambda i: [parzen.measure(*(_flat(x) for x in (i.fake_images, i.heldout_images, i.test_images)))],
-        ("fake_images", "heldout_images", "test_images"),
+        lambda i: [parzen.measure(*(_flat(x) for x in (i.fake_images, i.validation_images, i.test_images)))],
+        ("fake_images", "validation_images", "test_images"),
         "Parzen-window log-likelihood (Goodfellow et al. 2014)", default=False),
     "mixture_modes": Metric(
         lambda i: modes.mixture_modes(i.fake_points, i.means, i.sigma),
@@ -51,7 +51,7 @@ METRICS = {
         lambda i: modes.stacked_modes(i.fake_channel_classes),
         ("fake_channel_classes",), "modes and KL of stacked digits", against_data=False),
     "discriminator": Metric(
-        lambda i: discriminator.measure(i.train_logits, i.heldout_logits, i.fake_logits),
+        lambda i: discriminator.measure(i.train_logits, i.heldout_logits, i.fake_logits, i.threshold),
         ("train_logits", "heldout_logits", "fake_logits"),
         "the discriminator on training and held-out images", against_data=False),
 }

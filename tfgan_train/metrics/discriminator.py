@@ -1,4 +1,6 @@
 """What a discriminator's logits say about overfitting; numpy only."""
+from typing import Optional
+
 import numpy as np
 
 from tfgan_train.metrics.checks import enough
@@ -6,29 +8,43 @@ from tfgan_train.metrics.memorisation import mann_whitney_z, normal_cdf
 from tfgan_train.metrics.result import AS_DATA, LOWER, Result
 
 
-def measure(train_logits: np.ndarray, heldout_logits: np.ndarray,
-            fake_logits: np.ndarray) -> list[Result]:
+def measure(train_logits: np.ndarray, heldout_logits: np.ndarray, fake_logits: np.ndarray,
+            threshold: Optional[float]) -> list[Result]:
     """D's accuracy on held-out reals and fakes, and how much better it knows its training images.
 
-    "d_accuracy" is the mean of the share of held-out real logits above 0 and fake logits below
-    (50 % is the ideal); "d_gap" is the share of training reals called real less that of held-out reals,
-    0 without overfitting, with a one-sided Mann-Whitney p-value that training logits are
-    larger. For losses whose logits have no zero (Wasserstein) only the p-value has a meaning.
+    "d_accuracy" (50 % is the ideal) is the mean of the shares of held-out reals above the threshold and
+    of fakes below it. Losses that only compare (Wasserstein, relativistic) have none: there it is the share
+    of pairs in which the real logit is above the fake one. "d_gap" is that accuracy on training reals
+    less the one on held-out reals, 0 without overfitting, with the one-sided Mann-Whitney p-value of
+    training logits being larger. A tie is half right.
 
     Args:
       train_logits, heldout_logits, fake_logits: float [n] each.
+      threshold: the logit half-way between real and fake, or None.
     """
     for logits, what in ((train_logits, "training logits"), (heldout_logits, "held-out logits"),
                          (fake_logits, "fake logits")):
         enough(len(logits), 2, what)
-    train, heldout, fake = (float((x > 0).mean()) for x in (train_logits, heldout_logits, fake_logits))
-    variance = [p * (1 - p) / len(x) for p, x in ((train, train_logits), (heldout, heldout_logits),
-                                                  (fake, fake_logits))]
+    train, heldout = (_accuracy(real, fake_logits, threshold) for real in (train_logits, heldout_logits))
     p_value = normal_cdf(-mann_whitney_z(train_logits, heldout_logits))
+    spread = _deviation(heldout, min(len(heldout_logits), len(fake_logits)))
     return [
-        Result("d_accuracy", (heldout + 1 - fake) / 2, float(np.sqrt(variance[1] + variance[2]) / 2),
-               "standard error", len(fake_logits), AS_DATA,
-               details={"train_real": train, "heldout_real": heldout, "fake": 1 - fake}),
-        Result("d_gap", train - heldout, float(np.sqrt(variance[0] + variance[1])), "standard error",
-               len(heldout_logits), LOWER, details={"p_value": p_value}),
+        Result("d_accuracy", heldout, spread, "standard error, at most", len(fake_logits), AS_DATA),
+        Result("d_gap", train - heldout, float(np.hypot(_deviation(train, len(train_logits)), spread)),
+               "standard error, at most", len(heldout_logits), LOWER, details={"p_value": p_value}),
     ]
+
+
+def _accuracy(real, fake, threshold):
+    if threshold is None:
+        below = np.sort(fake)
+        return float((np.searchsorted(below, real, "left") + np.searchsorted(below, real, "right")).mean() / 2 / len(fake))
+    return float((_half_right(real - threshold) + _half_right(threshold - fake)) / 2)
+
+
+def _half_right(margin):
+    return np.where(margin == 0, 0.5, margin > 0).mean()
+
+
+def _deviation(share, n):
+    return float(np.sqrt(share * (1 - share) / n))

@@ -18,10 +18,11 @@ class Inputs:
       real_features, fake_features: float [n, F] of one feature network.
       real_probabilities, fake_probabilities: float [n, K] of a classifier of the data.
       train_images, heldout_images: uint8, what the generator saw and real images it did not.
-      test_images: uint8, all test images (Parzen).
+      validation_images, test_images: uint8, unseen images that choose sigma, and all test images (Parzen).
       fake_channel_classes: int [n, channels], the class named in each channel (stacked digits).
       fake_points, means, sigma: [n, 2], [k, 2] and a float (2-D mixtures).
       train_logits, heldout_logits, fake_logits: the discriminator's, float [n].
+      threshold: the logit half-way between real and fake; None where the loss has no such logit.
       seed: for subsets and bootstrap draws.
     """
     real_images: Array = None
@@ -32,6 +33,7 @@ class Inputs:
     fake_probabilities: Array = None
     train_images: Array = None
     heldout_images: Array = None
+    validation_images: Array = None
     test_images: Array = None
     fake_channel_classes: Array = None
     fake_points: Array = None
@@ -40,6 +42,7 @@ class Inputs:
     train_logits: Array = None
     heldout_logits: Array = None
     fake_logits: Array = None
+    threshold: Optional[float] = None
     seed: int = 0
 
     def missing(self, needs: tuple[str, ...]) -> list[str]:

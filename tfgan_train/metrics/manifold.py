@@ -31,8 +31,8 @@ def measure(real: np.ndarray, fake: np.ndarray, k: int = 5) -> list[Result]:
     in_a_fake_ball = np.zeros(len(r), bool)
     nearest_fake = np.full(len(r), np.inf)
     for a, b, squared in squared_blocks(r, f):
-        in_real_balls[b] += (squared < real_radius[a, None] - noise).sum(axis=0)
-        in_a_fake_ball[a] |= (squared < fake_radius[None, b] - noise).any(axis=1)
+        in_real_balls[b] += np.count_nonzero(squared < (real_radius[a] - noise)[:, None], axis=0)
+        in_a_fake_ball[a] |= (squared < fake_radius[b] - noise).any(axis=1)
         nearest_fake[a] = np.minimum(nearest_fake[a], squared.min(axis=1))
     covered = nearest_fake < real_radius - noise
     n = min(len(real), len(fake))

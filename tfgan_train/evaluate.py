@@ -1,0 +1,154 @@
+"""Scores a run or any images: `python -m tfgan_train.evaluate --run_dir=RUN`."""
+import pathlib
+import time
+
+from tfgan_train import cli
+from tfgan_train.errors import UserError
+
+FEWEST = 8
+
+
+def _define(values):
+    cli.define(values, "string", "run_dir", None, "the run to score; the table is kept in its eval/STEP.json")
+    cli.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
+    cli.define(values, "boolean", "all", False, "score every checkpoint of the run")
+    cli.define(values, "string", "images", None, "score these instead of a run: a folder, or a .npz or .npy file (uint8 [n, H, W, C])")
+    cli.define(values, "string", "dataset", None, "what --images are compared with, as in training")
+    cli.define(values, "string", "data_dir", None, "where TFDS keeps prepared data")
+    cli.define(values, "string", "image_size", "", "with --images: resize and centre-crop the dataset to this")
+    cli.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 0 as the dataset")
+    cli.define(values, "string", "out", None, "with --images: also write the figures to this JSON file")
+    cli.define(values, "integer", "num", 10_000, "how many images to score; compare figures at the same number only")
+    cli.define(values, "string", "features", "", "classifier, inception, efficientnet or pixels; empty: the best there is")
+    cli.define(values, "string", "inception_weights", "", "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port")
+    cli.define(values, "string", "metrics", "", "comma-separated; empty: the default set")
+    cli.define(values, "boolean", "parzen", False, "add the Parzen-window log-likelihood of Goodfellow et al. 2014")
+    cli.define(values, "boolean", "linear_probe", False, "add a linear classifier on D's features, and on pixels")
+
+
+def _main(values):
+    if (values.run_dir is None) == (values.images is None):
+        raise UserError("name one of --run_dir=RUN and --images=FOLDER_OR_FILE")
+    if values.num < FEWEST:
+        raise UserError(f"--num={values.num} must be at least {FEWEST}")
+    if values.images is not None:
+        _score_images(values)
+    else:
+        _score_run(values)
+
+
+def _score_images(values):
+    from tfgan_train import score_table, scored_images
+    from tfgan_train.config import Config
+    if values.dataset is None:
+        raise UserError("--dataset is needed with --images: what to compare with")
+    for flag in ("step", "all", "linear_probe"):
+        if getattr(values, flag):
+            raise UserError(f"--{flag} needs --run_dir: these images come without networks")
+    begin, names = time.monotonic(), _names(values)
+    config = Config(dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size,
+                    channels=values.channels)
+    images = scored_images.read(values.images, config, values.num)
+    evaluation = _evaluation(values, config)
+    scores = evaluation.score(images, names, _added(values))
+    print(score_table.table(scores, evaluation))
+    if values.out:
+        _write(pathlib.Path(values.out), score_table.to_json(
+            scores, evaluation, {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)}))
+
+
+def _score_run(values):
+    from tfgan_train import checkpoints
+    from tfgan_train.report.page import write_report
+    from tfgan_train.run_dir import RunDir, find_checkpoint
+    for flag in ("dataset", "image_size", "channels", "out"):
+        if values[flag].present:
+            raise UserError(f"--{flag} goes with --images; a run knows its own data and keeps its own figures")
+    if values.all and values.step is not None:
+        raise UserError("--all and --step contradict each other")
+    names, run = _names(values), RunDir(values.run_dir)
+    config, _ = run.read()
+    steps = ([one.step for one in checkpoints.intact(run.checkpoints_dir)] if values.all else []) or [
+        find_checkpoint(run, _step(values.step)).step]
+    if values.data_dir is not None:
+        config = config.replace(data_dir=values.data_dir)
+    evaluation = _evaluation(values, config)
+    curve = []
+    for step in steps:
+        wanted = "best" if values.step == "best" else step
+        curve.append((step, _score_checkpoint(values, run, wanted, evaluation, names)))
+    if values.all:
+        print(_curve(curve))
+    write_report(run.path)
+
+
+def _score_checkpoint(values, run, step, evaluation, names):
+    """Draws, scores, prints and keeps one checkpoint's figures."""
+    from tfgan_train import run_inputs, score_table
+    from tfgan_train.evaluation import Scored, Scores
+    from tfgan_train.run_dir import load_run
+    begin, loaded = time.monotonic(), load_run(run.path, step)
+    images, labels = run_inputs.draw(loaded, values.num)
+    wants_discriminator = not names or "discriminator" in names
+    extra = run_inputs.discriminator_fields(loaded, evaluation, images, labels) if wants_discriminator else {}
+    scores = evaluation.score(images, names, _added(values), extra)
+    if values.linear_probe:
+        scores = Scores(scores.figures + [Scored(result) for result in run_inputs.probe(loaded, evaluation)], scores.left_out)
+    print(f"\n{run.path}, step {loaded.step:,}\n{score_table.table(scores, evaluation)}")
+    path = run.eval_dir / f"{loaded.step:08d}.json"
+    _write(path, score_table.to_json(
+        scores, evaluation, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}))
+    return scores
+
+
+def _evaluation(values, config):
+    from tfgan_train.evaluation import Evaluation
+    return Evaluation(config, values.num, values.features, values.inception_weights)
+
+
+def _names(values) -> list[str]:
+    """The metrics asked for; [] for the default set."""
+    from tfgan_train.evaluation import check_names
+    names = [name.strip() for name in values.metrics.split(",") if name.strip()]
+    check_names(names)
+    return names
+
+
+def _added(values) -> list[str]:
+    return ["parzen"] if values.parzen else []
+
+
+def _step(text):
+    if text is None or text == "best":
+        return text
+    if not text.isdigit():
+        raise UserError(f"--step={text} is neither a checkpoint's step nor best")
+    return int(text)
+
+
+def _curve(curve) -> str:
+    """The first figures of each checkpoint, a line each."""
+    from tfgan_train.score_table import number
+    names = [one.result.name for one in curve[0][1].figures][:6]
+    lines = ["", "".join(f"{name:>14}" for name in ["step", *names])]
+    for step, scores in curve:
+        values = {one.result.name: one.result.value for one in scores.figures}
+        lines.append(f"{step:>14,}" + "".join(f"{number(values[name]):>14}" for name in names))
+    return "\n".join(lines)
+
+
+def _write(path, content):
+    from tfgan_train.files import write_json
+    try:
+        write_json(path, content)
+    except OSError as error:
+        raise UserError(f"{path} can't be written: {error.strerror}") from None
+    print(f"\nfigures kept in {path}")
+
+
+def main():
+    cli.run_binary("evaluate", "score a run's images, or any images, against a dataset", _define, _main)
+
+
+if __name__ == "__main__":
+    main()

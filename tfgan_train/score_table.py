@@ -1,0 +1,58 @@
+"""Scores as a table for people and as JSON for tools."""
+from tfgan_train.evaluation import Evaluation, Scores
+
+HEADINGS = ("metric", "value", "+-", "real data", "better", "n")
+FORMAT = 1
+
+
+def table(scores: Scores, evaluation: Evaluation) -> str:
+    """A plain text table, with what its figures rest on below it."""
+    rows = [HEADINGS] + [
+        (_name(one, evaluation), number(one.result.value), number(one.result.spread),
+         "" if one.real is None else number(one.real), one.result.better, f"{one.result.n:,}")
+        for one in scores.figures]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) if i in (0, 4) else cell.rjust(width)
+                       for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
+    return "\n".join(lines + [""] + notes(scores, evaluation))
+
+
+def notes(scores: Scores, evaluation: Evaluation) -> list[str]:
+    """Sentences on the reference, the features, the verdicts and what is missing."""
+    found = [f"Compared with {evaluation.count:,} {evaluation.split} images of {evaluation.train.name}; "
+             "'real data' is what as many other real images of it score.", evaluation.extractor.note]
+    for one in scores.figures:
+        details = one.result.details
+        if "verdict" in details:
+            found.append(f"Memorisation: {details['verdict']} (p = {details['p_value']:.2g}).")
+        if one.result.name == "d_gap" and details["p_value"] < 1e-3:
+            found.append(f"D knows its training images: they look more real to it than held-out ones (p = {details['p_value']:.2g}).")
+        if "of" in details:
+            found.append(f"Modes: {one.result.value:,.0f} of {details['of']:,}.")
+    return found + [f"Not computed: {name} ({why})." for name, why in scores.left_out]
+
+
+def to_json(scores: Scores, evaluation: Evaluation, about: dict) -> dict:
+    """What eval/STEP.json holds: `about` (step, seconds …), the ground of the figures, and each figure by name."""
+    extractor = evaluation.extractor
+    return {"format": FORMAT} | about | {
+        "dataset": evaluation.train.name,
+        "reference": {"split": evaluation.split, "images": evaluation.count},
+        "features": {"name": extractor.name, "key": extractor.key, "frechet": extractor.fd_name, "note": extractor.note,
+                     "facts": extractor.facts},
+        "notes": notes(scores, evaluation),
+        "metrics": {one.result.name: one.to_json() for one in scores.figures},
+    }
+
+
+def number(value: float) -> str:
+    """Four significant digits, without an exponent where that stays readable."""
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    digits = 4 if value == 0 else max(0, 3 - int(f"{value:e}".split("e")[1]))
+    return f"{value:.{min(digits, 6)}f}"
+
+
+def _name(one, evaluation):
+    name = one.result.name
+    return f"{name} ({evaluation.extractor.fd_name})" if name == "fd" else name
