@@ -19,7 +19,7 @@ sys.modules["tfgan_train"] = sys.modules["export"] = None
 
 import numpy as np
 
-REPEATS, ENOUGH_SECONDS = 15, 0.5
+REPEATS, ENOUGH_SECONDS = 9, 0.5
 
 
 def load_saved_model(path, threads):

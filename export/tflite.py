@@ -1,4 +1,5 @@
 """Writes a Generator as .tflite files: fixed batches, builtin operators, float inputs and outputs."""
+import functools
 import pathlib
 import tempfile
 from typing import Iterator, Sequence
@@ -14,7 +15,7 @@ CALIBRATION_SEED, CALIBRATION_STEPS = -1, 32
 NUMBERS = ("tflite", "tflite_float16", "tflite_dynamic", "tflite_int8", "tflite_weight_int8")
 
 
-def write(generator: Generator, path: pathlib.Path, number: str, batches: Sequence[int]) -> None:
+def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[int, ...]) -> None:
     """Writes one .tflite file whose signatures share one copy of the weights.
 
     Args:
@@ -24,9 +25,12 @@ def write(generator: Generator, path: pathlib.Path, number: str, batches: Sequen
     Raises:
       UserError: where the extra for `tflite_weight_int8` is not installed.
     """
-    content = _convert(generator, number, batches)
-    if number == "tflite_weight_int8":
-        content = _quantize_weights(content)
+    if number == "tflite":
+        content = _float32(generator, batches)
+    elif number == "tflite_weight_int8":
+        content = _quantize_weights(_float32(generator, batches))
+    else:
+        content = _convert(generator, number, batches)
     path.write_bytes(content)
 
 
@@ -66,23 +70,35 @@ def _from_seed(generator: Generator, batch: int):
     return tf.function(generate, input_signature=specs)
 
 
-def _convert(generator: Generator, number: str, batches: Sequence[int]) -> bytes:
+@functools.lru_cache(maxsize=1)  # Two formats begin with it.
+def _float32(generator: Generator, batches: tuple[int, ...]) -> bytes:
+    return _convert(generator, "tflite", batches)
+
+
+def _convert(generator: Generator, number: str, batches: tuple[int, ...]) -> bytes:
     # Full int8 would quantise the sampler's logarithms and cosines too: it takes z alone.
-    functions = signatures(generator, batches, seeded=number != "tflite_int8")
+    folder, names = _saved(generator, batches, seeded=number != "tflite_int8")
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder.name, signature_keys=names)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if number in ("tflite_float16", "tflite_dynamic", "tflite_int8"):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if number == "tflite_float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if number == "tflite_int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _calibration(generator, batches)
+    return converter.convert()
+
+
+@functools.lru_cache(maxsize=1)  # Three formats are converted from the same one.
+def _saved(generator: Generator, batches: tuple[int, ...], seeded: bool) -> tuple[tempfile.TemporaryDirectory, list[str]]:
+    """A SavedModel of the signatures, for the converter, and their names."""
+    functions = signatures(generator, batches, seeded)
     module = tf.Module()
     module.weights = generator.weights
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures=functions)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if number in ("tflite_float16", "tflite_dynamic", "tflite_int8"):
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if number == "tflite_float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if number == "tflite_int8":
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.representative_dataset = lambda: _calibration(generator, batches)
-        return converter.convert()
+    folder = tempfile.TemporaryDirectory()
+    tf.saved_model.save(module, folder.name, signatures=functions)
+    return folder, list(functions)
 
 
 def _calibration(generator: Generator, batches: Sequence[int]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

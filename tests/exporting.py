@@ -1,0 +1,81 @@
+"""Runs and exports for the tests of export/, each made once for the whole test process."""
+import atexit
+import functools
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from tfgan_train import Config, train
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Wider initial weights than usual: a net of a few steps then draws more than flat grey.
+SMALL = dict(recipe="smoke", steps=3, latent_dim=9, g_init="normal:0.2", checkpoint_every=2, sample_every=3)
+RUNS = {
+    "dcgan": dict(dataset="mnist10k", train_examples=200, conditional=True),
+    "mlp": dict(dataset="mnist10k", train_examples=200, architecture="mlp", g_width=32, latent_distribution="uniform"),
+    "odd": dict(dataset="folder:", g_width=3, g_init="normal:0.15", precision="bfloat16"),
+}
+
+
+@functools.cache
+def folder() -> pathlib.Path:
+    """A folder that lives as long as the process."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="export_tests_"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+@functools.cache
+def run(kind: str) -> pathlib.Path:
+    """A run of RUNS, trained for three steps: "odd" draws 96 x 64 colour images."""
+    settings = SMALL | RUNS[kind]
+    if kind == "odd":
+        settings["dataset"] = f"folder:{_colour_images()}"
+    path = folder() / kind
+    train(Config(run_dir=str(path), **settings))
+    return path
+
+
+@functools.cache
+def exported(kind: str) -> pathlib.Path:
+    """The run exported in all formats whose packages are installed, by the command."""
+    out = folder() / f"{kind}_export"
+    done = command(f"--run_dir={run(kind)}", f"--out_dir={out}", f"--formats={','.join(formats())}")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def formats() -> list[str]:
+    """All formats, less those whose extra is not installed."""
+    from export.extras import NEEDS
+    from export.formats import FORMATS
+    return [name for name in FORMATS
+            if all(importlib.util.find_spec(module) for module in NEEDS.get(name, ("", ()))[1])]
+
+
+def command(*arguments: str, module: str = "export.main") -> subprocess.CompletedProcess:
+    """Runs one of the package's commands in a process of its own."""
+    return python("-m", module, *arguments)
+
+
+def python(*arguments, **environment: str) -> subprocess.CompletedProcess:
+    """Runs Python in the project's folder; `environment` adds variables."""
+    return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"} | environment)
+
+
+def _colour_images() -> pathlib.Path:
+    path = folder() / "colour"
+    path.mkdir()
+    rows, columns = np.mgrid[:96, :64]
+    for i in range(32):
+        picture = np.stack([rows + 9 * i, columns * 3, rows + columns], -1).astype(np.uint8)
+        Image.fromarray(picture).save(path / f"{i}.png")
+    return path

@@ -1,0 +1,93 @@
+"""The .tflite files as flatbuffers, and what their signatures give in the LiteRT interpreter."""
+import json
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert import schema_py_generated as schema
+
+from export import flatbuffer
+from tests import exporting
+from tests.exporting import exported
+from tfgan_train import load
+from tfgan_train.latents import labels, latents
+
+TFLITE = [name for name in ("", "_float16", "_dynamic", "_int8", "_weight_int8")
+          if f"tflite{name}" in exporting.formats()]
+
+
+def content(kind, name=""):
+    return (exported(kind) / f"generator{name}.tflite").read_bytes()
+
+
+def runner(kind, signature, name=""):
+    interpreter = Interpreter(model_content=content(kind, name))
+    return lambda **inputs: interpreter.get_signature_runner(signature)(**inputs)
+
+
+@pytest.mark.parametrize("name", TFLITE)
+@pytest.mark.parametrize("kind", exporting.RUNS)
+def test_builtin_operators_and_float_images_only(kind, name):
+    """Read with LiteRT's own schema module, which the exporter doesn't use."""
+    model = schema.ModelT.InitFromPackedBuf(content(kind, name), 0)
+    assert all(code.customCode is None for code in model.operatorCodes)
+    custom = {schema.BuiltinOperator.CUSTOM, schema.BuiltinOperator.VAR_HANDLE, schema.BuiltinOperator.READ_VARIABLE}
+    assert not custom & {code.builtinCode for code in model.operatorCodes}
+    expected = {"b1", "b16"} | ({"generate_b1", "generate_b16"} if name != "_int8" else set())
+    found = {}
+    for signature in model.signatureDefs:
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        outputs = {output.name.decode(): tensors[output.tensorIndex] for output in signature.outputs}
+        assert outputs["images"].type == schema.TensorType.FLOAT32
+        found[signature.signatureKey.decode()] = outputs["images"].shape[0]
+    assert found == {signature: int(signature.rpartition("b")[2]) for signature in expected}
+
+
+@pytest.mark.parametrize("kind", exporting.RUNS)
+def test_signatures_share_one_copy_of_the_weights(kind):
+    model = schema.ModelT.InitFromPackedBuf(content(kind), 0)
+    large = [bytes(buffer.data) for buffer in model.buffers if buffer.data is not None and len(buffer.data) > 1000]
+    assert len(large) == len(set(large))
+
+
+@pytest.mark.parametrize("kind, distribution, name", [
+    ("dcgan", "normal", ""), ("mlp", "uniform", ""), ("dcgan", "normal", "_float16"), ("odd", "normal", "_dynamic")])
+def test_seed_and_index_give_the_package_s_latents(kind, distribution, name):
+    inputs = dict(seed=np.int32(-5), index=np.int32(40), truncation=np.float32(0.5))
+    if kind == "dcgan":
+        inputs["label"] = np.array([-1] * 15 + [6], np.int32)
+    drawn = runner(kind, "generate_b16", name)(**inputs)
+    indices = range(40, 56)
+    np.testing.assert_allclose(drawn["z"], latents(-5, indices, 9, distribution) * 0.5, atol=4e-6)
+    if kind == "dcgan":
+        np.testing.assert_array_equal(drawn["labels"], [*labels(-5, indices, 10)[:15], 6])
+
+
+def test_batch_one_gives_the_rows_of_batch_sixteen():
+    z = np.random.default_rng(1).uniform(-1, 1, [16, 9]).astype(np.float32)
+    many, one = runner("mlp", "b16")(z=z)["images"], runner("mlp", "b1")
+    for i in (0, 7, 15):
+        np.testing.assert_allclose(one(z=z[i:i + 1])["images"], many[i:i + 1], atol=1e-5)
+    np.testing.assert_allclose(many, load(exporting.run("mlp")).loaded.generator(z), atol=2e-5)
+
+
+def test_int8_follows_z_and_label():
+    """Calibrated with the training latents: within 30 dB of the float generator."""
+    if "_int8" not in TFLITE:
+        pytest.skip("needs tflite_int8")
+    z = np.random.default_rng(1).standard_normal([16, 9]).astype(np.float32)
+    label = (np.arange(16) % 10).astype(np.int32)
+    images = runner("dcgan", "b16", "_int8")(z=z, label=label)["images"]
+    reference = load(exporting.run("dcgan")).loaded.generator(z, label).numpy()
+    assert 10 * np.log10(4 / np.mean((images - reference) ** 2)) > 30
+
+
+@pytest.mark.parametrize("name", TFLITE)
+def test_metadata_tells_what_the_manifest_tells(name):
+    stored = json.loads((exported("dcgan") / "manifest.json").read_text())
+    entry = next(file for file in stored["files"] if file["path"] == f"generator{name}.tflite")
+    inside = flatbuffer.metadata(content("dcgan", name))
+    assert inside["signatures"] == entry["signatures"]
+    assert {key: inside[key] for key in stored["generator"]} == stored["generator"]
+    assert inside["versions"] == stored["versions"]
+    assert inside["labels"]["count"] == 10
