@@ -32,11 +32,22 @@ class Checkpoint:
         return str(self.path / WEIGHTS)
 
 
-def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -> Checkpoint:
-    """Writes a checkpoint beside, renames it into place, and drops those beyond the newest `keep`.
+def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -> None:
+    """Writes the checkpoint of a step into the run's checkpoints folder, and drops those beyond the newest `keep`.
+
+    Raises:
+      UserError: as `write`.
+    """
+    write(folder / f"{step:08d}", state, step, extra)
+    for path in _folders(folder)[:-keep]:
+        shutil.rmtree(path)
+
+
+def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
+    """Writes a checkpoint beside `final`, then renames it into place.
 
     Args:
-      folder: the run's checkpoints folder.
+      final: the checkpoint's folder; one that is there is replaced.
       state: what to store: names of trackable objects, variables, or dicts of them.
       step: completed generator updates.
       extra: JSON facts to store with it.
@@ -44,7 +55,7 @@ def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -
     Raises:
       UserError: when it can't be written (a full disk); the earlier ones are untouched.
     """
-    final, beside = folder / f"{step:08d}", folder / f".writing-{step:08d}"
+    beside, old = (final.with_name(f".{word}-{final.name}") for word in ("writing", "replaced"))
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
@@ -54,17 +65,16 @@ def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -
             with open(beside / name, "rb") as file:
                 os.fsync(file.fileno())
         write_json(beside / META, {"step": step, "sha256": files, "extra": extra})
-        if final.exists():  # One that was cut short, or of the same step again.
-            shutil.rmtree(final)
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(final, old)
         os.rename(beside, final)
+        shutil.rmtree(old, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         reason = str(error).splitlines()[0][:200]
-        raise UserError(f"can't write the checkpoint of step {step} in {folder}: {reason}; "
+        raise UserError(f"can't write the checkpoint of step {step} in {final.parent}: {reason}; "
                         "earlier checkpoints are kept; free some space and start the same command again") from None
-    for path in _folders(folder)[:-keep]:
-        shutil.rmtree(path)
-    return Checkpoint(step, final, extra)
 
 
 def intact(folder: pathlib.Path) -> list[Checkpoint]:

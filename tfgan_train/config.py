@@ -54,6 +54,9 @@ class Config:
     sample_every: int = _field(0, "run", "steps between sample grids (more often early); 0: a twentieth of the run", minimum=0)
     checkpoint_every: int = _field(500, "run", "steps between checkpoints", minimum=1)
     keep_checkpoints: int = _field(3, "run", "how many of the newest checkpoints stay", minimum=2)
+    eval_every: int = _field(0, "run", "steps between evaluations, the best of which keeps its checkpoint; 0: none", minimum=0)
+    eval_num: int = _field(5000, "run", "images in each of those evaluations", minimum=100)
+    eval_features: str = _field("", "run", "their features: classifier, efficientnet, inception, pixels; empty: the best there is")
     steps_per_loop: int = _field(0, "run", "steps in one call into the graph; 0: as many as the intervals allow", minimum=0)
 
     # --- networks

@@ -25,6 +25,7 @@ from tfgan_train.recorder import Recorder
 from tfgan_train.report.tensorboard import EventWriter
 from tfgan_train.run import Run
 from tfgan_train.run_dir import RunDir
+from tfgan_train.selection import Selection
 from tfgan_train.step import METRICS, TrainStep
 from tfgan_train.watch import Watch
 
@@ -84,20 +85,23 @@ class Loop:
         with self._strategy.scope():
             self._gan = Gan(config, self._data)
         last = checkpoints.latest(prepared.run.checkpoints_dir)
-        if not prepared.resumes and config.g_output_bias == "data":
+        if last is None and config.g_output_bias == "data":
             self._gan.start_at_mean(_mean_image(prepared.source))
         if last is not None:
             checkpoints.restore(last, self._gan.state())
         self._step = self._saved = last.step if last else 0
         extra = last.extra if last else {"pending": [], "seconds": 0.0}
         self._seconds_before = extra["seconds"]
-        self._open(prepared, extra["pending"])
+        # Without a checkpoint all is made again, the samples of step 0 too.
+        self._open(prepared, last.step if last else -1, extra["pending"])
+        self._selection = config.eval_every and Selection(
+            self._run.checkpoints_dir, self._gan, config, self._source, self._pictures.sampler, self._progress.note)
         self._train_step = TrainStep(config, self._gan, self._strategy, self._batches.images, self._batches.labels,
                                      steps_per_epoch=self._data.count / (config.batch_size * config.d_steps))
         self._seconds_per_step = None
 
-    def _open(self, prepared, pending):
-        """Opens the run's files at the step it continues from, once nothing can go wrong any more."""
+    def _open(self, prepared, done: int, pending):
+        """Opens the run's files, once nothing can go wrong any more; what is later than step `done` is dropped."""
         for path in checkpoints.damaged(prepared.run.checkpoints_dir):
             self._progress.note(f"warning: checkpoint {path} is cut short or damaged; using the one before")
         if prepared.resumes:
@@ -105,8 +109,8 @@ class Loop:
         start.write_config(prepared, self._run)
         self._events = EventWriter(self._run.events_dir, self._step)
         self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
-        self._pictures.drop_after(self._step)
-        self._recorder = Recorder(self._run.metrics_path, METRICS, self._step, pending)
+        self._pictures.drop_after(done)
+        self._recorder = Recorder(self._run.metrics_path, METRICS, done, pending)
         self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._recorder,
                             self._progress.note)
 
@@ -158,7 +162,8 @@ class Loop:
         if not config.steps_per_loop:
             known = self._seconds_per_step not in (None, math.inf)
             most = max(1, min(most, int(CALL_SECONDS / self._seconds_per_step))) if known else 1
-        ends = [config.steps, *(_next(every, self._step) for every in (config.log_every, config.checkpoint_every)),
+        ends = [config.steps, *(_next(every, self._step) for every in
+                                (config.log_every, config.checkpoint_every, config.eval_every or config.steps)),
                 next_sample(self._step, config.sample_every)]
         if config.penalty != "none" and config.penalty_every > 1:
             ends.append(self._step + 1 if self._step % config.penalty_every == 0
@@ -182,6 +187,9 @@ class Loop:
         if next_sample(step - 1, config.sample_every) == step or last:
             with self._clock.section("samples"):
                 self._draw()
+        if config.eval_every and (step % config.eval_every == 0 or last):
+            with self._clock.section("evaluation"):
+                self._recorder.write(self._selection.evaluate(step))
         if step % config.checkpoint_every == 0 or last:
             self._save()
             if not last:  # The last one is written by _finish, with all its pictures.
@@ -226,6 +234,7 @@ class Loop:
             self._progress.note(f"stopped at step {self._step:,} and saved in {self._run.path}; "
                                 "the same command resumes it")
             return
+        self._recorder.write({"kind": "clock", "step": self._step, **self._clock.facts()})
         self._progress.note(self._clock.summary(self._step, self._run.path))
 
     def stop(self, number: int) -> None:
@@ -238,7 +247,8 @@ class Clock:
 
     def __init__(self, begin: float):
         self._begin = self._first = begin
-        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0, "report": 0.0}
+        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0, "report": 0.0,
+                       "evaluation": 0.0}
         self._start_up = 0.0
 
     def started(self):
@@ -262,14 +272,18 @@ class Clock:
         yield
         self._spent[name] += time.monotonic() - begin
 
+    def facts(self) -> dict:
+        """Seconds since the process's part began, of start-up, and of training by where they went."""
+        wall = max(time.monotonic() - self._first, 1e-9)
+        return {"seconds": self.elapsed(), "start_up": self._start_up, "training": wall, **self._spent}
+
     def summary(self, steps: int, path) -> str:
         """The closing line."""
-        wall = max(time.monotonic() - self._first, 1e-9)
-        around = {name: spent for name, spent in self._spent.items() if name != "graph"}
-        parts = ", ".join(f"{name} {spent / wall:.1%}" for name, spent in around.items())
-        outside = 1 - self._spent["graph"] / wall
-        return (f"done: {steps:,} steps in {duration(self.elapsed())} ({duration(self._start_up)} start-up); "
-                f"{outside:.1%} of the training outside the graph ({parts}); see {path}")
+        facts = self.facts()
+        wall = facts["training"]
+        parts = ", ".join(f"{name} {spent / wall:.1%}" for name, spent in self._spent.items() if name != "graph" and spent)
+        return (f"done: {steps:,} steps in {duration(facts['seconds'])} ({duration(self._start_up)} start-up); "
+                f"{1 - facts['graph'] / wall:.1%} of the training outside the graph ({parts}); see {path}")
 
 
 def next_sample(step: int, every: int) -> int:

@@ -17,7 +17,7 @@ from tfgan_train.validation import validate, validate_with_data
 
 # What may change when a run is resumed: how long, how often, and where things are.
 FREE = {"steps", "epochs", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints",
-        "steps_per_loop", "data_dir", "devices", "run_dir"}
+        "eval_every", "eval_num", "eval_features", "steps_per_loop", "data_dir", "devices", "run_dir"}
 # Zero or empty here means "choose for me", so it contradicts nothing.
 CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every"}
 
