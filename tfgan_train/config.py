@@ -133,7 +133,9 @@ class Config:
         dataset = given.get("dataset", FIELDS["dataset"].default)
         recipe = given.get("recipe") or recipes.default_for(dataset)
         values = {name: field.default for name, field in FIELDS.items()}
-        for name, value in recipes.read(recipe).items():
+        # A stored config is complete: it can be read where its recipe isn't installed.
+        laid_under = {} if given.keys() == FIELDS.keys() else recipes.read(recipe)
+        for name, value in laid_under.items():
             if name not in FIELDS:
                 raise UserError(f"recipe {recipe}: {unknown('flag', name, FIELDS)}")
             values[name] = _typed(FIELDS[name], value)
@@ -186,9 +188,11 @@ def unknown(kind: str, name: str, legal: Iterable) -> str:
 
 def _typed(field: dataclasses.Field, value: Any):
     """`value` (text from a flagfile, or a Python value) as the field's type."""
-    if isinstance(value, field.type) and not (field.type is int and isinstance(value, bool)):
+    if type(value) is field.type:
         return value
     try:
+        if value is None or isinstance(value, bool):  # int(True) is 1, which nobody means.
+            raise TypeError
         if field.type is bool:
             return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
         if field.type is int and isinstance(value, float) and value != int(value):

@@ -18,7 +18,8 @@ class Recorder:
     Args:
       path: the metrics file.
       names: names of the columns given to `add`.
-      step: the step the run starts or resumes from.
+      step: the step of the checkpoint that the run resumes from; -1 where there is none, which
+        drops whatever a run that was killed before its first checkpoint has left.
       pending: what `state()` gave at that step.
     """
 

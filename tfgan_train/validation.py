@@ -1,4 +1,5 @@
 """What a Config may say: each value by its field, and the combinations that can't work."""
+import math
 import os
 import re
 
@@ -54,8 +55,8 @@ def _check_value(field, value):
     legal = legal_values(field)
     if legal and value not in legal:
         raise UserError(unknown(f"value of --{field.name}:", value, legal))
-    if isinstance(value, float) and value != value:
-        raise UserError(f"--{field.name}={value} is not a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"--{field.name}={value} is not a finite number")
     low, high, above = meta["minimum"], meta["maximum"], meta["above"]
     if above is not None and not value > above:
         raise UserError(f"--{field.name}={value} must be above {above}")
@@ -106,7 +107,7 @@ def _penalised_norm(config):
 
 def _augmentations(config):
     from tfgan_train.augment import AUGMENTATIONS
-    for name in filter(None, config.augment.split(",")):
+    for name in config.augment.split(",") if config.augment else ():
         if name not in AUGMENTATIONS:
             return unknown("value of --augment:", name, AUGMENTATIONS)
 
