@@ -14,7 +14,7 @@ import threadpoolctl
 from tests import data_fixtures
 from tfgan_train import Config, train
 from tfgan_train import data as datasets
-from tfgan_train import evaluate
+from tfgan_train import evaluate, score_table
 from tfgan_train.errors import UserError
 from tfgan_train.evaluation import Evaluation
 from tfgan_train.features import classifier
@@ -92,6 +92,8 @@ def test_run_is_scored_kept_and_shown(place):
     assert 0.7 < real <= 1 and last["metrics"]["precision"]["value"] < real  # 4 steps don't make a generator
     assert last["metrics"]["fd"]["value"] > 5 * last["metrics"]["fd"]["real"]
     assert last["metrics"]["probe_pixels"]["value"] > 0.95
+    by_chance = {name: last["metrics"][name]["real"] for name in ("memorisation", "train_preference", "d_accuracy", "d_gap")}
+    assert by_chance == {"memorisation": 0, "train_preference": 0.5, "d_accuracy": 0.5, "d_gap": 0}
     assert "Not computed: class_kl (needs fake probabilities" in done.stdout
     page = (place / "run" / "report.html").read_text()
     assert "Measured at step" in page and "precision" in page
@@ -176,6 +178,8 @@ def test_classifier_features_answer_to_corruptions(place):
                          ("copies", bars(0, 400)[0][:200])):
         scores = evaluation.score(images[..., None], ["frechet", "manifold", "class_kl", "memorisation"])
         figures[kind] = {one.result.name: one.result for one in scores.figures}
+    assert any(note.startswith("Classes (data's share): 0 ") for note in score_table.notes(scores, evaluation))
+
     def value(kind, name):
         return figures[kind][name].value
     assert value("dropped", "class_kl") > 0.2 > 0.05 > value("fresh", "class_kl")
@@ -207,8 +211,9 @@ def test_data_without_labels_or_held_out_images(place):
     scores = evaluation.score(bars(6, 50)[0][..., None])
     assert evaluation.split == "training"
     assert {"fd", "kd", "precision", "swd", "ms_ssim"} <= {one.result.name for one in scores.figures}
+    assert "it has no held-out images" in score_table.notes(scores, evaluation)[0]
     assert {"class_kl", "classifier_score", "memorisation", "discriminator"} <= dict(scores.left_out).keys()
-    assert all(one.real is None for one in scores.figures)
+    assert all(one.real is None for one in scores.figures)  # nothing to compare the data with
 
 
 def test_quick_eval_agrees_with_the_whole_one(place):

@@ -72,6 +72,7 @@ class Evaluation:
         self._source, self._other = (self.heldout, self.train) if held else (self.train, self.heldout)
         self._indices = source_data.some(self._source, num)
         self.count = len(self._indices)
+        self.other_count = min(self._other.count, num) if self._other is not None else 0
         self._real = self._known("real", self._source, self._indices)
         self._other_inputs: Optional[dict] = None
 
@@ -146,8 +147,8 @@ class Evaluation:
 
     def _data_figures(self, name: str) -> dict[str, float]:
         """The figures of a metric with the other split's images in place of generated ones, from the cache."""
-        if self._other is None or not METRICS[name].against_data:
-            return {}
+        if METRICS[name].of_data is not None or self._other is None:
+            return dict(METRICS[name].of_data or {})
         indices = source_data.some(self._other, self._num)
 
         def build():

@@ -3,6 +3,7 @@ from tfgan_train.evaluation import Evaluation, Scores
 
 HEADINGS = ("metric", "value", "+-", "real data", "better", "n")
 FORMAT = 1
+MOST_CLASSES = 21  # a histogram of as many is left to the JSON file
 
 
 def table(scores: Scores, evaluation: Evaluation) -> str:
@@ -19,14 +20,20 @@ def table(scores: Scores, evaluation: Evaluation) -> str:
 
 def notes(scores: Scores, evaluation: Evaluation) -> list[str]:
     """Sentences on the reference, the features, the verdicts and what is missing."""
-    found = [f"Compared with {evaluation.count:,} {evaluation.split} images of {evaluation.train.name}; "
-             "'real data' is what as many other real images of it score.", evaluation.extractor.note]
+    name = evaluation.train.name
+    own = (f"'real data' is what {evaluation.other_count:,} other real images of it score." if evaluation.other_count else
+           "it has no held-out images, so the data's own figures and what needs such images are missing.")
+    found = [f"Compared with {evaluation.count:,} {evaluation.split} images of {name}; {own}", evaluation.extractor.note]
     for one in scores.figures:
         details = one.result.details
         if "verdict" in details:
             found.append(f"Memorisation: {details['verdict']} (p = {details['p_value']:.2g}).")
         if one.result.name == "d_gap" and details["p_value"] < 1e-3:
             found.append(f"D knows its training images: they look more real to it than held-out ones (p = {details['p_value']:.2g}).")
+        if len(details.get("histogram", MOST_CLASSES * [0])) < MOST_CLASSES:
+            found.append("Classes (data's share): " + ", ".join(
+                f"{label} {share:.1%} ({data:.1%})" for label, share, data in
+                zip(evaluation.train.label_names, details["histogram"], details["data_histogram"])) + ".")
         if "of" in details:
             found.append(f"Modes: {one.result.value:,.0f} of {details['of']:,}.")
     return found + [f"Not computed: {name} ({why})." for name, why in scores.left_out]

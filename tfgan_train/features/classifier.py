@@ -3,14 +3,13 @@
 Deterministic, kept in the cache by the data's checksum. It is trained on the training
 split and its accuracy is told on images that it has not seen.
 """
-import time
-
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.countdown import Countdown
 from tfgan_train.errors import UserError
 from tfgan_train.features import data
-from tfgan_train.features.cache import cached
+from tfgan_train.features.cache import cached, folder
 from tfgan_train.features.extractor import Extractor, Request
 from tfgan_train.metrics.pixels import shrink
 
@@ -24,6 +23,7 @@ STEPS_PER_CALL = 100
 FEWEST_STEPS, MOST_STEPS, EPOCHS = 1200, 2400, 5
 SIDE = 32
 EPSILON = 1e-5
+DOUBTFUL = 0.8  # accuracy below which the user is warned
 
 
 def build(request: Request) -> Extractor:
@@ -42,10 +42,11 @@ def build(request: Request) -> Extractor:
     accuracy, tested = float(weights["accuracy"]), int(weights["tested"])
     request.say(f"classifier of {source.name}: {accuracy:.2%} right on {tested:,} images that it was not trained on")
     network = Classifier(weights)
+    doubt = " It is often wrong, so figures of classes are rough." if accuracy < DOUBTFUL else ""
     return Extractor(
         "classifier", key, "FD-classifier",
         f"Features of a classifier trained on {source.name}'s own labels ({accuracy:.1%} right): compare only with "
-        "figures of the same data, number of samples and version of this package.",
+        f"figures of the same data, number of samples and version of this package.{doubt}",
         network.run, batch=512, own_classes=True, facts={"accuracy": accuracy, "tested": tested})
 
 
@@ -79,7 +80,7 @@ def _network(x, mean, std, weights, after):
 
 def _train(source, indices, request: Request) -> dict[str, np.ndarray]:
     """Trains on `indices`, measures on the held-out images, returns the folded weights."""
-    started = time.monotonic()
+    request.say(f"training a classifier of {source.name}, once; it is kept in {folder()}")
     if request.heldout is not None:
         held = data.labelled(request.heldout, data.some(request.heldout, 10_000))
     else:  # every tenth image is kept back to measure with
@@ -89,11 +90,10 @@ def _train(source, indices, request: Request) -> dict[str, np.ndarray]:
     pixels = np.concatenate([shrink(pixels[i:i + 4096], SIDE) for i in range(0, len(pixels), 4096)])
     steps = int(np.clip(EPOCHS * len(pixels) / BATCH, FEWEST_STEPS, MOST_STEPS))
     trainer = _Trainer(pixels, labels, source.num_classes, steps)
+    countdown = Countdown("classifier's training steps", steps)
     while trainer.done < steps:
-        loss = trainer.advance(min(STEPS_PER_CALL, steps - trainer.done))
-        spent = time.monotonic() - started
-        request.say(f"training a classifier of {source.name} (once): step {trainer.done}/{steps}, loss {loss:.3f}, "
-                    f"{spent / trainer.done * (steps - trainer.done):.0f} s left")
+        trainer.advance(min(STEPS_PER_CALL, steps - trainer.done))
+        countdown(trainer.done)
     weights = trainer.folded()
     network = Classifier(weights)
     right = sum(int((network.run(held[0][i:i + 512])[1].argmax(axis=1) == held[1][i:i + 512]).sum())
@@ -117,18 +117,15 @@ class _Trainer:
                         for name, v in self._variables.items() if name.endswith("/scale")}
         self._velocity = {name: tf.Variable(tf.zeros_like(v)) for name, v in self._variables.items()}
 
-    def advance(self, steps: int) -> float:
-        """Takes `steps` steps; the last one's loss."""
-        loss = self._advance(tf.constant(self.done), tf.constant(self.done + steps))
+    def advance(self, steps: int) -> None:
+        """Takes `steps` steps, in one call into the graph."""
+        self._advance(tf.constant(self.done), tf.constant(self.done + steps))
         self.done += steps
-        return float(loss)
 
     @tf.function
     def _advance(self, first, last):
-        loss = tf.constant(0.0)
         for step in tf.range(first, last):
-            loss = self._step(step)
-        return loss
+            self._step(step)
 
     def _step(self, step):
         chosen = self._order[step]
@@ -151,7 +148,6 @@ class _Trainer:
                 gradient += DECAY * variable
             velocity.assign(MOMENTUM * velocity + gradient)
             variable.assign_sub(rate * (gradient + MOMENTUM * velocity))
-        return loss
 
     def _normalise(self, y, name):
         """Batch normalisation with this batch's moments, which the moving ones follow."""

@@ -38,7 +38,8 @@ METRICS = {
         lambda i: memorisation.measure(*(as_rows(x) for x in (i.train_images, i.heldout_images, i.fake_images)),
                                seed=i.seed),
         ("train_images", "heldout_images", "fake_images"),
-        "nearest training images of samples against those of held-out images", against_data=False),
+        "nearest training images of samples against those of held-out images",
+        of_data={"memorisation": 0.0, "train_preference": 0.5}),
     "parzen": Metric(
         lambda i: [parzen.measure(*(_flat(x) for x in (i.fake_images, i.validation_images, i.test_images)))],
         ("fake_images", "validation_images", "test_images"),
@@ -46,14 +47,15 @@ METRICS = {
     "mixture_modes": Metric(
         lambda i: modes.mixture_modes(i.fake_points, i.means, i.sigma),
         ("fake_points", "means", "sigma"), "modes and high-quality share of a 2-D mixture",
-        against_data=False),
+        default=False, of_data={"high_quality": modes.CEILING}),
     "stacked_modes": Metric(
         lambda i: modes.stacked_modes(i.fake_channel_classes),
-        ("fake_channel_classes",), "modes and KL of stacked digits", against_data=False),
+        ("fake_channel_classes",), "modes and KL of stacked digits", default=False, of_data={}),
     "discriminator": Metric(
         lambda i: discriminator.measure(i.train_logits, i.heldout_logits, i.fake_logits, i.threshold),
         ("train_logits", "heldout_logits", "fake_logits"),
-        "the discriminator on training and held-out images", against_data=False),
+        "the discriminator on training and held-out images",
+        of_data={"d_accuracy": 0.5, "d_gap": 0.0}),
 }
 
 

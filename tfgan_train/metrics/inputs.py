@@ -1,6 +1,6 @@
 """The arrays that metrics may ask for, and how a metric says which; numpy only."""
 import dataclasses
-from typing import Callable, Optional
+from typing import Callable, Mapping, Optional
 
 import numpy as np
 
@@ -58,11 +58,11 @@ class Metric:
       needs: the Inputs fields that must be known.
       about: one line for `--help` and the report.
       default: part of the default set (wherever its needs are met).
-      against_data: whether the same figure of real images, in place of the generated ones, is the
-        target to print beside it.
+      of_data: the figures of real data by name where they are known beforehand; None where other
+        real images in place of the generated ones have to tell.
     """
     compute: Callable[[Inputs], list[Result]]
     needs: tuple[str, ...]
     about: str
     default: bool = True
-    against_data: bool = True
+    of_data: Optional[Mapping[str, float]] = None

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfgan_train.metrics.checks import enough
 from tfgan_train.metrics.distances import nearest
-from tfgan_train.metrics.result import AS_DATA, HIGHER, Result
+from tfgan_train.metrics.result import AS_DATA, Result
 
 ALPHA = 1e-3  # both p-values below it: "copies"
 MOST_QUERIES = 2000  # held-out and generated rows that C_T searches the whole training set for
@@ -40,7 +40,7 @@ def measure(train: np.ndarray, heldout: np.ndarray, fake: np.ndarray, seed: int 
     copies = copying_p < ALPHA and share_p < ALPHA
     n = len(fake)
     return [
-        Result("memorisation", copying, copying_spread, "standard deviation by chance", n, HIGHER,
+        Result("memorisation", copying, copying_spread, "standard deviation by chance", n, AS_DATA,
                details={"p_value": copying_p, "cells": cells, "copies": bool(copies),
                         "verdict": _verdict(copies, copying_p)}),
         Result("train_preference", share, share_spread, "standard deviation by chance", n, AS_DATA,

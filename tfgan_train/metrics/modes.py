@@ -13,6 +13,7 @@ from tfgan_train.metrics.result import HIGHER, LOWER, Result
 from tfgan_train.metrics.scores import kl
 
 RING_SIGMA, GRID_SIGMA = 0.01, 0.05
+CEILING = 1 - math.exp(-4.5)  # the share of a 2-D Gaussian within 3 sigma
 
 
 def ring_means() -> np.ndarray:
