@@ -59,8 +59,9 @@ def export(run_dir: str, out_dir: str, formats: Sequence[str], batches: Sequence
             beside.mkdir()
             failed = _fill(beside, run, generator, formats, batches)
             _put_in_place(beside, out)
-    except OSError as error:
-        raise UserError(f"--out_dir={out_dir} can't be written: {error.strerror or error}") from None
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"--out_dir={out_dir} can't be written: {reason}") from None
     _say(f"{out_dir}: {', '.join(sorted(path.name for path in out.iterdir()))}")
     return EXIT_FAILED if failed else 0
 

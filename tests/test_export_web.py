@@ -1,0 +1,212 @@
+"""The web page in headless Chromium: its canvases equal Python's pictures, its controls work."""
+import json
+import pathlib
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+from export.demo.web import __main__ as web
+from tests import exporting
+from tests.exporting import exported, python
+from tests.headless import browser
+from tfgan_train import load
+from tfgan_train.latents import labels, latents
+from tfgan_train.sampling import Sampler
+
+PAGE = pathlib.Path(web.PAGE)
+# The pixels of one canvas, without the opacity.
+PIXELS = """const canvas = arguments[0];
+            const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+            return [canvas.height, canvas.width, Array.from(data)];"""
+
+
+@pytest.fixture(scope="module")
+def node_modules(tmp_path_factory):
+    """LiteRT.js: beside the page where it was installed, else by `npm ci` in a copy."""
+    try:
+        return web.find_node_modules("")
+    except FileNotFoundError:
+        pass
+    if not shutil.which("npm"):
+        pytest.skip("needs LiteRT.js: npm ci in export/demo/web")
+    folder = tmp_path_factory.mktemp("page")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(PAGE / name, folder)
+    done = subprocess.run(["npm", "ci", "--prefer-offline", "--no-audit", "--fund=false"], cwd=folder, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        pytest.skip(f"needs LiteRT.js: npm ci in export/demo/web ({done.stderr.strip().splitlines()[-1]})")
+    return web.find_node_modules(str(folder / "node_modules"))
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory, node_modules):
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_page(window, node_modules):
+    """Opens the page on an exported file and waits until it has drawn; the server stops afterwards."""
+    servers = []
+
+    def opened(model):
+        server = web.serve(model, node_modules, 0)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        window.log()
+        window.open(f"http://127.0.0.1:{server.server_port}/")
+        wait(window, "document.body.dataset.drawn || document.querySelector('#status.error')")
+        return window
+
+    yield opened
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def wait(page, condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not page.run(f"return {condition}"):
+        assert time.monotonic() < end, f"not within {seconds} s: {condition}; {page.log()}"
+        time.sleep(0.05)
+
+
+def after_drawing(page, action):
+    """Does something to the page and waits until it has drawn anew."""
+    drawn = page.run("return document.body.dataset.drawn")
+    action()
+    wait(page, f"document.body.dataset.drawn > {drawn}")
+
+
+def canvas(page, selector, channels):
+    height, width, data = page.run(PIXELS.replace("arguments[0]", f"document.querySelector('{selector}')"))
+    return np.array(data, np.uint8).reshape(height, width, 4)[..., :channels]
+
+
+def grid(page, channels):
+    return np.stack([canvas(page, f"#grid button:nth-child({i}) canvas", channels) for i in range(1, 17)])
+
+
+def assert_calm(page):
+    """Nothing in the console that a person must act on: no error, no failed request."""
+    assert [entry for entry in page.log() if entry["level"] == "SEVERE"] == []
+
+
+def expected(kind, seed, label=None):
+    return load(exporting.run(kind)).generate(16, seed, label)
+
+
+def set_seed(page, seed):
+    page.run("const box = document.getElementById('seed'); box.value = arguments[0]; box.dispatchEvent(new Event('change'))", seed)
+
+
+@pytest.mark.parametrize("kind", exporting.RUNS)
+def test_canvases_equal_python_s_pictures(open_page, kind):
+    page = open_page(exported(kind) / "generator.tflite")
+    channels = 3 if kind == "odd" else 1
+    for seed in (7, -3):
+        after_drawing(page, lambda: set_seed(page, seed))
+        difference = np.abs(grid(page, channels).astype(int) - expected(kind, seed))
+        assert difference.max() <= 1
+    assert_calm(page)
+    assert "ms per image" in page.run("return document.getElementById('status').textContent")
+    assert kind in page.run("return document.title")
+
+
+def test_a_fully_quantised_file_draws_from_seeds_too(open_page):
+    """Its graph takes z, so the page's own sampler makes the latents: as near as int8 gets."""
+    page = open_page(exported("dcgan") / "generator_int8.tflite")
+    images = grid(page, 1).astype(int)
+    error = (images - expected("dcgan", 7)) / 127.5
+    assert 10 * np.log10(4 / np.mean(error**2)) > 30
+    assert_calm(page)
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_javascript_latents_equal_the_package_s(open_page, distribution):
+    page = open_page(exported("mlp") / "generator.tflite")
+    rows = page.run(f"""return import('./latents.js').then(sampler => [-7, 2147483647].map(seed => [0, 5, -1].map(
+        index => [sampler.latentRow(seed, index, 9, '{distribution}'), sampler.labelOf(seed, index, 10)])))""")
+    for seed, of_seed in zip((-7, 2**31 - 1), rows):
+        np.testing.assert_allclose([row for row, _ in of_seed], latents(seed, [0, 5, -1], 9, distribution), atol=3e-6)
+        assert [label for _, label in of_seed] == labels(seed, [0, 5, -1], 10).numpy().tolist()
+
+
+def test_labels_and_next_seed(open_page):
+    page = open_page(exported("dcgan") / "generator.tflite")
+    choose = "const box = document.getElementById('label'); box.value = 4; box.dispatchEvent(new Event('change'))"
+    after_drawing(page, lambda: page.run(choose))
+    assert np.abs(grid(page, 1).astype(int) - expected("dcgan", 7, label=4)).max() <= 1
+    after_drawing(page, lambda: page.click("#next"))
+    assert np.abs(grid(page, 1).astype(int) - expected("dcgan", 8, label=4)).max() <= 1
+    assert page.run("return document.querySelector('#grid button').title") == "image 0, label 4"
+    assert_calm(page)
+
+
+def test_slider_walks_from_one_marked_image_to_the_other(open_page):
+    page = open_page(exported("mlp") / "generator.tflite")
+    slide = "const box = document.getElementById('share'); box.value = {}; box.dispatchEvent(new Event('input'))"
+    images = expected("mlp", 7)
+    for share, end in ((0, 0), (1, 1)):
+        after_drawing(page, lambda: page.run(slide.format(share)))
+        assert np.abs(canvas(page, "#between", 1).astype(int) - images[end]).max() <= 1
+    after_drawing(page, lambda: page.click("#grid button:nth-child(9)"))
+    assert np.abs(canvas(page, "#between", 1).astype(int) - images[8]).max() <= 1
+    after_drawing(page, lambda: page.run(slide.format(0.5)))
+    run = load(exporting.run("mlp")).loaded
+    z = latents(7, [1, 8], 9, "uniform").numpy().mean(0, keepdims=True)
+    sampler = Sampler(run.generator, run.config, run.data)
+    middle = sampler.at(z).numpy()[0]
+    assert np.abs(canvas(page, "#between", 1).astype(int) - middle).max() <= 1
+    assert_calm(page)
+
+
+def test_page_says_what_is_wrong(open_page, tmp_path):
+    (tmp_path / "other.tflite").write_bytes(b"\x10\0\0\0TFL3" + bytes(64))
+    page = open_page(tmp_path / "other.tflite")
+    assert page.run("return document.getElementById('status').textContent").startswith("Error: ")
+    page = open_page(exported("mlp") / "generator.tflite")
+    after_drawing(page, lambda: set_seed(page, 3e9))
+    assert "whole number from -2147483648" in page.run("return document.querySelector('#status.error').textContent")
+    after_drawing(page, lambda: set_seed(page, 1))
+    assert page.run("return document.querySelector('#status.error')") is None
+
+
+def test_server_gives_the_page_and_nothing_else(node_modules, tmp_path):
+    server = web.serve(exported("mlp") / "generator.tflite", node_modules, 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def status(path):
+        try:
+            with direct.open(f"http://127.0.0.1:{server.server_port}{path}", timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert status("/") == status("/model.tflite") == status("/node_modules/@litertjs/core/package.json") == 200
+    for path in ("/__main__.py", "/../../main.py", "/node_modules/@litertjs/../../package.json", "/node_modules/.package-lock.json"):
+        assert status(path) == 404
+    server.shutdown()
+    server.server_close()
+
+
+def test_command_says_what_is_missing(tmp_path):
+    for arguments, words in (([f"--model={tmp_path / 'none.tflite'}"], "is not a file"), ([], "--model"),
+                             ([f"--model={exported('mlp') / 'generator.tflite'}", f"--node_modules={tmp_path}"], "npm ci")):
+        done = python("-m", "export.demo.web", *arguments)
+        assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_lock_file_pins_the_runtime_and_names_no_host():
+    lock = json.loads((PAGE / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert all(entry["integrity"] and "resolved" not in entry for entry in packages.values())
+    wanted = json.loads((PAGE / "package.json").read_text())["dependencies"]["@litertjs/core"]
+    assert packages["node_modules/@litertjs/core"]["version"] == wanted
