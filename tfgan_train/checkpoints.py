@@ -41,6 +41,8 @@ def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -
     write(folder / f"{step:08d}", state, step, extra)
     for path in _folders(folder)[:-keep]:
         shutil.rmtree(path)
+    for path in folder.glob(".writing-*"):  # Of a process that was killed.
+        shutil.rmtree(path)
 
 
 def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
@@ -83,9 +85,14 @@ def intact(folder: pathlib.Path) -> list[Checkpoint]:
     return [checkpoint for checkpoint in found if checkpoint is not None]
 
 
-def damaged(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Checkpoint folders that are there and not intact."""
-    return [path for path in _folders(folder) if read(path) is None]
+def set_damaged_aside(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Renames the folders that aren't intact to damaged-…, where they push out no good one; the old names."""
+    found = [path for path in _folders(folder) if read(path) is None]
+    for path in found:
+        aside = path.with_name(f"damaged-{path.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(path, aside)
+    return found
 
 
 def read(path: pathlib.Path):
@@ -94,7 +101,7 @@ def read(path: pathlib.Path):
         meta = json.loads((path / META).read_text())
         whole = all(sha256(path / name) == digest for name, digest in meta["sha256"].items())
         return Checkpoint(meta["step"], path, meta["extra"]) if whole else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
