@@ -15,7 +15,8 @@ from tfgan_train.errors import UserError
 EXIT_USER_ERROR = 2
 
 
-def run_binary(name: str, purpose: str, define: Callable, main: Callable) -> None:
+def run_binary(name: str, purpose: str, define: Callable, main: Callable, positional: str = "",
+               tensorflow: bool = True) -> None:
     """Parses the command line, runs `main`, and exits with its status.
 
     Args:
@@ -23,6 +24,9 @@ def run_binary(name: str, purpose: str, define: Callable, main: Callable) -> Non
       purpose: one line for the help.
       define: given the FlagValues, defines the binary's flags.
       main: given the parsed FlagValues, returns the exit status (None is 0).
+      positional: what arguments that aren't flags are called, e.g. "RUN"; `main` then gets them as a list,
+        after the FlagValues. "": there are none.
+      tensorflow: whether to import it first, silently; without it a binary starts at once.
     """
     values = flags.FlagValues()
     flags.DEFINE_bool("help", False, "print this", flag_values=values, short_name="h")
@@ -30,13 +34,14 @@ def run_binary(name: str, purpose: str, define: Callable, main: Callable) -> Non
     try:
         extra = _parse(values, sys.argv)
         if values.help:
-            print(_help(values, name, purpose))
+            print(_help(values, f"{name} {positional} …" if positional else name, purpose))
             sys.exit(0)
-        if extra:
+        if extra and not positional:
             raise UserError(f"'{extra[0]}' is not a flag; flags look like --name=value (see --help)")
-        import_tensorflow()
+        if tensorflow:
+            import_tensorflow()
         logging.set_verbosity(logging.WARNING)  # TFDS tells each thing that it loads.
-        sys.exit(main(values))
+        sys.exit(main(values, extra) if positional else main(values))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)

@@ -84,7 +84,7 @@ function chart(figure) {
       const index = nearest(line.x, at);
       if (!number) {
         cursor.style.left = `${100 * line.x[index]}%`;
-        tip.append(`step ${line.step[index].toLocaleString('en')}`);
+        tip.append(`${one('.x-name', plot).textContent} ${line.step[index].toLocaleString('en')}`);
       }
       const row = document.createElement('div'), mark = document.createElement('i');
       mark.className = line.colour;
@@ -177,7 +177,9 @@ function copy(button) {
 
 /* How long ago the run was heard of; while it goes on, a page nobody has touched reloads itself. */
 function freshness() {
-  const time = one('time'), minutes = Math.round((Date.now() - Date.parse(time.dateTime)) / 60000);
+  const time = one('time');
+  if (!time) return;  // A comparison's page: it shows no run that goes on.
+  const minutes = Math.round((Date.now() - Date.parse(time.dateTime)) / 60000);
   const ago = minutes < 1 ? 'just now' : minutes < 100 ? `${minutes} min ago`
     : minutes < 2880 ? `${Math.round(minutes / 60)} h ago` : `${Math.round(minutes / 1440)} days ago`;
   time.title = time.textContent;

@@ -50,13 +50,25 @@ def render(run: RunFacts, status: str) -> str:
     ]
     # Bad news comes first, good news after the pictures.
     found.insert(0 if run.doctor else 1, doctor)
+    return page(sections.title(run), sections.headline(run, status), found, status)
+
+
+def page(title: str, headline: str, found: list[tuple[str, str, str, str]], status: str) -> str:
+    """A page with style and script inside.
+
+    Args:
+      title: the window's, as plain text.
+      headline: HTML of the page's head.
+      found: (anchor, name in the links, heading, HTML) of each section; one without HTML is left out.
+      status: one of STATUSES; a running page reloads itself.
+    """
     found = [section for section in found if section[-1]]
     fill = {
-        "title": escape(sections.title(run)),
+        "title": escape(title),
         "css": _resource("page.css"),
         "js": _resource("page.js"),
         "status": json.dumps(status),
-        "headline": sections.headline(run, status),
+        "headline": headline,
         "links": "".join(f'<li><a href="#{anchor}">{short}</a></li>' for anchor, short, _, _ in found),
         "sections": "".join(
             f'<section id="{anchor}" aria-labelledby="{anchor}-heading"><h2 id="{anchor}-heading">{heading}</h2>{body}</section>'

@@ -44,7 +44,7 @@ class Guide:
 
 def line_chart(title: str, series: list[Series], note: str = "", guide: Guide | None = None,
                limits: tuple[float, float] | None = None, percent: bool = False,
-               logarithmic: bool = False) -> str:
+               logarithmic: bool = False, x_name: str = "step") -> str:
     """One chart as an HTML <figure>.
 
     Args:
@@ -55,6 +55,7 @@ def line_chart(title: str, series: list[Series], note: str = "", guide: Guide | 
       limits: the y axis; None: from the values, cut at rare spikes.
       percent: values are shares, shown as percentages.
       logarithmic: use a logarithmic y axis where all values are positive and span two decades.
+      x_name: what `steps` of the series are, where they aren't steps.
 
     Returns:
       HTML, or "" where no series has a finite value.
@@ -81,7 +82,7 @@ def line_chart(title: str, series: list[Series], note: str = "", guide: Guide | 
 <svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{svg}</svg>
 {_tick_labels("y", ((1 - y_axis.place(tick), show(tick)) for tick in y_axis.ticks()))}
 {_tick_labels("x", ((x_axis.place(tick), number(tick)) for tick in x_axis.ticks()))}
-<span class="x-name">step</span>{_guide_label(guide, y_axis)}<i class="cursor" hidden></i><div class="tip" hidden></div>
+<span class="x-name">{html.escape(x_name)}</span>{_guide_label(guide, y_axis)}<i class="cursor" hidden></i><div class="tip" hidden></div>
 </div></figure>"""
 
 

@@ -1,0 +1,57 @@
+"""Runs side by side: `python -m tfgan_train.compare RUN RUN … --out=compare.html`."""
+import pathlib
+
+from tfgan_train import cli
+from tfgan_train.errors import UserError
+from tfgan_train.files import write_atomically
+
+
+def _define(values):
+    cli.define(values, "string", "out", "compare.html", "the page to write; a table with its name and the ending .csv goes beside it")
+
+
+def _main(values, paths):
+    out = pathlib.Path(values.out)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--out={out} must end in .html")
+    from tfgan_train.report import compare_page, comparison
+    groups = comparison.group_runs(_read(paths))
+    table = out.with_suffix(".csv")
+    try:
+        write_atomically(out, compare_page.render(groups))
+        write_atomically(table, comparison.to_csv(groups))
+    except OSError as error:
+        raise UserError(f"--out={out} can't be written: {error.strerror or error}") from None
+    print(f"{out} and {table}: {len(paths)} runs of {len(groups)} recipes")
+
+
+def _read(paths: list[str]):
+    """The facts of each run.
+
+    Raises:
+      UserError: none given, one named twice, or one that is no run.
+    """
+    from tfgan_train.report.run_facts import read_run
+    from tfgan_train.run_dir import RunDir
+    if not paths:
+        raise UserError("name the runs to compare: tfgan-compare RUN RUN … --out=compare.html")
+    seen: dict[pathlib.Path, str] = {}
+    for path in paths:
+        run = RunDir(path)
+        if not run.exists():
+            raise UserError(f"{path} is no run (it has no config.json)")
+        run.read()  # Says so where config.json is damaged.
+        first = seen.setdefault(run.path.resolve(), path)
+        if first is not path:
+            raise UserError(f"{path} is named twice; it would count as two seeds")
+    return [read_run(path) for path in paths]
+
+
+def main():
+    """The console script tfgan-compare."""
+    cli.run_binary("tfgan-compare", "set trained runs side by side: one page and one table", _define, _main,
+                   positional="RUN", tensorflow=False)
+
+
+if __name__ == "__main__":
+    main()
