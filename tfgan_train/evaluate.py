@@ -5,7 +5,7 @@ import time
 from tfgan_train import cli
 from tfgan_train.errors import UserError
 
-FEWEST = 8
+FEWEST, USUAL = 8, 10_000
 
 
 def _define(values):
@@ -18,8 +18,8 @@ def _define(values):
     cli.define(values, "string", "image_size", "", "with --images: resize and centre-crop the dataset to this")
     cli.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 0 as the dataset")
     cli.define(values, "string", "out", None, "with --images: also write the figures to this JSON file")
-    cli.define(values, "integer", "num", 10_000, "how many images to score; compare figures at the same number only")
-    cli.define(values, "string", "features", "", "classifier, inception, efficientnet or pixels; empty: the best there is")
+    cli.define(values, "integer", "num", 0, "how many images to score; compare figures at the same number only; 0: 10,000, or what the dataset's papers draw")
+    cli.define(values, "string", "features", "", "classifier, inception, efficientnet, pixels or channels (stacked digits); empty: the best there is")
     cli.define(values, "string", "inception_weights", "", "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port")
     cli.define(values, "string", "metrics", "", "comma-separated; empty: the default set")
     cli.define(values, "boolean", "parzen", False, "add the Parzen-window log-likelihood of Goodfellow et al. 2014")
@@ -29,7 +29,7 @@ def _define(values):
 def _main(values):
     if (values.run_dir is None) == (values.images is None):
         raise UserError("name one of --run_dir=RUN and --images=FOLDER_OR_FILE")
-    if values.num < FEWEST:
+    if values["num"].present and values.num < FEWEST:
         raise UserError(f"--num={values.num} must be at least {FEWEST}")
     if values.images is not None:
         _score_images(values)
@@ -48,6 +48,7 @@ def _score_images(values):
     begin, names = time.monotonic(), _names(values)
     config = Config(dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size,
                     channels=values.channels)
+    values.num = _num(values, config)
     images = scored_images.read(values.images, config, values.num)
     evaluation = _evaluation(values, config)
     scores = evaluation.score(images, names, _added(values))
@@ -72,6 +73,7 @@ def _score_run(values):
         find_checkpoint(run, _step(values.step)).step]
     if values.data_dir is not None:
         config = config.replace(data_dir=values.data_dir)
+    values.num = _num(values, config)
     evaluation = _evaluation(values, config)
     curve = []
     for step in steps:
@@ -104,6 +106,12 @@ def _score_checkpoint(values, run, step, evaluation, names):
 def _evaluation(values, config):
     from tfgan_train.evaluation import Evaluation
     return Evaluation(config, values.num, values.features, values.inception_weights)
+
+
+def _num(values, config) -> int:
+    """--num, or as many as are usual for the data."""
+    from tfgan_train.metrics.modes import SAMPLES
+    return values.num or SAMPLES.get(config.dataset, USUAL)
 
 
 def _names(values) -> list[str]:

@@ -69,6 +69,7 @@ class Evaluation:
         held = self.heldout is not None and self.heldout.count >= num
         self.split = "held-out" if held else "training"
         self.extractor = choose(features, Request(self.train, self.heldout, inception_weights, say))
+        self._benchmark = ["stacked_modes"] if self.extractor.channels else []
         self._source, self._other = (self.heldout, self.train) if held else (self.train, self.heldout)
         self._indices = source_data.some(self._source, num)
         self.count = len(self._indices)
@@ -89,7 +90,7 @@ class Evaluation:
         """
         check_names([*names, *added])
         image_pair(self._real["real_images"], images, minimum=1)
-        chosen = list(names) or [name for name in METRICS if METRICS[name].default]
+        chosen = list(names) or [name for name in METRICS if METRICS[name].default] + self._benchmark
         wanted = [name for name in METRICS if name in chosen or name in added]
         inputs = Inputs(**self._real, **self._fake(images), **self._unseen(wanted), **extra)
         figures, left_out = [], []
@@ -121,6 +122,8 @@ class Evaluation:
 
     def _fields(self, role, images, features, probabilities):
         fields = {f"{role}_images": images, f"{role}_features": features}
+        if self.extractor.channels:
+            return fields | ({"fake_channel_classes": _classes(probabilities, self.extractor.channels)} if role == "fake" else {})
         # An ImageNet network's probabilities make an Inception Score; as classes of these data they mean nothing.
         if role == "fake" or self.extractor.own_classes:
             fields[f"{role}_probabilities"] = probabilities
@@ -164,6 +167,11 @@ class Evaluation:
                        for source, chosen in ((self._source, self._indices), (self._other, indices)))
         found = cached(f"figures-{VERSION}-{name}-{self.extractor.key}-{key}", build, self._say)
         return {figure: float(value) for figure, value in found.items()}
+
+
+def _classes(probabilities: np.ndarray, channels: int) -> np.ndarray:
+    """int [n, channels], the likeliest class in each channel, from [n, channels * K]."""
+    return probabilities.reshape(len(probabilities), channels, -1).argmax(axis=-1)
 
 
 def check_names(names: Collection[str]) -> None:

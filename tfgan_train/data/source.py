@@ -33,6 +33,7 @@ class Source:
       skipped: (file, reason) of each file that was left out as unreadable.
       notes: plain sentences that the user should see: which data are used, and why.
       in_memory: whether `read` only looks up pixels that are there already.
+      channel_source: where each channel is a picture of its own, the data that it was drawn from.
     """
     name: str
     count: int
@@ -43,6 +44,7 @@ class Source:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     in_memory: bool = False
+    channel_source: "Source | None" = None
 
 
 def from_arrays(name: str, images: np.ndarray, labels: np.ndarray | None = None,

@@ -27,6 +27,8 @@ def automatic(request: Request) -> tuple[str, str]:
     source = request.train
     if request.inception_weights:
         return "inception", "--inception_weights names its file"
+    if source.channel_source is not None:
+        return "channels", "each channel is a picture of its own"
     enough = source.num_classes >= 2 and source.count >= FEWEST_PER_LABEL * source.num_classes
     if enough and max(source.image_shape[:2]) <= LARGEST_SIDE:
         return "classifier", "small images with labels"

@@ -35,6 +35,7 @@ class Extractor:
       run: uint8 [b, H, W, C] -> (float32 features [b, F], float32 class probabilities [b, K] or None).
       batch: images in one call of `run`.
       own_classes: whether the probabilities are of the data's own classes.
+      channels: where each channel is classified by itself, how many; `run`'s probabilities are then [b, channels * K].
       facts: JSON facts to keep with the figures, for instance the classifier's accuracy.
     """
     name: str
@@ -44,6 +45,7 @@ class Extractor:
     run: Callable[[np.ndarray], tuple[np.ndarray, Optional[np.ndarray]]]
     batch: int = 256
     own_classes: bool = False
+    channels: int = 0
     facts: dict = dataclasses.field(default_factory=dict)
 
 
