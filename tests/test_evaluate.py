@@ -83,7 +83,7 @@ def test_run_is_scored_kept_and_shown(place):
     first, last = (json.loads((place / "run" / "eval" / f"{step:08d}.json").read_text()) for step in (2, 4))
     assert (first["step"], last["step"], last["reference"]) == (2, 4, {"split": "held-out", "images": 150})
     wanted = {"fd", "fd_infinity", "kd", "precision", "recall", "density", "coverage", "swd", "ms_ssim", "memorisation",
-              "train_preference", "parzen", "d_accuracy", "d_gap", "probe_discriminator", "probe_pixels"}
+              "copied_share", "parzen", "d_accuracy", "d_gap", "probe_discriminator", "probe_pixels"}
     assert wanted == set(last["metrics"])
     for name, figure in last["metrics"].items():
         assert figure["name"] == name and figure["n"] > 0 and figure["spread"] is not None and figure["spread_kind"]
@@ -92,8 +92,8 @@ def test_run_is_scored_kept_and_shown(place):
     assert 0.7 < real <= 1 and last["metrics"]["precision"]["value"] < real  # 4 steps don't make a generator
     assert last["metrics"]["fd"]["value"] > 5 * last["metrics"]["fd"]["real"]
     assert last["metrics"]["probe_pixels"]["value"] > 0.95
-    by_chance = {name: last["metrics"][name]["real"] for name in ("memorisation", "train_preference", "d_accuracy", "d_gap")}
-    assert by_chance == {"memorisation": 0, "train_preference": 0.5, "d_accuracy": 0.5, "d_gap": 0}
+    by_chance = {name: last["metrics"][name]["real"] for name in ("memorisation", "copied_share", "d_accuracy", "d_gap")}
+    assert by_chance == {"memorisation": 0, "copied_share": 0, "d_accuracy": 0.5, "d_gap": 0}
     assert "Not computed: class_kl (needs fake probabilities" in done.stdout
     page = (place / "run" / "report.html").read_text()
     assert "Measured at step" in page and "precision" in page

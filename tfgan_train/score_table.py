@@ -27,7 +27,8 @@ def notes(scores: Scores, evaluation: Evaluation) -> list[str]:
     for one in scores.figures:
         details = one.result.details
         if "verdict" in details:
-            found.append(f"Memorisation: {details['verdict']} (p = {details['p_value']:.2g}).")
+            found.append(f"Memorisation: {details['verdict']} "
+                         f"(p = {details['p_value']:.2g} by distance, {details['copied_p_value']:.2g} by share).")
         if one.result.name == "d_gap" and details["p_value"] < 1e-3:
             found.append(f"D knows its training images: they look more real to it than held-out ones (p = {details['p_value']:.2g}).")
         if len(details.get("histogram", MOST_CLASSES * [0])) < MOST_CLASSES:

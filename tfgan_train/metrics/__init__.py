@@ -39,7 +39,7 @@ METRICS = {
                                seed=i.seed),
         ("train_images", "heldout_images", "fake_images"),
         "nearest training images of samples against those of held-out images",
-        of_data={"memorisation": 0.0, "train_preference": 0.5}),
+        of_data={"memorisation": 0.0, "copied_share": 0.0}),
     "parzen": Metric(
         lambda i: [parzen.measure(*(_flat(x) for x in (i.fake_images, i.validation_images, i.test_images)))],
         ("fake_images", "validation_images", "test_images"),

@@ -4,9 +4,9 @@
 do: the C_T statistic of Meehan, Chaudhuri and Dasgupta 2020 (arXiv 2004.05675), a
 Mann-Whitney test inside cells of the training set, so that neither another mix of classes nor
 bad samples in one region can hide copies in another. Smooth or typical samples also lie
-near everything, and make it fire; hence the control `training_preference`: of the nearest
-images in equally many training and held-out images, how many are training images? Whatever
-the samples look like, half are, unless the generator knows the training images.
+near everything, and make it fire; hence the control `copied_share`: of the nearest real images of the
+samples, how many are training images and not held-out ones? Whatever the samples look like,
+that follows from how many there are of both, unless the generator knows the training images.
 A generator is said to copy only if both say so.
 """
 import math
@@ -17,82 +17,94 @@ from tfgan_train.metrics.checks import enough
 from tfgan_train.metrics.distances import nearest
 from tfgan_train.metrics.result import AS_DATA, Result
 
-ALPHA = 1e-3  # both p-values below it: "copies"
-MOST_QUERIES = 2000  # held-out and generated rows that C_T searches the whole training set for
+ALPHA = 1e-3  # p-values below it count
+MOST_FAKE, MOST_HELDOUT = 5000, 2000  # rows that the whole training set is searched for
+FEWEST_IN_CELL = 20
+VERDICTS = {  # (C_T fires, copied_share fires)
+    (True, True): "copies training images",
+    (False, True): "knows its training images (samples are nearer to them than to images it never saw), without drawing near copies",
+    (True, False): "nearer to the training images than real ones are, but as near to images it never saw: smooth, not copied",
+    (False, False): "no sign of copying",
+}
 
 
 def measure(train: np.ndarray, heldout: np.ndarray, fake: np.ndarray, seed: int = 0) -> list[Result]:
-    """Both tests on rows [t, F], [h, F], [m, F] (pixels, or features).
+    """Both tests on rows [t, F], [h, F], [m, F] (pixels, or features), each set in random order.
+
+    Of the held-out rows 2,000 and of the generated ones 5,000 are searched for among all training rows.
 
     Returns:
-      "memorisation" (C_T; 0 by chance, strongly negative for copies) and
-      "train_preference" (share; 0.5 by chance, 1 for copies), each with its one-sided p-value and
-      the first with the "verdict" of both.
+      "memorisation" (C_T; 0 by chance, strongly negative for copies) and "copied_share"
+      (0 by chance, 1 where every sample copies), each with its one-sided p-value, the first with the
+      verdict of both.
 
     Raises:
       UserError: fewer than 40 rows in a set.
     """
-    for count, what in ((len(train), "training images"), (len(heldout), "held-out images"),
-                        (len(fake), "generated images")):
-        enough(count, 40, f"{what} for the memorisation tests")
-    copying, copying_p, copying_spread, cells = data_copying(train, heldout, fake, seed)
-    share, share_p, share_spread = training_preference(train, heldout, fake, seed)
-    copies = copying_p < ALPHA and share_p < ALPHA
-    n = len(fake)
+    for rows, what in ((train, "training"), (heldout, "held-out"), (fake, "generated")):
+        enough(len(rows), 40, f"{what} images for the memorisation tests")
+    fake, queries = fake[:MOST_FAKE], heldout[:MOST_HELDOUT]
+    fake_to_train, owner = nearest(fake, train)
+    heldout_to_train, _ = nearest(queries, train)
+    centres = _centres(train, max(1, min(10, len(queries) // 200)), seed)
+    copying, copying_p, copying_spread, cells = data_copying(
+        fake_to_train, heldout_to_train, nearest(fake, centres)[1], nearest(queries, centres)[1])
+    share, share_p, share_spread = copied_share(fake_to_train, owner, *nearest(fake, heldout), len(train), len(heldout))
+    fired = copying_p < ALPHA, share_p < ALPHA
+    by_chance = "standard deviation by chance"
     return [
-        Result("memorisation", copying, copying_spread, "standard deviation by chance", n, AS_DATA,
-               details={"p_value": copying_p, "cells": cells, "copies": bool(copies),
-                        "verdict": _verdict(copies, copying_p)}),
-        Result("train_preference", share, share_spread, "standard deviation by chance", n, AS_DATA,
-               details={"p_value": share_p}),
+        Result("memorisation", copying, copying_spread, by_chance, len(fake), AS_DATA, details={
+            "p_value": copying_p, "copied_p_value": share_p, "cells": cells, "copies": all(fired), "verdict": VERDICTS[fired],
+            "training_images": len(train)}),
+        Result("copied_share", share, share_spread, by_chance, len(fake), AS_DATA, details={"p_value": share_p}),
     ]
 
 
-def data_copying(train, heldout, fake, seed: int = 0) -> tuple[float, float, float, int]:
+def data_copying(fake_distance, heldout_distance, fake_cell, heldout_cell) -> tuple[float, float, float, int]:
     """(C_T, one-sided p-value, its deviation by chance, number of cells used).
 
     C_T is the mean of the cells' Mann-Whitney z-scores, weighed by the held-out mass of the
     cell. By chance the z-scores are independent and standard normal, so C_T has
-    deviation sqrt(sum w^2), which gives the p-value. Cells with fewer than 20 samples are left out, as in
-    the paper. The first 2,000 held-out and generated rows are taken, so these should come in random order.
+    deviation sqrt(sum w^2), which gives the p-value. Cells with fewer than 20 samples are left
+    out, as in the paper; if none is left, all samples make one cell.
+
+    Args:
+      fake_distance, heldout_distance: to the nearest training row, [m], [h].
+      fake_cell, heldout_cell: the cell of each, int [m], [h].
     """
-    heldout, fake = heldout[:MOST_QUERIES], fake[:MOST_QUERIES]
-    centres = _centres(train, max(1, min(10, len(heldout) // 200)), seed)
-    heldout_cell, fake_cell = nearest(heldout, centres)[1], nearest(fake, centres)[1]
-    heldout_distance, fake_distance = nearest(heldout, train)[0], nearest(fake, train)[0]
     scores, weights = [], []
-    for cell in range(len(centres)):
+    for cell in np.unique(heldout_cell):
         ours, theirs = fake_distance[fake_cell == cell], heldout_distance[heldout_cell == cell]
-        if min(len(ours), len(theirs)) >= 20:
+        if min(len(ours), len(theirs)) >= FEWEST_IN_CELL:
             scores.append(mann_whitney_z(ours, theirs))
             weights.append(len(theirs))
-    if not scores:  # samples and held-out images share no cell
+    if not scores:
         scores, weights = [mann_whitney_z(fake_distance, heldout_distance)], [1]
     weights = np.asarray(weights, np.float64) / np.sum(weights)
     value, deviation = float(weights @ scores), float(np.sqrt((weights**2).sum()))
     return value, normal_cdf(value / deviation), deviation, len(scores)
 
 
-def training_preference(train, heldout, fake, seed: int = 0) -> tuple[float, float, float]:
-    """(share of samples nearer to training than held-out images, p-value, deviation by chance).
+def copied_share(to_train, train_index, to_heldout, heldout_index, train_count: int, heldout_count: int):
+    """(share of samples that are copies, one-sided p-value, deviation by chance).
 
-    Equally many of both sets are compared. If the generator knows neither, each real
-    image was as likely to be in one set as in the other. So all samples with the same nearest real
-    image share one fair coin, and the variance by chance is sum(c^2) / 4 / m^2 over the counts c of
-    samples per real image. That holds for a collapsed generator too, where samples are many but coins few.
-    Distances that are equal count as half.
+    If the generator knows neither set, a real image is a training image with chance
+    c = t / (t + h). All samples with the same nearest real image share that one coin, so the share s of
+    samples whose nearest real image is a training image has mean c and variance c (1 - c) sum(k^2) / m^2 over
+    the counts k of samples per real image. That holds for a collapsed generator too, where samples are many
+    but coins few. If a share q of the samples are copies, s = q + (1 - q) c; q is returned. Equal
+    distances count as half.
+
+    Args:
+      to_train, train_index: distance and index of each sample's nearest training row, [m].
+      to_heldout, heldout_index: the same among the held-out rows.
     """
-    size = min(len(train), len(heldout))
-    rng = np.random.default_rng(seed)
-    train = train[np.sort(rng.permutation(len(train))[:size])]
-    heldout = heldout[np.sort(rng.permutation(len(heldout))[:size])]
-    to_train, train_index = nearest(fake, train)
-    to_heldout, heldout_index = nearest(fake, heldout)
+    chance = train_count / (train_count + heldout_count)
     share = np.where(to_train == to_heldout, 0.5, to_train < to_heldout).mean()
-    owner = np.where(to_train < to_heldout, train_index, size + heldout_index)
-    coins = np.bincount(owner)
-    deviation = math.sqrt(float((coins.astype(np.float64) ** 2).sum())) / 2 / len(fake)
-    return float(share), normal_cdf((0.5 - share) / deviation), deviation
+    coins = np.bincount(np.where(to_train < to_heldout, train_index, train_count + heldout_index))
+    deviation = math.sqrt(chance * (1 - chance) * float((coins.astype(np.float64) ** 2).sum())) / len(to_train)
+    return (float((share - chance) / (1 - chance)), normal_cdf((chance - share) / deviation),
+            float(deviation / (1 - chance)))
 
 
 def mann_whitney_z(x: np.ndarray, y: np.ndarray) -> float:
@@ -108,14 +120,6 @@ def mann_whitney_z(x: np.ndarray, y: np.ndarray) -> float:
 
 def normal_cdf(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2))
-
-
-def _verdict(copies, copying_p):
-    if copies:
-        return "copies training images"
-    if copying_p < ALPHA:
-        return "nearer to the training images than real ones are, but as near to images it never saw: smooth, not copied"
-    return "no sign of copying"
 
 
 def _centres(points, count, seed):
