@@ -47,8 +47,9 @@ def step_flops(config: Config, g: int, d: int) -> float:
     """FLOPs of a training step for one image of the batch, from the forward passes' g and d.
 
     A backward pass costs twice the forward one (once for the weights, once for the inputs),
-    half of that where one of the two isn't wanted. A gradient penalty of real images is a
-    forward and a backward pass to the inputs, and the backward pass of both.
+    half of that where one of the two isn't wanted. R1 and R2 add a backward pass to the inputs and that
+    one's own backward pass (3 d); penalties at other images a forward pass too. That is exact for
+    piecewise linear activations, which have no second derivative.
     """
     g_update = 3 * g
     d_update = 2 * 3 * d
@@ -56,8 +57,8 @@ def step_flops(config: Config, g: int, d: int) -> float:
     total = g_update + config.d_steps * d_update + through_d + (config.d_steps - 1) * g
     if not config.shared_z and config.update == "alternating":
         total += g
-    penalties = {"none": 0, "r1_r2": 2}.get(config.penalty, 1)
-    return total + config.d_steps * penalties * 6 * d / config.penalty_every
+    penalty = {"none": 0, "r1": 3, "r2": 3, "r1_r2": 6}.get(config.penalty, 4) * d
+    return total + config.d_steps * penalty / config.penalty_every
 
 
 def _config_lines(config):
