@@ -3,6 +3,7 @@
 Each binary has a FlagValues of its own, so importing one changes nothing for another.
 """
 import os
+import signal
 import sys
 import tempfile
 from typing import Callable
@@ -45,6 +46,9 @@ def run_binary(name: str, purpose: str, define: Callable, main: Callable, positi
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:  # Where nobody takes the signal: nothing has begun yet.
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # The reader of our output has gone, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -80,6 +84,9 @@ def _parse(values, argv) -> list[str]:
         return values(argv)[1:]
     except flags.UnrecognizedFlagError as error:
         raise UserError(unknown("flag", f"--{error.flagname}", [f"--{name}" for name in sorted(values) if len(name) > 1])) from None
+    except flags.CantOpenFlagFileError as error:
+        cause = error.__context__
+        raise UserError(f"--flagfile={cause.filename} can't be read: {cause.strerror}") from None
     except flags.Error as error:
         raise UserError(str(error).replace("flag --", "--").splitlines()[0]) from None
 

@@ -19,6 +19,7 @@ from tfgan_train.data.pipeline import Batches
 from tfgan_train.devices import is_chief
 from tfgan_train.errors import UserError
 from tfgan_train.gan import Gan
+from tfgan_train.images import to_float
 from tfgan_train.pictures import GRID, Pictures
 from tfgan_train.progress import Progress, duration
 from tfgan_train.recorder import Recorder
@@ -57,9 +58,13 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
             stack.enter_context(start.lock(files))
         else:  # Another machine's worker: it does all that the chief does, and none of it stays.
             files = RunDir(stack.enter_context(tempfile.TemporaryDirectory()))
-        loop = Loop(prepared, files, begin)
-        with _stop_signals(loop):
-            loop.train()
+        try:
+            loop = Loop(prepared, files, begin)
+            with _stop_signals(loop):
+                loop.train()
+        except OSError as error:
+            raise UserError(f"--run_dir={prepared.run.path} can't be written: {error.strerror or error}; "
+                            "the same command resumes from the last checkpoint") from None
     return Run(prepared.run.path, loop.stopped)
 
 
@@ -107,10 +112,10 @@ class Loop:
         if prepared.resumes:
             self._progress.note(f"resuming {self._run.path} at step {self._step:,} of {self._config.steps:,}")
         start.write_config(prepared, self._run)
+        self._recorder = Recorder(self._run.metrics_path, METRICS, done, pending)  # which refuses a damaged file
         self._events = EventWriter(self._run.events_dir, self._step)
         self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
         self._pictures.drop_after(done)
-        self._recorder = Recorder(self._run.metrics_path, METRICS, done, pending)
         self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._recorder,
                             self._progress.note)
 
@@ -302,8 +307,8 @@ def _mean_image(source) -> np.ndarray:
     total = np.zeros(source.image_shape)
     count = min(source.count, 50_000)
     for begin in range(0, count, 1000):
-        total += source.read(np.arange(begin, min(begin + 1000, count)))[0].sum(0, dtype=np.float64)
-    return total / count / 127.5 - 1.0
+        total += to_float(source.read(np.arange(begin, min(begin + 1000, count)))[0]).sum(0, dtype=np.float64)
+    return total / count
 
 
 @contextlib.contextmanager

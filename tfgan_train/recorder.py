@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from tfgan_train.errors import UserError
 from tfgan_train.files import write_atomically
 
 
@@ -21,6 +22,9 @@ class Recorder:
       step: the step of the checkpoint that the run resumes from; -1 where there is none, which
         drops whatever a run that was killed before its first checkpoint has left.
       pending: what `state()` gave at that step.
+
+    Raises:
+      UserError: when a line of the file is no row.
     """
 
     # Every mini-batch's loss is kept, beside the means.
@@ -72,7 +76,13 @@ class Recorder:
     def _truncate(self, step: int):
         if not self._path.exists():
             return
-        kept = [line for line in self._path.read_text().splitlines(keepends=True) if _is_row(line, step)]
+        kept = []
+        for number, line in enumerate(self._path.read_text().splitlines(keepends=True), 1):
+            try:
+                if _is_row(line, step):
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError):
+                raise UserError(f"{self._path}, line {number}, is damaged; delete that line to go on without it") from None
         write_atomically(self._path, "".join(kept))
 
 

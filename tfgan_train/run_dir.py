@@ -40,7 +40,7 @@ class DataFacts:
         """
         if label in self.label_names:
             return self.label_names.index(label)
-        if label.isdigit() and int(label) < self.num_classes:
+        if label.isdecimal() and int(label) < self.num_classes:
             return int(label)
         names = f", or {', '.join(self.label_names[:12])}" if self.label_names else ""
         raise UserError(f"--label={label} is not one of {self.name}'s labels: 0 to {self.num_classes - 1}{names}")
@@ -76,9 +76,11 @@ class RunDir:
         try:
             stored = json.loads(self.config_path.read_text())
             if stored["format"] != FORMAT:
-                raise UserError(f"{self.config_path} is of format {stored['format']}; this version reads {FORMAT}")
+                raise UserError(f"it is of format {stored['format']}, and this version reads {FORMAT}")
             return Config(**stored["config"]), DataFacts.from_dict(stored["data"])
-        except (ValueError, KeyError, TypeError) as error:
+        except UserError as error:
+            raise UserError(f"{self.config_path}: {error}") from None
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise UserError(f"{self.config_path} is damaged: {error}") from None
 
 

@@ -18,7 +18,7 @@ def _define(values):
     cli.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
     cli.define(values, "integer", "num", 64, "how many images")
     cli.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
-    cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]) or a folder/ for single PNGs")
+    cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2]) or a folder/ for single PNGs")
     cli.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
     cli.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
     cli.define(values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside")
@@ -46,6 +46,9 @@ def _main(values):
             raise UserError(f"--label={values.label}: {values.run_dir} was not trained with --conditional")
         label = loaded.data.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
+    if sampler.points and special != ["animate"]:
+        write = _points_writer(values.out, special, loaded.data)
+        special = []
     try:
         if special:
             write(loaded, sampler, label)
@@ -80,10 +83,26 @@ def _special_writer(kind: str, values):
     return write
 
 
+def _points_writer(out: str, special: list[str], data):
+    """The function that writes --out for a run on points: a scatter plot or an .npz."""
+    if special:
+        raise UserError(f"--{special[0]} is for pictures, and {data.name} is points")
+    if pathlib.Path(out).suffix.lower() == ".npz":
+        return _write_npz
+    if pathlib.Path(out).suffix.lower() != ".png":
+        raise UserError(f"--out={out}: points of {data.name} go into one .png or .npz")
+
+    def write(out, batches, num):
+        from tfgan_train import pictures
+        from tfgan_train.report import grid
+        grid.save_png(out, pictures.picture_of(np.concatenate(list(batches)), data))
+    return write
+
+
 def _step(text):
     if text in (None, "best"):
         return text
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UserError(f"--step={text} is neither a checkpoint's step nor best")
     return int(text)
 
@@ -110,7 +129,7 @@ def _write_npz(out, batches, num):
             with archive.open("images.npy", "w", force_zip64=True) as member:
                 for i, batch in enumerate(batches):
                     if i == 0:
-                        header = {"descr": "|u1", "fortran_order": False, "shape": (num, *batch.shape[1:])}
+                        header = {"descr": np.lib.format.dtype_to_descr(batch.dtype), "fortran_order": False, "shape": (num, *batch.shape[1:])}
                         np.lib.format.write_array_header_1_0(member, header)
                     member.write(np.ascontiguousarray(batch).tobytes())
     write_atomically(out, write)

@@ -1,6 +1,7 @@
 """Pictures of a trained generator beside real data: nearest images, spot the fake, walks."""
 import numpy as np
 
+from tfgan_train.errors import UserError
 from tfgan_train.files import write_json
 from tfgan_train.report import grid
 from tfgan_train.report.nearest import facts, nearest, pair_picture
@@ -9,14 +10,21 @@ from tfgan_train.sampling import Sampler, walk
 
 PAIRS = 30
 WALK_ROWS = 8
+GAME_REAL = 24  # real images in a game
 SEARCHED = 60_000  # training images that are compared with
 
 
 def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
-    """Writes interpolation.png, nearest.png and spot.png, with their JSON, into `folder`."""
+    """Writes interpolation.png, nearest.png and spot.png, with their JSON, into `folder`.
+
+    Too few real images make no game, and points none of these pictures.
+    """
+    if sampler.points:  # Their scatter plots say it all.
+        return
     write_walk(folder / "interpolation.png", sampler, seed)
     write_nearest(folder / "nearest.png", sampler, source, held_out, seed)
-    write_game(folder / "spot.png", sampler, source, seed)
+    if source.count >= GAME_REAL:
+        write_game(folder / "spot.png", sampler, source, seed)
 
 
 def write_walk(path, sampler: Sampler, seed: int, label=None) -> None:
@@ -48,7 +56,13 @@ def write_nearest(path, sampler: Sampler, source, held_out, seed: int, num: int 
 
 
 def write_game(path, sampler: Sampler, source, seed: int, label=None) -> dict:
-    """A 6x6 grid, a third of it fake, and its key as JSON beside it."""
+    """A 6x6 grid, a third of it fake, and its key as JSON beside it.
+
+    Raises:
+      UserError: where there are too few real images.
+    """
+    if source.count < GAME_REAL:
+        raise UserError(f"--spot_the_fake takes {GAME_REAL} real images, and {source.name} has {source.count}")
     random = np.random.default_rng(seed)
     real = source.read(np.sort(random.choice(source.count, min(200, source.count), replace=False)))[0]
     picture, key = make_game(real, sampler.images(36, seed, label), seed)

@@ -68,9 +68,22 @@ def run_directory(config: Config, fresh: bool) -> RunDir:
     """--run_dir, or runs/<dataset>-<recipe>; with `fresh`, the first such with a number that is free."""
     dataset = re.sub(r"[^\w.-]+", "-", pathlib.PurePath(config.dataset).as_posix()).strip("-")
     first = pathlib.Path(config.run_dir or f"runs/{dataset}-{config.recipe}")
+    try:
+        return _free_of_others(_numbered(first) if fresh else first)
+    except OSError as error:
+        raise UserError(f"--run_dir={first} can't be read: {error.strerror}") from None
+
+
+def _numbered(first: pathlib.Path) -> pathlib.Path:
+    """`first` if there is nothing, else the first of first-2, first-3, … where there is nothing."""
+    named = first if first.name else first.resolve()  # --run_dir=. has no name of its own
     path, number = first, 2
-    while fresh and path.exists():
-        path, number = first.with_name(f"{first.name}-{number}"), number + 1
+    while path.exists():
+        path, number = named.parent / f"{named.name}-{number}", number + 1
+    return path
+
+
+def _free_of_others(path: pathlib.Path) -> RunDir:
     run = RunDir(path)
     if path.exists() and not path.is_dir():
         raise UserError(f"--run_dir={path} is a file; name a folder")
@@ -122,10 +135,11 @@ def write_config(start: Start, run: RunDir) -> None:
     packages = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-datasets")
     versions = {"python": sys.version.split()[0]} | {name: importlib.metadata.version(name) for name in packages}
     try:
-        for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
-            folder.mkdir(parents=True, exist_ok=True)
+        # First of all: a folder that has anything else and no config.json is taken for somebody else's.
         write_json(run.config_path, {
             "format": FORMAT, "config": start.config.as_dict(), "data": dataclasses.asdict(start.data), "versions": versions})
+        for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--run_dir={run.path} can't be written: {error.strerror}") from None
 

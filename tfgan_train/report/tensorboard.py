@@ -69,4 +69,7 @@ class EventWriter:
         self._writer.close()
 
     def _write(self, **fields) -> None:
-        self._writer.write(_Event(wall_time=time.time(), **fields).SerializeToString())
+        try:
+            self._writer.write(_Event(wall_time=time.time(), **fields).SerializeToString())
+        except tf.errors.OpError as error:  # TensorFlow's word for a full disk is another than Python's.
+            raise OSError(error.message) from None
