@@ -7,8 +7,10 @@ from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from tfgan_train.errors import UserError
 from tfgan_train.latents import labels as draw_labels
 from tfgan_train.latents import latents
+from tfgan_train.points import are_points
 from tfgan_train.run_dir import LoadedRun, RunDir, load_run
 
 # A label below zero asks for one drawn from the seed.
@@ -92,11 +94,14 @@ def open_run(run_dir: str, step: Optional[Union[int, str]] = None) -> LoadedRun:
         chose one and the last otherwise.
 
     Raises:
-      UserError: no such run or checkpoint, or one that can't be read.
+      UserError: no such run or checkpoint, one that can't be read, or one that draws points.
     """
     if step is None and (RunDir(run_dir).checkpoints_dir / "best").is_dir():
         step = "best"
-    return load_run(run_dir, None if step == "last" else step)
+    loaded = load_run(run_dir, None if step == "last" else step)
+    if are_points(loaded.data.image_shape):
+        raise UserError(f"--run_dir={run_dir} draws points of {loaded.data.name}; only runs on pictures can be exported")
+    return loaded
 
 
 def of_run(run: LoadedRun) -> Generator:

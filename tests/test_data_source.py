@@ -127,7 +127,7 @@ def test_train_examples_are_the_first_and_leave_the_test_split_alone():
     ("mnist:", "legal: mnist"),
     ("mnist:60000", "legal: mnist"),
     ("", "legal: mnist"),
-    ("qqqq", "legal: mnist, mnist10k, glyphs, stacked_mnist, tfds:NAME, idx:FOLDER, folder:FOLDER"),
+    ("qqqq", "legal: mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:FOLDER, folder:FOLDER"),
 ])
 def test_unknown_names_answer_with_the_nearest(dataset, message):
     with pytest.raises(UserError, match=message):

@@ -32,7 +32,7 @@ class Config:
       UserError: for an unknown name, a wrong type or an illegal value.
     """
     # --- data
-    dataset: str = _field("mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, tfds:NAME, idx:DIR or folder:DIR")
+    dataset: str = _field("mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:DIR or folder:DIR")
     data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
     image_size: str = _field("", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data")
     channels: int = _field(0, "data", "1 grey, 3 colour, 0 as the data", choices=(0, 1, 3))

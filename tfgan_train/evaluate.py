@@ -60,6 +60,7 @@ def _score_images(values):
 
 def _score_run(values):
     from tfgan_train import checkpoints
+    from tfgan_train.points import are_points
     from tfgan_train.report.page import write_report
     from tfgan_train.run_dir import RunDir, find_checkpoint
     for flag in ("dataset", "image_size", "channels", "out"):
@@ -68,12 +69,16 @@ def _score_run(values):
     if values.all and values.step is not None:
         raise UserError("--all and --step contradict each other")
     names, run = _names(values), RunDir(values.run_dir)
-    config, _ = run.read()
+    config, data = run.read()
     steps = ([one.step for one in checkpoints.intact(run.checkpoints_dir)] if values.all else []) or [
         find_checkpoint(run, _step(values.step)).step]
     if values.data_dir is not None:
         config = config.replace(data_dir=values.data_dir)
     values.num = _num(values, config)
+    if are_points(data.image_shape):
+        _score_points(values, run, steps, names)
+        write_report(run.path)
+        return
     evaluation = _evaluation(values, config)
     curve = []
     for step in steps:
@@ -82,6 +87,22 @@ def _score_run(values):
     if values.all:
         print(_curve(curve))
     write_report(run.path)
+
+
+def _score_points(values, run, steps, names):
+    """The same for runs on a 2-D mixture, which have figures of their own."""
+    from tfgan_train import point_scores
+    from tfgan_train.run_dir import load_run
+    point_scores.check_names(names, values.features)
+    for flag in ("parzen", "linear_probe"):
+        if getattr(values, flag):
+            raise UserError(f"--{flag} is for pictures, and {run.path} draws points")
+    for step in steps:
+        begin, loaded = time.monotonic(), load_run(run.path, "best" if values.step == "best" else step)
+        results = point_scores.score(loaded, values.num)
+        print(f"\n{run.path}, step {loaded.step:,}\n{point_scores.table(results)}")
+        _write(run.eval_dir / f"{loaded.step:08d}.json", point_scores.to_json(
+            results, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}, loaded.data.name))
 
 
 def _score_checkpoint(values, run, step, evaluation, names):

@@ -18,6 +18,7 @@ from tfgan_train.features.cache import cached
 from tfgan_train.features.choose import choose
 from tfgan_train.metrics import METRICS, Inputs, Result
 from tfgan_train.metrics.checks import image_pair
+from tfgan_train.points import are_points
 
 VERSION = 1  # of the cached figures of real data: raise it when a metric changes
 MOST_VALUES = 1 << 26  # pixels of training images that the memorisation tests hold: 256 MB as float32
@@ -64,6 +65,8 @@ class Evaluation:
         self._say, self._num, self._config = say, num, config
         self.train = datasets.load(config, "train")
         self.heldout = datasets.load_held_out(config)
+        if are_points(self.train.image_shape):
+            raise UserError(f"{self.train.name} is points, not pictures; score a run on it with --run_dir")
         for note in self.train.notes:
             say(f"note: {note}")
         held = self.heldout is not None and self.heldout.count >= num

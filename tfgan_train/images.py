@@ -8,5 +8,5 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
-    """uint8 [..., H, W, C] -> float32 in [-1, 1]."""
-    return images.astype(np.float32) / 127.5 - 1.0
+    """uint8 [..., H, W, C] -> float32 in [-1, 1]; points, which are float32 already, as they are."""
+    return images if images.dtype == np.float32 else images.astype(np.float32) / 127.5 - 1.0

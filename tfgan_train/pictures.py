@@ -4,10 +4,13 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.report import animation, grid
+from tfgan_train.data import mixtures
+from tfgan_train.points import are_points, from_plane
+from tfgan_train.report import animation, grid, scatter
 from tfgan_train.sampling import Sampler
 
 GRID = 64
+POINTS = 2500  # in a scatter plot, where the data are points
 STRIP = 15  # latents in a row of the articles' animation
 
 
@@ -29,7 +32,8 @@ class Pictures:
     def real(self, images: np.ndarray) -> None:
         """Writes a real batch, uint8 [n, H, W, C], laid out as the samples are."""
         if not (self._run.samples_dir / "real.png").exists():
-            grid.save_png(self._run.samples_dir / "real.png", grid.grid(images[:GRID - GRID % (self._columns or 1)], self._columns))
+            picture = picture_of(images[:GRID - GRID % (self._columns or 1)], self._data, self._columns, real=True)
+            grid.save_png(self._run.samples_dir / "real.png", picture)
 
     def draw(self, step: int):
         """Writes the grid and the strip of this step.
@@ -38,9 +42,10 @@ class Pictures:
           The samples, uint8 [<= GRID, H, W, C], and their labels (None for unconditional runs).
         """
         images, labels = self._images()
-        picture = grid.grid(images, self._columns)
+        picture = picture_of(images, self._data, self._columns)
         grid.save_png(self._run.samples_dir / f"step-{step:08d}.png", picture)
-        grid.save_png(self._run.samples_dir / f"strip-{step:08d}.png", grid.grid(images[:STRIP], STRIP))
+        if not self.sampler.points:
+            grid.save_png(self._run.samples_dir / f"strip-{step:08d}.png", grid.grid(images[:STRIP], STRIP))
         self._events.image(step, "samples", picture)
         return images, labels
 
@@ -56,7 +61,7 @@ class Pictures:
 
     def _images(self):
         # Whole rows, so that the grid has no holes.
-        indices = tf.range(GRID - GRID % (self._columns or 1))
+        indices = tf.range(POINTS if self.sampler.points else GRID - GRID % (self._columns or 1))
         z = self.sampler.latents(self._config.seed, indices)
         # A column for each label, so that the eye compares like with like.
         label = indices % (self._columns or 1) % max(1, self._data.num_classes) if self._config.conditional else None
@@ -64,6 +69,21 @@ class Pictures:
 
     def _class_columns(self):
         return min(self._data.num_classes, 16) if self._config.conditional else None
+
+
+def picture_of(images: np.ndarray, data, columns=None, real: bool = False) -> np.ndarray:
+    """A grid of images, or a scatter plot of points over their mixture's: uint8 [h, w, 1 or 3].
+
+    Args:
+      images: uint8 [n, H, W, C], or points float32 [n, 1, 1, 2].
+      data: image_shape and name.
+      columns: of the grid; None: chosen by their number.
+      real: of points, whether to show the mixture's alone.
+    """
+    if not are_points(data.image_shape):
+        return grid.grid(images, columns)
+    beneath = from_plane(mixtures.draw(data.name, POINTS, seed=0), data.name).reshape(-1, 2)
+    return scatter.scatter(images.reshape(-1, 2)[:0 if real else None], beneath)
 
 
 def animate(samples_dir, out) -> None:

@@ -18,9 +18,9 @@ PROBED = 10_000  # labelled images that the linear probe learns from, and at mos
 
 
 def draw(loaded, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """`num` images of a run's generator, uint8 [num, H, W, C], and their labels int32 [num] (zeros if unconditional)."""
+    """`num` images of a run's generator, uint8 [num, H, W, C] (points: float32), and their labels int32 [num] (zeros if unconditional)."""
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
-    countdown, images = Countdown("images", num), np.empty((num, *loaded.data.image_shape), np.uint8)
+    countdown, images = Countdown("images", num), np.empty((num, *loaded.data.image_shape), np.float32 if sampler.points else np.uint8)
     done = 0
     for batch in sampler.batches(num, SEED):
         images[done:done + len(batch)] = batch

@@ -5,12 +5,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.latents import labels, latents
+from tfgan_train.points import are_points
 
 BATCH = 64
 
 
 class Sampler:
-    """Draws uint8 images from a generator, a batch at a time.
+    """Draws uint8 images (or float32 points) from a generator, a batch at a time.
 
     The i-th image of a seed is the same whatever the batch, the number asked for, or the
     process. Its label, where none is asked for, comes from the same seed.
@@ -18,7 +19,7 @@ class Sampler:
     Args:
       generator: call(z, label, training=False) -> float32 [n, H, W, C] in [-1, 1].
       config: latent_dim, latent_distribution, conditional.
-      data: num_classes.
+      data: num_classes and image_shape.
     """
 
     def __init__(self, generator, config, data):
@@ -28,6 +29,11 @@ class Sampler:
     def normal(self) -> bool:
         """Whether latents are normal (else uniform)."""
         return self._config.latent_distribution == "normal"
+
+    @property
+    def points(self) -> bool:
+        """Whether the generator draws points instead of images: all arrays are float32 [n, 1, 1, 2] then."""
+        return are_points(self._data.image_shape)
 
     def batches(self, num: int, seed: int, label: Optional[int] = None) -> Iterator[np.ndarray]:
         """uint8 [<= BATCH, H, W, C] until `num` images are drawn."""
@@ -56,6 +62,8 @@ class Sampler:
     def at(self, z, label=None) -> tf.Tensor:
         """uint8 [n, H, W, C] at given latents (and labels)."""
         images = self._generator(z, label, training=False)
+        if self.points:
+            return images
         return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
 
 

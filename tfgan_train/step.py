@@ -32,7 +32,7 @@ class TrainStep:
       config: a resolved Config.
       gan: the Gan, built in the strategy's scope.
       strategy: where the replicas are.
-      images, labels: the whole training set, uint8 [N, H, W, C] and int32 [N], when it is
+      images, labels: the whole training set, uint8 [N, H, W, C] (points: float32) and int32 [N], when it is
         resident; batches are then indices. None: batches are images and labels.
       steps_per_epoch: for the momentum's course.
     """
@@ -136,7 +136,9 @@ class _ReplicaStep:
         else:
             images, label = mine(batch[0]), mine(batch[1])
         images = tf.ensure_shape(images, [self._local, *self._gan.discriminator.data.image_shape])
-        return tf.cast(images, tf.float32) / 127.5 - 1.0, label
+        if images.dtype == tf.uint8:  # Points are what the networks take already.
+            images = tf.cast(images, tf.float32) / 127.5 - 1.0
+        return images, label
 
     def _fake(self, i, label, draw):
         """Fakes with the real batch's labels, from latents that no other batch of the run has."""

@@ -5,6 +5,7 @@ import re
 
 from tfgan_train.config import FIELDS, Config, legal_values, unknown
 from tfgan_train.errors import UserError
+from tfgan_train.points import are_points
 
 
 def validate(config: Config) -> None:
@@ -41,6 +42,8 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
         raise UserError(f"--batch_size={config.batch_size} can't be shared evenly by {replicas} devices")
     if config.conditional and not source.num_classes:
         raise UserError(f"--conditional needs labelled data, and {source.name} has no labels")
+    if config.eval_every and are_points(source.image_shape):
+        raise UserError(f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate")
     height, width, _ = source.image_shape
     if config.architecture == "dcgan" and max(height, width) < 8:
         raise UserError(f"--architecture=dcgan wants images of at least 8 pixels a side, not {height}x{width}; try mlp")

@@ -2,7 +2,7 @@
 import difflib
 import os
 
-from tfgan_train.data import folder, glyphs, idx, mnist, mnist10k, stacked_mnist, tfds, transform
+from tfgan_train.data import folder, glyphs, idx, mixtures, mnist, mnist10k, stacked_mnist, tfds, transform
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
 from tfgan_train.errors import UserError
 
@@ -13,6 +13,8 @@ DATASETS = {
     "mnist10k": mnist10k.load,
     "glyphs": glyphs.load,
     "stacked_mnist": stacked_mnist.load,
+    "ring2d": mixtures.load,
+    "grid2d": mixtures.load,
     "tfds:": tfds.load,
     "idx:": idx.load,
     "folder:": folder.load,

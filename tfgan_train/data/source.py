@@ -25,11 +25,11 @@ class Source:
     Attributes:
       name: how messages call the data, e.g. "mnist" or "folder:photos".
       count: number of examples, indices 0..count-1 in the source's own order.
-      image_shape: (height, width, channels) of every image; channels is 1 or 3.
+      image_shape: (height, width, channels) of every image; channels is 1 or 3, or (1, 1, 2) for points (points.py).
       num_classes: number of labels; 0 means that the data have none.
       label_names: a name for each class, in the labels' order.
       read: integer indices [n] -> (uint8 images [n, H, W, C], int32 labels [n]); labels are
-        zeros where there are none. The arrays may be read-only views of shared memory.
+        zeros where there are none, and points are float32 in [-1, 1]. The arrays may be read-only views of shared memory.
       skipped: (file, reason) of each file that was left out as unreadable.
       notes: plain sentences that the user should see: which data are used, and why.
       in_memory: whether `read` only looks up pixels that are there already.

@@ -12,6 +12,7 @@ from PIL import Image
 from tfgan_train.data import decode
 from tfgan_train.data.source import Source
 from tfgan_train.errors import UserError
+from tfgan_train.points import are_points
 
 LARGEST_SIDE = 4096
 
@@ -41,6 +42,8 @@ def apply(config, source: Source, split: str) -> Source:
     Raises:
       UserError: for an illegal size or number of channels, or more examples than there are.
     """
+    if are_points(source.image_shape) and (config.image_size or config.channels or config.binarize or config.invert):
+        raise UserError(f"{source.name} is points, not pictures: leave out --image_size, --channels, --binarize and --invert")
     if split == "train" and config.train_examples:
         if config.train_examples > source.count:
             raise UserError(f"--train_examples={config.train_examples} is more than the {source.count} "

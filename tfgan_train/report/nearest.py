@@ -39,7 +39,8 @@ def pairwise_distance(images: np.ndarray) -> float:
     norms = np.einsum("ij,ij->i", flat, flat)
     # Whole numbers below 2^53: no rounding, so an image is at exactly 0 from itself.
     squares = norms[:, None] + norms - 2.0 * (flat @ flat.T)
-    return float(np.sqrt(squares).sum() / (len(images) * (len(images) - 1)))
+    # Of points, which are no whole numbers, rounding may leave a little below 0.
+    return float(np.sqrt(np.maximum(squares, 0.0)).sum() / (len(images) * (len(images) - 1)))
 
 
 def pair_picture(samples: np.ndarray, train: np.ndarray, indices: np.ndarray,

@@ -3,6 +3,7 @@ import math
 import time
 from html import escape
 
+from tfgan_train.points import are_points
 from tfgan_train.progress import duration
 from tfgan_train.report import curves, settings
 from tfgan_train.report.plots import number
@@ -157,6 +158,8 @@ def _figure(figure: Figure) -> str:
 
 
 def _data_sentence(facts: dict) -> str:
+    if are_points(facts["image_shape"]):
+        return f"{facts['name']}: {facts['count']:,} points of the plane."
     height, width, channels = facts["image_shape"]
     colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
     labels = f", {facts['num_classes']} classes" if facts.get("num_classes") else ""
