@@ -9,7 +9,8 @@ import tensorflow as tf
 from tests import tiny
 from tfgan_train import checkpoints
 from tfgan_train.errors import UserError
-from tfgan_train.gan import Gan, named
+from tfgan_train.gan import Gan
+from tfgan_train.models.variables import named
 
 
 def _gan(**changes):

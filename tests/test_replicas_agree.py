@@ -97,7 +97,7 @@ def _train(case, how, replicas):
     import tensorflow as tf
 
     from tests import tiny
-    from tfgan_train.gan import trainable
+    from tfgan_train.models.variables import trainable
     strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)],
                                               cross_device_ops=tf.distribute.ReductionToOneDevice())
     optimizer = "adam" if how == "adam" else "sgd"

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from tests import tiny
 from tfgan_train.augment import AUGMENTATIONS
-from tfgan_train.gan import trainable
 from tfgan_train.latents import latents
 from tfgan_train.losses import LOSSES
 from tfgan_train.models import MODELS
 from tfgan_train.models.layers import ACTIVATIONS, INITIALIZERS
+from tfgan_train.models.variables import trainable
 from tfgan_train.optimizers import OPTIMIZERS
 from tfgan_train.penalties import PENALTIES
 from tfgan_train.schedules import SCHEDULES

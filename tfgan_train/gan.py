@@ -3,6 +3,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.models import build_generator, build_networks
+from tfgan_train.models.variables import named, trainable
 from tfgan_train.optimizers import OPTIMIZERS
 
 
@@ -56,24 +57,3 @@ class Gan:
         if self.ema_generator is not self.generator:
             self.ema_generator.set_output_bias(mean_image)
 
-
-def trainable(network) -> list[tf.Variable]:
-    """The network's trainable tf.Variables (Keras' own Variables wrap them)."""
-    return [variable.value for variable in network.trainable_variables]
-
-
-def every(network) -> list[tf.Variable]:
-    """All of the network's tf.Variables, normalisation statistics included."""
-    return [variable.value for variable in network.variables]
-
-
-def named(network) -> dict[str, tf.Variable]:
-    """The network's tf.Variables by their paths within it, which are the same in every process.
-
-    Raises:
-      ValueError: two variables have one path; one of them would be lost.
-    """
-    found = {variable.path.partition("/")[2]: variable.value for variable in network.variables}
-    if len(found) != len(network.variables):
-        raise ValueError(f"two variables of {network.name} have the same path; name its layers")
-    return found

@@ -136,8 +136,8 @@ def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
       UserError: no run, no such checkpoint, or one that doesn't fit.
     """
     from tfgan_train import checkpoints
-    from tfgan_train.gan import named
     from tfgan_train.models import build_networks
+    from tfgan_train.models.variables import named
     run = RunDir(run_dir)
     config, data = run.read()
     checkpoint = find_checkpoint(run, step)

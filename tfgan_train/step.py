@@ -10,10 +10,10 @@ import tensorflow as tf
 from tfgan_train.augment import augment
 from tfgan_train.draw import Draw
 from tfgan_train.ema import ema_decay, ema_update
-from tfgan_train.gan import every, trainable
 from tfgan_train.latents import latents
 from tfgan_train.losses import LOSSES, d_accuracy
 from tfgan_train.models.layers import assign
+from tfgan_train.models.variables import every, trainable
 from tfgan_train.penalties import PENALTIES, Critic
 from tfgan_train.remedies import feature_matching, historical_averaging, update_history
 from tfgan_train.replicas import all_reduce_sum, local_value
