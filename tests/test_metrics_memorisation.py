@@ -64,6 +64,13 @@ def test_knowledge_of_the_training_images_shows_in_far_samples():
     assert preference.details["p_value"] < 1e-6 and "knows its training images" in copying.details["verdict"]
 
 
+def test_one_memorised_image_is_a_copy_though_one_coin_proves_nothing():
+    train = world(0, 800)
+    copying, preference = memorisation.measure(train, world(1, 800), np.repeat(train[5:6], 500, axis=0))
+    assert preference.details["p_value"] > 0.01
+    assert copying.details["near_copies"] == 1 and copying.details["copies"] is True
+
+
 def test_sets_of_unequal_size_are_weighed():
     values = [memorisation.measure(world(s, 900), world(50 + s, 150), world(100 + s, 400))[1] for s in range(12)]
     mean = np.mean([v.value for v in values])
