@@ -56,4 +56,3 @@ class Gan:
         self.generator.set_output_bias(mean_image)
         if self.ema_generator is not self.generator:
             self.ema_generator.set_output_bias(mean_image)
-
