@@ -12,6 +12,7 @@ from export.generator import ANY_LABEL, Generator
 
 # A seed and a place with nothing special about them; negative, as half of all seeds are.
 SEED, INDEX, TRUNCATION = -20_240, 3, 0.7
+ENOUGH_IMAGES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Call:
     """One call of a signature and what it must give.
 
     Attributes:
-      name: the signature, and after a colon what tells this call from others of it.
+      name: the signature, perhaps `:` and what tells this use of it from others, perhaps `#`
+        and the number of a repetition with other inputs.
       images: reference, float32 [n, H, W, C].
       exact: further outputs: name -> array.
     """
@@ -34,12 +36,18 @@ def calls_of(generator: Generator, artefact: Artefact, path: pathlib.Path, batch
     if artefact.loader == "saved_model":
         return _saved_model_calls(generator, batches)
     if artefact.loader == "onnx" and not artefact.weight_bytes:
-        return [_seeded_call(generator, "sampler", n, num_images=True, images=False) for n in batches]
+        return [_sampler_call(generator, n) for n in batches]
     if artefact.loader == "onnx":
         return [_z_call(generator, f"generator:{n}", n) for n in batches]
-    signatures = flatbuffer.contents(path.read_bytes()).signatures
-    return [(_seeded_call if name.startswith("generate") else _z_call)(generator, name, int(name.rpartition("b")[2]))
-            for name in sorted(signatures)]
+    return [call for name in sorted(flatbuffer.contents(path.read_bytes()).signatures)
+            for call in _tflite_calls(generator, name, int(name.rpartition("b")[2]))]
+
+
+def _tflite_calls(generator: Generator, name: str, batch: int) -> list[Call]:
+    """Calls of one signature for ENOUGH_IMAGES: a single image may be 8 dB from their mean."""
+    make = _seeded_call if name.startswith("generate") else _z_call
+    return [make(generator, f"{name}#{i}" if i else name, batch, INDEX + i * batch)
+            for i in range(-(-ENOUGH_IMAGES // batch))]
 
 
 def _labels(generator: Generator, count: int) -> Optional[np.ndarray]:
@@ -60,23 +68,30 @@ def _call(generator, name, inputs, z, label, extra=(), images=True) -> Call:
     return Call(name, inputs, reference, {key: drawn[key] for key in extra if key in drawn})
 
 
-def _z_call(generator: Generator, name: str, count: int) -> Call:
-    z, label = _inputs(generator, INDEX, count, 1.0)
+def _z_call(generator: Generator, name: str, count: int, index: int = INDEX) -> Call:
+    z, label = _inputs(generator, index, count, 1.0)
     inputs = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
     return _call(generator, name, inputs, z, label)
 
 
-def _seeded_call(generator: Generator, name: str, count: int, num_images=False, images=True) -> Call:
-    """A call by seed and index: TFLite's `generate_b<N>`, and the ONNX sampler with `num_images`."""
-    inputs = {"seed": np.array(SEED, np.int32), "index": np.array(INDEX, np.int32),
-              "truncation": np.array(TRUNCATION, np.float32)}
-    if num_images:
-        z, label = _inputs(generator, INDEX, count, TRUNCATION)
-        inputs["num_images"] = np.array(count, np.int32)
-        return _call(generator, f"{name}:{count}", inputs, z, label, ("z", "label"), images)
+def _seeded_call(generator: Generator, name: str, count: int, index: int) -> Call:
+    """A call of TFLite's `generate_b<N>`."""
     asked = _labels(generator, count)
-    z, label = _inputs(generator, INDEX, count, TRUNCATION, asked)
-    return _call(generator, name, inputs | ({} if asked is None else {"label": asked}), z, label, ("z", "labels"))
+    z, label = _inputs(generator, index, count, TRUNCATION, asked)
+    inputs = _seed(index) | ({} if asked is None else {"label": asked})
+    return _call(generator, name, inputs, z, label, ("z", "labels"))
+
+
+def _sampler_call(generator: Generator, count: int) -> Call:
+    """A call of the ONNX sampler, which makes latents and labels but no images."""
+    z, label = _inputs(generator, INDEX, count, TRUNCATION)
+    inputs = _seed(INDEX) | {"num_images": np.array(count, np.int32)}
+    return _call(generator, f"sampler:{count}", inputs, z, label, ("z", "label"), images=False)
+
+
+def _seed(index: int) -> dict[str, np.ndarray]:
+    return {"seed": np.array(SEED, np.int32), "index": np.array(index, np.int32),
+            "truncation": np.array(TRUNCATION, np.float32)}
 
 
 def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Call]:

@@ -3,6 +3,7 @@ import dataclasses
 import json
 
 import flatbuffers
+import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 METADATA_NAME = "tfgan_train"
@@ -27,7 +28,7 @@ class Contents:
 
 def contents(content: bytes) -> Contents:
     """Looks into a .tflite file."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = _unpacked(content)
     operators = {code.customCode.decode() if code.customCode else
                  # Old readers know only the deprecated field, which holds up to 127.
                  _BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes}
@@ -47,7 +48,7 @@ def contents(content: bytes) -> Contents:
 
 def with_metadata(content: bytes, description: str, facts: dict) -> bytes:
     """The same model with a description, and `facts` as JSON in a metadata buffer METADATA_NAME."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = _unpacked(content)
     buffer = schema.BufferT()
     buffer.data = json.dumps(facts, indent=1).encode()
     model.buffers.append(buffer)
@@ -66,11 +67,22 @@ def metadata(content: bytes) -> dict:
     Raises:
       KeyError: where the file has none.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = _unpacked(content)
     for entry in model.metadata or []:
         if entry.name.decode() == METADATA_NAME:
             return json.loads(bytes(model.buffers[entry.buffer].data))
     raise KeyError(METADATA_NAME)
+
+
+def _unpacked(content: bytes) -> schema.ModelT:
+    """The model with all constants inside: ai-edge-quantizer puts those of larger models
+    behind the flatbuffer, at offsets that packing it anew would make wrong."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.size:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def _shape(tensor) -> list[int]:

@@ -2,8 +2,8 @@
 
     python isolated.py FORMAT FILE CALLS.npz RESULTS.npz THREADS
 
-CALLS holds arrays named CALL/INPUT, where a CALL is a signature's name and whatever may
-follow a colon; RESULTS gets CALL/OUTPUT, and CALL/milliseconds, the median of a few calls.
+CALLS holds arrays named CALL/INPUT, where a CALL is SIGNATURE[:USE][#REPETITION]; RESULTS
+gets CALL/OUTPUT, and CALL/milliseconds, the median of a few calls, but for repetitions.
 This project can't be imported here, and TensorFlow only for a SavedModel.
 """
 import io
@@ -72,15 +72,15 @@ def decoded(png):
     return pixels if pixels.ndim == 4 else pixels[..., None]
 
 
-def timed(run, signature, inputs):
-    """The outputs of a first call, and the median milliseconds of some more."""
-    outputs, times = run(signature, inputs), []
+def milliseconds(run, signature, inputs):
+    """The median of some calls of a signature that was called before."""
+    times = []
     begin = time.perf_counter()
     while len(times) < REPEATS and (not times or time.perf_counter() - begin < ENOUGH_SECONDS):
         start = time.perf_counter()
         run(signature, inputs)
         times.append(time.perf_counter() - start)
-    return outputs, np.median(times) * 1e3
+    return np.median(times) * 1e3
 
 
 def main(format_name, path, calls_path, results_path, threads):
@@ -91,11 +91,13 @@ def main(format_name, path, calls_path, results_path, threads):
             call, _, name = key.rpartition("/")
             calls.setdefault(call, {})[name] = stored[key]
     for call, inputs in calls.items():
-        outputs, milliseconds = timed(run, call.partition(":")[0], inputs)
+        signature = call.partition("#")[0].partition(":")[0]
+        outputs = run(signature, inputs)
         if "png" in outputs:
             outputs["png"] = decoded(outputs["png"])
         results |= {f"{call}/{name}": value for name, value in outputs.items()}
-        results[f"{call}/milliseconds"] = np.array(milliseconds)
+        if "#" not in call:
+            results[f"{call}/milliseconds"] = np.array(milliseconds(run, signature, inputs))
     np.savez(results_path, **results)
 
 

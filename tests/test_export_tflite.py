@@ -1,6 +1,7 @@
 """The .tflite files as flatbuffers, and what their signatures give in the LiteRT interpreter."""
 import json
 
+import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -91,3 +92,29 @@ def test_metadata_tells_what_the_manifest_tells(name):
     assert {key: inside[key] for key in stored["generator"]} == stored["generator"]
     assert inside["versions"] == stored["versions"]
     assert inside["labels"]["count"] == 10
+
+
+def with_constants_behind(packed):
+    """The same model with its largest constant after the flatbuffer, as ai-edge-quantizer writes larger models."""
+    model = schema.ModelT.InitFromPackedBuf(packed, 0)
+    largest = max((buffer for buffer in model.buffers if buffer.data is not None), key=lambda buffer: len(buffer.data))
+    data = bytes(largest.data)
+    largest.data, largest.size, largest.offset = None, len(data), 1
+    for _ in range(2):  # The second time, with the place that the first has shown.
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        front = bytes(builder.Output())
+        front += bytes(-len(front) % 64)
+        largest.offset = len(front)
+    return front + data
+
+
+def test_constants_behind_the_flatbuffer_survive_new_metadata():
+    inside = content("mlp")
+    behind = with_constants_behind(inside)
+    assert flatbuffer.contents(behind).stored_bytes == flatbuffer.contents(inside).stored_bytes
+    amended = flatbuffer.with_metadata(behind, "amended", {"fact": [1]})
+    z = np.random.default_rng(1).uniform(-1, 1, [1, 9]).astype(np.float32)
+    images = [Interpreter(model_content=model).get_signature_runner("b1")(z=z)["images"] for model in (inside, behind, amended)]
+    np.testing.assert_array_equal(images[1], images[0])
+    np.testing.assert_array_equal(images[2], images[0])
