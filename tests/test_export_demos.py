@@ -77,7 +77,7 @@ def code_blocks(kind):
     return re.findall(r"### (.+?)\n\n```(\w+)\n(.+?)\n```", (exported(kind) / "MODEL_CARD.md").read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("kind", exporting.RUNS)
+@pytest.mark.parametrize("kind", ["dcgan", "mlp"])
 def test_python_of_the_card_runs_as_it_stands(kind, tmp_path):
     """Copied from the card, in the export's folder: seed 7's first image (of label 0, where it takes labels)."""
     label = 0 if kind == "dcgan" else None
