@@ -176,7 +176,7 @@ def _write(path, content):
 
 
 def main():
-    cli.run_binary("evaluate", "score a run's images, or any images, against a dataset", _define, _main)
+    cli.run_binary("tfgan-evaluate", "score a run's images, or any images, against a dataset", _define, _main)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from tfgan_train.errors import UserError
 from tfgan_train.run_dir import LoadedRun, load_run
 
 
@@ -33,9 +34,10 @@ class Run:
           label: number or name, for conditional runs; None: labels drawn from the seed.
 
         Raises:
-          UserError: for a label the data doesn't have.
+          UserError: for a label the run doesn't know, or a number that can't be.
         """
         from tfgan_train.sampling import Sampler
+        if num < 1:
+            raise UserError(f"num={num} must be at least 1")
         loaded = self.loaded
-        index = None if label is None else loaded.data.label_index(str(label))
-        return Sampler(loaded.generator, loaded.config, loaded.data).images(num, seed, index)
+        return Sampler(loaded.generator, loaded.config, loaded.data).images(num, seed, loaded.label_index(label))

@@ -100,6 +100,18 @@ class LoadedRun:
     generator: Any
     discriminator: Any
 
+    def label_index(self, label: Optional[Union[int, str]]) -> Optional[int]:
+        """A label's number from its number or name; None for None, which leaves it to the seed.
+
+        Raises:
+          UserError: when the run isn't conditional, or its data have no such label.
+        """
+        if label is None:
+            return None
+        if not self.config.conditional:
+            raise UserError(f"--label={label}: {self.path.path} was not trained with --conditional")
+        return self.data.label_index(str(label))
+
 
 def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
     """The checkpoint of a step, "best", or (None) the newest intact one.

@@ -40,11 +40,7 @@ def _main(values):
     from tfgan_train.run_dir import load_run
     from tfgan_train.sampling import Sampler
     loaded = load_run(values.run_dir, _step(values.step))
-    label = None
-    if values.label is not None:
-        if not loaded.config.conditional:
-            raise UserError(f"--label={values.label}: {values.run_dir} was not trained with --conditional")
-        label = loaded.data.label_index(values.label)
+    label = loaded.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     if sampler.points and special != ["animate"]:
         write = _points_writer(values.out, special, loaded.data)

@@ -1,0 +1,166 @@
+"""The command line: flags from fields, recipes and flagfiles, help, resuming with other settings, fresh runs."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from tests import binaries, exporting
+from tfgan_train import cli, evaluate, main, recipes, sample
+from tfgan_train.config import FIELDS, Config
+
+PROMISED = ("dataset data_dir recipe run_dir steps epochs batch_size seed loss penalty g_lr d_lr checkpoint_every log_every "
+            "sample_every devices precision fresh dry_run").split()
+
+
+# --- help
+
+def test_help_is_short_and_grouped_and_starts_no_tensorflow():
+    code = "import sys; sys.argv[1:] = ['--help']\nfrom tfgan_train import main\ntry: main.main()\nfinally: assert 'tensorflow' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=exporting.ROOT)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    lines = done.stdout.splitlines()
+    headings = [line for line in lines if re.fullmatch(r"[A-Z][a-z ]+:", line)]
+    assert {"Data:", "Run:", "Networks:", "Objective:", "Optimisation:"} <= set(headings)
+    named = [match[1] for match in (re.match(r"  --(\w+)", line) for line in lines) if match]
+    assert sorted(named) == sorted({*FIELDS, "fresh", "dry_run"})
+    assert len(lines) < len(FIELDS) + 25 and max(map(len, lines)) < 200
+
+
+@pytest.mark.parametrize("binary", [main, sample, evaluate])
+def test_every_binary_says_what_it_is_for(binary):
+    for flag in ("--help", "-h"):
+        result = binaries.call(binary.main, flag)
+        assert result.status == 0 and not result.err
+        assert result.out.startswith(f"tfgan-{'train' if binary is main else binary.__name__.split('.')[1]}: ")
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    done = subprocess.run(f"{sys.executable} -m tfgan_train.main --help | head -1; echo ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
+                          capture_output=True, text=True, cwd=exporting.ROOT)
+    first, status = done.stdout.splitlines()
+    assert first.startswith("tfgan-train: ") and status == "0" and not done.stderr, done.stderr
+
+
+# --- flags
+
+def _parsed(*arguments) -> Config:
+    """The Config that these flags ask for."""
+    values = flags.FlagValues()
+    cli.define_config_flags(values)
+    values(["binary", *arguments])
+    return Config(**cli.given_config(values))
+
+
+def test_the_promised_flags_are_there():
+    out = binaries.call(main.main, "--help").out
+    assert all(f"  --{name} " in out for name in PROMISED)
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_can_be_given_as_a_flagfile_or_by_its_name(name):
+    file = pathlib.Path(exporting.ROOT) / "flags" / f"{name}.flags"
+    assert _parsed(f"--flagfile={file}") == Config(recipe=name) == _parsed(f"--recipe={name}")
+
+
+def test_flags_after_a_recipe_or_a_flagfile_go_before_it():
+    file = pathlib.Path(exporting.ROOT) / "flags" / "smoke.flags"
+    for start in ("--recipe=smoke", f"--flagfile={file}"):
+        config = _parsed(start, "--g_width=5", "--noshared_z", "--conditional", "--augment=flip")
+        assert (config.g_width, config.shared_z, config.conditional, config.augment) == (5, False, True, "flip")
+        assert config.d_width == 4
+    assert _parsed("--g_width=5", "--recipe=smoke").g_width == 5
+    assert _parsed("--steps=3", "--recipe=smoke", "--steps=4").steps == 4
+
+
+def test_a_flagfile_of_ones_own_lies_over_its_recipe(tmp_path):
+    (tmp_path / "mine.flags").write_text("# mine\n--recipe=smoke\n--g_lr=0.25\n")
+    config = _parsed(f"--flagfile={tmp_path / 'mine.flags'}", "--d_lr=0.5")
+    assert (config.recipe, config.g_lr, config.d_lr, config.g_width) == ("smoke", 0.25, 0.5, 4)
+
+
+def test_dry_run_shows_everything_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = binaries.call(main.main, "--recipe=smoke", "--dry_run", "--g_lr=0.125", "--train_examples=100")
+    assert result.status == 0 and list(tmp_path.iterdir()) == []
+    for said in ("runs/mnist10k-smoke (new)", "100 images of 28x28x1, 10 labels", "g_lr=0.125", "generator:", "discriminator:", "GFLOP", "sample_every=4"):
+        assert said in result.out, said
+    # 7x7x8 from 8 latents, 5x5 up to 14x14x4, and to the image: kernels, norms' pairs, the last bias.
+    assert f"{8 * 392 + 2 * 8 + 25 * 8 * 4 + 2 * 4 + 25 * 4 + 1:,}" in result.out
+
+
+# --- resuming
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run of three steps that a test may change."""
+    return pathlib.Path(shutil.copytree(exporting.run("mlp"), tmp_path / "run"))
+
+
+def _config(run):
+    return json.loads((run / "config.json").read_text())["config"]
+
+
+def _steps(run):
+    return [row["step"] for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()) if row["kind"] == "train"]
+
+
+def test_the_run_directory_alone_resumes(run):
+    result = binaries.call(main.main, f"--run_dir={run}")
+    assert result.status == 0 and "is complete at step 3; give more --steps to go on, or --fresh" in result.err
+    result = binaries.call(main.main, f"--run_dir={run}", "--steps=5")
+    assert result.status == 0 and f"resuming {run} at step 3 of 5" in result.err
+    assert _steps(run) == [2, 3, 4, 5] and _config(run)["steps"] == 5
+    assert _config(run)["architecture"] == "mlp" and _config(run)["g_width"] == 32
+
+
+def test_how_long_and_how_often_may_change(run):
+    asked = {"epochs": "0.5", "log_every": "1", "sample_every": "2", "checkpoint_every": "3", "keep_checkpoints": "5", "steps_per_loop": "1"}
+    result = binaries.call(main.main, f"--run_dir={run}", *(f"--{name}={value}" for name, value in asked.items()))
+    assert result.status == 0, result.err
+    assert _steps(run) == [2, 3, *range(4, 10)]  # 0.5 * 200 images / 12
+    assert {name: str(_config(run)[name]) for name in asked} == asked | {"epochs": "0.0"}
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["00000002", "00000003", "00000006", "00000009"]
+
+
+def test_settings_that_agree_with_the_run_may_be_repeated(run):
+    result = binaries.call(main.main, f"--run_dir={run}", "--dataset=mnist10k", "--architecture=mlp", "--g_width=32", "--d_width=0", "--steps=3")
+    assert result.status == 0, result.err
+
+
+@pytest.mark.parametrize("flag, was", [("--g_lr=0.5", "0.0002"), ("--seed=2", "1"), ("--batch_size=24", "12"), ("--loss=hinge", "non_saturating"),
+                                       ("--g_width=31", "32"), ("--conditional", "False"), ("--precision=bfloat16", "float32")])
+def test_another_value_is_refused_by_its_name(run, flag, was):
+    before = (run / "config.json").read_bytes()
+    result = binaries.call(main.main, f"--run_dir={run}", flag, "--steps=9")
+    name = flag.split("=")[0]
+    assert result.status == 2 and re.search(rf"^error: {name}=\S+, but the run in \S+ was begun with {was}; leave it out", result.err)
+    assert (run / "config.json").read_bytes() == before
+
+
+def test_a_recipe_that_is_named_counts_as_said_and_the_datasets_own_does_not(run):
+    assert binaries.call(main.main, f"--run_dir={run}", "--recipe=digits").status == 2
+    assert binaries.call(main.main, f"--run_dir={run}", "--dataset=mnist10k").status == 0
+
+
+def test_fresh_runs_are_numbered_and_the_old_one_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["--recipe=smoke", "--train_examples=50", "--steps=1", "--architecture=mlp"]
+    for _ in range(2):  # The second finds it complete.
+        assert binaries.call(main.main, *command).status == 0
+    first = {path: path.read_bytes() for path in (tmp_path / "runs" / "mnist10k-smoke").rglob("*") if path.is_file()}
+    assert "runs/mnist10k-smoke-2 (new)" in binaries.call(main.main, *command, "--fresh", "--dry_run").out
+    assert binaries.call(main.main, *command, "--fresh").status == 0
+    assert "runs/mnist10k-smoke-3 (new)" in binaries.call(main.main, *command, "--fresh", "--dry_run").out
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["mnist10k-smoke", "mnist10k-smoke-2"]
+    assert {path: path.read_bytes() for path in first} == first
+
+
+def test_fresh_with_a_nameless_directory_takes_its_real_name(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert f"{tmp_path}/here-2 (new)" in binaries.call(main.main, "--recipe=smoke", "--run_dir=.", "--fresh", "--dry_run").out
