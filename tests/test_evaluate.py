@@ -94,7 +94,7 @@ def test_run_is_scored_kept_and_shown(place):
     assert last["metrics"]["probe_pixels"]["value"] > 0.95
     by_chance = {name: last["metrics"][name]["real"] for name in ("memorisation", "copied_share", "d_accuracy", "d_gap")}
     assert by_chance == {"memorisation": 0, "copied_share": 0, "d_accuracy": 0.5, "d_gap": 0}
-    assert "Not computed: class_kl (needs fake probabilities" in done.stdout
+    assert "Not computed: class_kl (needs features with classes" in done.stdout
     page = (place / "run" / "report.html").read_text()
     assert "Measured at step" in page and "precision" in page
     assert not list((place / "run" / "eval").glob(".*"))
@@ -149,7 +149,7 @@ def test_images_made_elsewhere(place, monkeypatch):
     (("--run_dir=run", "--step=3"), "no intact checkpoint of that step"),
     (("--run_dir=run", "--num=2"), "must be at least 8"),
     (("--run_dir=run", "--features=inception", "--inception_weights=none.pb"), "name classify_image_graph_def.pb"),
-    (("--run_dir=run", "--metrics=class_kl", "--features=pixels", "--num=50"), "--metrics=class_kl: needs fake probabilities"),
+    (("--run_dir=run", "--metrics=class_kl", "--features=pixels", "--num=50"), "--metrics=class_kl: needs features with classes"),
     (("--images=none.npz", "--dataset=idx:data"), "must be a folder of images, or a .npz or .npy file"),
     (("--images=bad.npz", "--dataset=idx:data"), "can't be read"),
     (("--images=float.npy", "--dataset=idx:data"), "it holds float32 [9, 12, 12]"),

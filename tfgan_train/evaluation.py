@@ -102,7 +102,7 @@ class Evaluation:
             missing = inputs.missing(METRICS[name].needs)
             try:
                 if missing:
-                    raise UserError(f"needs {', '.join(missing).replace('_', ' ')}")
+                    raise UserError(f"needs {', '.join(missing)}")
                 results, real = METRICS[name].compute(inputs), self._data_figures(name)
             except UserError as error:
                 if name in names or name in added:

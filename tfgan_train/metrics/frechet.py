@@ -59,7 +59,8 @@ def extrapolate(real: np.ndarray, fake: np.ndarray, seed: int = 0, halvings: int
     """FD at N, N/2, N/4 … and the intercept of its weighted linear fit in 1/N.
 
     Both sides shrink together, so real against real goes to 0. At N/k the mean over k
-    disjoint subsets is taken, which weighs k-fold in the fit.
+    disjoint subsets is taken, which weighs k-fold in the fit. The line holds where N is well above the
+    number of features; below that the intercept is still too high (see real data's own).
 
     Returns:
       (intercept, standard error of the fit, [N …], [FD …]).

@@ -7,6 +7,15 @@ import numpy as np
 from tfgan_train.metrics.result import Result
 
 Array = Optional[np.ndarray]
+# What the user lacks when a field is missing, in words.
+LACKING = {
+    "real_probabilities": "a classifier of the data's own labels (--features=classifier)",
+    "fake_probabilities": "features with classes (--features=classifier, efficientnet or a 2015 Inception file)",
+    **dict.fromkeys(("train_images", "heldout_images", "validation_images", "test_images"), "data with held-out images"),
+    **dict.fromkeys(("train_logits", "heldout_logits", "fake_logits"), "a run's discriminator and held-out images"),
+    "fake_channel_classes": "stacked digits (--dataset=stacked_mnist)",
+    **dict.fromkeys(("fake_points", "means", "sigma"), "a 2-D mixture (--dataset=ring2d or grid2d)"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +55,8 @@ class Inputs:
     seed: int = 0
 
     def missing(self, needs: tuple[str, ...]) -> list[str]:
-        return [name for name in needs if getattr(self, name) is None]
+        """What would have to be there for these fields to be known, in words; [] when they are."""
+        return list(dict.fromkeys(LACKING.get(name, name) for name in needs if getattr(self, name) is None))
 
 
 @dataclasses.dataclass(frozen=True)
