@@ -1,6 +1,7 @@
 """The web page in headless Chromium: its canvases equal Python's pictures, its controls work."""
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import threading
@@ -136,6 +137,20 @@ def test_javascript_latents_equal_the_package_s(open_page, distribution):
     for seed, of_seed in zip((-7, 2**31 - 1), rows):
         np.testing.assert_allclose([row for row, _ in of_seed], latents(seed, [0, 5, -1], 9, distribution), atol=3e-6)
         assert [label for _, label in of_seed] == labels(seed, [0, 5, -1], 10).numpy().tolist()
+
+
+@pytest.mark.parametrize("kind", ["mlp", "dcgan"])
+def test_javascript_of_the_card_runs(open_page, kind):
+    """As it stands but for the import, which a function must await, and the name under which the server has the file."""
+    page = open_page(exported(kind) / "generator.tflite")
+    code = re.search(r"```js\n(.+?)\n```", (exported(kind) / "MODEL_CARD.md").read_text(), re.DOTALL)[1]
+    code = re.sub(r"import (\{.+\}) from '(.+)';", r"const \1 = await import('\2');", code).replace("generator.tflite", "model.tflite")
+    grey = page.run(f"""return import('@litertjs/core').then(runtime => runtime.unloadLiteRt()).then(async () => {{
+        {code}
+        return Array.from(grey);
+    }})""")
+    image = expected(kind, 7, label=0 if kind == "dcgan" else None)[0]
+    assert np.abs(np.array(grey).reshape(image.shape) - image).max() <= 1
 
 
 def test_labels_and_next_seed(open_page):
