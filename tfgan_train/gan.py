@@ -52,7 +52,9 @@ class Gan:
         return parts
 
     def start_at_mean(self, mean_image: np.ndarray):
-        """Sets G's output bias, and its average's, so that it begins at the mean image."""
+        """Sets G's output bias, in its average and history too, so that it begins at the mean image."""
         self.generator.set_output_bias(mean_image)
         if self.ema_generator is not self.generator:
             self.ema_generator.set_output_bias(mean_image)
+        for mean, weight in zip(self.g_history, trainable(self.generator)):
+            mean.assign(weight)

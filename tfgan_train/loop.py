@@ -22,7 +22,7 @@ from tfgan_train.gan import Gan
 from tfgan_train.images import to_float
 from tfgan_train.pictures import GRID, Pictures
 from tfgan_train.progress import Progress, duration
-from tfgan_train.recorder import Recorder
+from tfgan_train.recorder import Recorder, read_rows
 from tfgan_train.report.tensorboard import EventWriter
 from tfgan_train.run import Run
 from tfgan_train.run_dir import RunDir
@@ -122,7 +122,7 @@ class Loop:
     def train(self) -> None:
         """Runs to the last step, or until `stopped` is set."""
         config = self._config
-        if self._step >= config.steps:
+        if self._step >= config.steps and self._is_finished():
             self._progress.note(f"{self._run.path} is complete at step {self._step:,}; "
                                 "give more --steps to go on, or --fresh to begin anew")
             return
@@ -140,6 +140,10 @@ class Loop:
             self._recorder.close()
             self._events.close()
             self._batches.close()
+
+    def _is_finished(self):
+        """Whether the pictures and the report of the last step were made too, and not killed before."""
+        return any(row["kind"] == "clock" and row["step"] == self._step for row in read_rows(self._run.metrics_path))
 
     def _advance(self):
         """One call into the graph, up to the next step at which something is due."""

@@ -1,5 +1,6 @@
 """metrics.jsonl: one row per logged step, exact across a kill and a resume."""
 import json
+import math
 import os
 import pathlib
 
@@ -46,8 +47,15 @@ class Recorder:
         return bool(self._pending)
 
     def means(self) -> dict[str, float]:
-        """Means of the steps since the last row (float64 sums of float32 values)."""
-        return dict(zip(self._names, np.mean(np.asarray(self._pending, np.float64), 0).tolist()))
+        """Means of the steps since the last row (float64 sums of float32 values).
+
+        An infinite gradient norm is that of an update which float16 has skipped: it isn't counted. Where all are
+        infinite, the mean is NaN.
+        """
+        table = np.asarray(self._pending, np.float64)
+        finite = np.isfinite(table)
+        counts = np.where(finite.any(0), finite.sum(0), np.nan)
+        return dict(zip(self._names, (np.where(finite, table, 0.0).sum(0) / counts).tolist()))
 
     def write_means(self, step: int, facts: dict) -> dict:
         """Writes the row of `step`: means since the last one, each loss, and `facts`."""
@@ -61,8 +69,9 @@ class Recorder:
         return row
 
     def write(self, row: dict) -> None:
-        """Appends any row; it must have `kind` and `step`."""
-        self._file.write(json.dumps(row) + "\n")
+        """Appends any row; it must have `kind` and `step`. Numbers that aren't finite, which JSON lacks, are left out."""
+        legal = {name: value for name, value in row.items() if not isinstance(value, float) or math.isfinite(value)}
+        self._file.write(json.dumps(legal) + "\n")
         self._file.flush()
 
     def state(self) -> list:

@@ -1,0 +1,90 @@
+"""metrics.jsonl: its means, and what is left of it after a kill."""
+import json
+
+import numpy as np
+import pytest
+
+from tfgan_train.errors import UserError
+from tfgan_train.recorder import Recorder, read_rows
+
+NAMES = ("d_loss", "g_loss", "d_grad_norm")
+
+
+def _recorder(path, step=-1, pending=()):
+    return Recorder(path, NAMES, step, list(pending))
+
+
+def _table(steps, seed=0):
+    return np.random.default_rng(seed).normal(size=(steps, 3)).astype(np.float32)
+
+
+def test_a_row_has_the_means_and_each_loss_since_the_last(tmp_path):
+    recorder, table = _recorder(tmp_path / "m"), _table(5)
+    recorder.add(table[:2])
+    recorder.add(table[2:])
+    assert recorder.waiting
+    row = recorder.write_means(5, {"epoch": 0.5})
+    assert not recorder.waiting
+    stored, = read_rows(tmp_path / "m")
+    assert stored == row
+    assert (stored["kind"], stored["step"], stored["epoch"]) == ("train", 5, 0.5)
+    for i, name in enumerate(NAMES):
+        np.testing.assert_allclose(stored[name], table[:, i].astype(np.float64).mean(), rtol=1e-12)
+    np.testing.assert_allclose(stored["d_loss_each"], table[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(stored["g_loss_each"], table[:, 1], rtol=1e-5)
+
+
+def test_skipped_updates_are_not_counted_and_the_file_stays_json(tmp_path):
+    recorder, table = _recorder(tmp_path / "m"), _table(3)
+    table[1, 2] = np.inf
+    recorder.add(table)
+    assert recorder.write_means(3, {})["d_grad_norm"] == pytest.approx(table[[0, 2], 2].mean())
+    recorder.add(np.where([False, False, True], np.inf, table))
+    assert np.isnan(recorder.write_means(6, {})["d_grad_norm"])
+    refuse = lambda name: pytest.fail(f"{name} is no JSON")
+    first, second = (json.loads(line, parse_constant=refuse) for line in (tmp_path / "m").read_text().splitlines())
+    assert "d_grad_norm" in first and "d_grad_norm" not in second and "d_loss" in second
+
+
+def test_a_resumed_file_is_that_of_an_uninterrupted_run(tmp_path):
+    table = _table(10)
+    whole = _recorder(tmp_path / "whole")
+    for step in range(10):
+        whole.add(table[step:step + 1])
+        if (step + 1) % 3 == 0:
+            whole.write_means(step + 1, {})
+    # Killed after step 9 and in the middle of a line; the checkpoint was of step 5.
+    first = _recorder(tmp_path / "cut")
+    first.add(table[:3])
+    first.write_means(3, {})
+    first.write({"kind": "samples", "step": 5})
+    first.add(table[3:5])
+    state = json.loads(json.dumps(first.state()))
+    first.add(table[5:6])
+    first.write_means(6, {"lost": True})
+    with open(tmp_path / "cut", "a") as file:
+        file.write('{"kind": "train", "st')
+    assert len(read_rows(tmp_path / "cut")) == 3
+    second = _recorder(tmp_path / "cut", 5, state)
+    second.add(table[5:6])
+    second.write_means(6, {})
+    second.add(table[6:9])
+    second.write_means(9, {})
+    assert [row for row in read_rows(tmp_path / "cut") if row["kind"] == "train"] == read_rows(tmp_path / "whole")
+    assert [row["step"] for row in read_rows(tmp_path / "cut")] == [3, 5, 6, 9]
+
+
+def test_without_a_checkpoint_nothing_is_kept(tmp_path):
+    recorder = _recorder(tmp_path / "m")
+    recorder.write({"kind": "samples", "step": 0})
+    _recorder(tmp_path / "m")
+    assert read_rows(tmp_path / "m") == [] == read_rows(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("line", ["{", "3", "{}", '{"step": "x"}', "null"])
+def test_a_damaged_line_is_named_and_the_file_left_alone(tmp_path, line):
+    text = f'{{"kind": "samples", "step": 0}}\n{line}\n'
+    (tmp_path / "m").write_text(text)
+    with pytest.raises(UserError, match="m, line 2, is damaged"):
+        _recorder(tmp_path / "m", 5)
+    assert (tmp_path / "m").read_text() == text
