@@ -39,9 +39,11 @@ def node_modules(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(PAGE / name, folder)
-    done = subprocess.run(["npm", "ci", "--prefer-offline", "--no-audit", "--fund=false"], cwd=folder, capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        pytest.skip(f"needs LiteRT.js: npm ci in export/demo/web ({done.stderr.strip().splitlines()[-1]})")
+    try:
+        subprocess.run(["npm", "ci", "--prefer-offline", "--no-audit", "--fund=false"], cwd=folder, check=True,
+                       capture_output=True, text=True, timeout=60)
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"needs LiteRT.js: npm ci in export/demo/web ({error})")
     return web.find_node_modules(str(folder / "node_modules"))
 
 
