@@ -49,6 +49,8 @@ def main():
     parser.add_argument("--export_dir", required=True, type=pathlib.Path)
     parser.add_argument("--repeats", type=int, default=5, help="processes for each figure")
     arguments = parser.parse_args()
+    # The measured processes run from the checkout, wherever this one was started.
+    arguments.run_dir = os.path.abspath(arguments.run_dir)
     manifest = json.loads((arguments.export_dir / "manifest.json").read_text())
     entries = [entry for entry in manifest["files"] if entry["psnr_db"]]
     times = collections.defaultdict(list)
