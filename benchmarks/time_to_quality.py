@@ -40,7 +40,7 @@ def score(run: pathlib.Path, judge: str, data_dir: str, folder: str) -> dict:
                     f"--out={samples}"], **quietly)
     config = json.loads((run / "config.json").read_text())["config"]
     subprocess.run([sys.executable, "-m", "tfgan_train.evaluate", f"--images={samples}", f"--dataset={config['dataset']}",
-                    f"--data_dir={data_dir}", "--metrics=fd", f"--out={figures}"], **quietly)
+                    f"--data_dir={data_dir}", "--metrics=frechet", f"--out={figures}"], **quietly)
     found = {"evaluate": json.loads(figures.read_text())}
     if judge:
         command = shlex.split(judge.replace("{}", str(samples)))
