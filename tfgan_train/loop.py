@@ -14,6 +14,7 @@ import numpy as np
 
 from tfgan_train import checkpoints, showpieces, start
 from tfgan_train import data as datasets
+from tfgan_train.clock import Clock
 from tfgan_train.config import Config
 from tfgan_train.data.pipeline import Batches
 from tfgan_train.devices import is_chief
@@ -21,7 +22,7 @@ from tfgan_train.errors import UserError
 from tfgan_train.gan import Gan
 from tfgan_train.images import to_float
 from tfgan_train.pictures import GRID, Pictures
-from tfgan_train.progress import Progress, duration
+from tfgan_train.progress import Progress
 from tfgan_train.recorder import Recorder, read_rows
 from tfgan_train.report.tensorboard import EventWriter
 from tfgan_train.run import Run
@@ -249,50 +250,6 @@ class Loop:
     def stop(self, number: int) -> None:
         """Ends the run after the call that is under way."""
         self.stopped = number
-
-
-class Clock:
-    """Where the time went: in the graph, and around it."""
-
-    def __init__(self, begin: float):
-        self._begin = self._first = begin
-        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0, "report": 0.0,
-                       "evaluation": 0.0}
-        self._start_up = 0.0
-
-    def started(self):
-        """Training begins; what was before is start-up."""
-        self._first = time.monotonic()
-
-    def traced(self):
-        """The first step is done: its time was for tracing, so it belongs to the start-up."""
-        now = time.monotonic()
-        self._start_up = now - self._begin
-        self._first = now
-        self._spent = dict.fromkeys(self._spent, 0.0)
-
-    def elapsed(self) -> float:
-        """Seconds since training began here, start-up included."""
-        return time.monotonic() - self._begin
-
-    @contextlib.contextmanager
-    def section(self, name: str):
-        begin = time.monotonic()
-        yield
-        self._spent[name] += time.monotonic() - begin
-
-    def facts(self) -> dict:
-        """Seconds since the process's part began, of start-up, and of training by where they went."""
-        wall = max(time.monotonic() - self._first, 1e-9)
-        return {"seconds": self.elapsed(), "start_up": self._start_up, "training": wall, **self._spent}
-
-    def summary(self, steps: int, path) -> str:
-        """The closing line."""
-        facts = self.facts()
-        wall = facts["training"]
-        parts = ", ".join(f"{name} {spent / wall:.1%}" for name, spent in self._spent.items() if name != "graph" and spent)
-        return (f"done: {steps:,} steps in {duration(facts['seconds'])} ({duration(self._start_up)} start-up); "
-                f"{1 - facts['graph'] / wall:.1%} of the training outside the graph ({parts}); see {path}")
 
 
 def next_sample(step: int, every: int) -> int:
