@@ -279,7 +279,7 @@ def test_a_run_without_any_intact_checkpoint_begins_again_with_a_warning(tmp_pat
     run = pathlib.Path(shutil.copytree(exporting.run("mlp"), tmp_path / "run"))
     expected = {path.name: path.read_bytes() for path in (run / "samples").glob("st*.png")}
     _damage_checkpoints(run)
-    result = binaries.call(main.main, f"--run_dir={run}")
+    result = binaries.call(main.main, f"--run_dir={run}", "--devices=auto")
     assert result.status == 0, result.err
     assert result.err.count("is cut short or damaged") == 2 and "at step 0 of 3" in result.err
     assert {path.name: path.read_bytes() for path in (run / "samples").glob("st*.png")} == expected

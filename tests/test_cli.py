@@ -95,6 +95,9 @@ def test_dry_run_shows_everything_and_writes_nothing(tmp_path, monkeypatch):
 
 # --- resuming
 
+HERE = "--devices=auto"  # The run was begun on two logical devices, and this process has one.
+
+
 @pytest.fixture
 def run(tmp_path):
     """A finished run of three steps that a test may change."""
@@ -110,9 +113,9 @@ def _steps(run):
 
 
 def test_the_run_directory_alone_resumes(run):
-    result = binaries.call(main.main, f"--run_dir={run}")
+    result = binaries.call(main.main, f"--run_dir={run}", HERE)
     assert result.status == 0 and "is complete at step 3; give more --steps to go on, or --fresh" in result.err
-    result = binaries.call(main.main, f"--run_dir={run}", "--steps=5")
+    result = binaries.call(main.main, f"--run_dir={run}", HERE, "--steps=5")
     assert result.status == 0 and f"resuming {run} at step 3 of 5" in result.err
     assert _steps(run) == [2, 3, 4, 5] and _config(run)["steps"] == 5
     assert _config(run)["architecture"] == "mlp" and _config(run)["g_width"] == 32
@@ -120,7 +123,7 @@ def test_the_run_directory_alone_resumes(run):
 
 def test_how_long_and_how_often_may_change(run):
     asked = {"epochs": "0.5", "log_every": "1", "sample_every": "2", "checkpoint_every": "3", "keep_checkpoints": "5", "steps_per_loop": "1"}
-    result = binaries.call(main.main, f"--run_dir={run}", *(f"--{name}={value}" for name, value in asked.items()))
+    result = binaries.call(main.main, f"--run_dir={run}", HERE, *(f"--{name}={value}" for name, value in asked.items()))
     assert result.status == 0, result.err
     assert _steps(run) == [2, 3, *range(4, 10)]  # 0.5 * 200 images / 12
     assert {name: str(_config(run)[name]) for name in asked} == asked | {"epochs": "0.0"}
@@ -128,7 +131,7 @@ def test_how_long_and_how_often_may_change(run):
 
 
 def test_settings_that_agree_with_the_run_may_be_repeated(run):
-    result = binaries.call(main.main, f"--run_dir={run}", "--dataset=mnist10k", "--architecture=mlp", "--g_width=32", "--d_width=0", "--steps=3")
+    result = binaries.call(main.main, f"--run_dir={run}", HERE, "--dataset=mnist10k", "--architecture=mlp", "--g_width=32", "--d_width=0", "--steps=3")
     assert result.status == 0, result.err
 
 
@@ -136,15 +139,15 @@ def test_settings_that_agree_with_the_run_may_be_repeated(run):
                                        ("--g_width=31", "32"), ("--conditional", "False"), ("--precision=bfloat16", "float32")])
 def test_another_value_is_refused_by_its_name(run, flag, was):
     before = (run / "config.json").read_bytes()
-    result = binaries.call(main.main, f"--run_dir={run}", flag, "--steps=9")
+    result = binaries.call(main.main, f"--run_dir={run}", HERE, flag, "--steps=9")
     name = flag.split("=")[0]
     assert result.status == 2 and re.search(rf"^error: {name}=\S+, but the run in \S+ was begun with {was}; leave it out", result.err)
     assert (run / "config.json").read_bytes() == before
 
 
 def test_a_recipe_that_is_named_counts_as_said_and_the_datasets_own_does_not(run):
-    assert binaries.call(main.main, f"--run_dir={run}", "--recipe=digits").status == 2
-    assert binaries.call(main.main, f"--run_dir={run}", "--dataset=mnist10k").status == 0
+    assert binaries.call(main.main, f"--run_dir={run}", HERE, "--recipe=digits").status == 2
+    assert binaries.call(main.main, f"--run_dir={run}", HERE, "--dataset=mnist10k").status == 0
 
 
 def test_fresh_runs_are_numbered_and_the_old_one_is_left_alone(tmp_path, monkeypatch):

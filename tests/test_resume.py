@@ -23,7 +23,8 @@ STEPS = 120
 FLAGS = ["--recipe=smoke", "--image_size=16", "--train_examples=64", f"--steps={STEPS}", "--checkpoint_every=7",
          "--log_every=3", "--sample_every=25", "--d_dropout=0.3", "--g_dropout=0.2", "--augment=translation,cutout",
          "--instance_noise=0.1", "--instance_noise_steps=80", "--label_flip=0.1"]
-ONE = [*FLAGS, "--d_norm=none", "--penalty=r1", "--penalty_every=4", "--schedule=cosine", "--g_output_bias=data"]
+ONE = [*FLAGS, "--d_norm=none", "--penalty=r1", "--penalty_every=4", "--schedule=cosine", "--g_output_bias=data",
+       "--eval_every=40", "--eval_num=100", "--eval_features=pixels"]
 TWO = [*FLAGS, "--devices=cpu:2", "--d_norm=batch", "--g_optimizer=rmsprop", "--momentum=0.5", "--historical_averaging=0.01",
        "--conditional"]
 WALL_TIME = ("seconds", "images_per_second")
@@ -73,9 +74,9 @@ def uninterrupted(flags, run_dir):
     return run_dir
 
 
-def killed(flags, run_dir):
-    """Killed before its first checkpoint, then twice later, then left to finish."""
-    for after in (0, random.randint(10, 40), random.randint(50, 90)):
+def killed(flags, run_dir, moments):
+    """Killed before its first checkpoint, then later, then left to finish."""
+    for after in (0, *moments):
         kill(flags, run_dir, after)
     finish(begin(flags, run_dir))
     return run_dir
@@ -91,7 +92,7 @@ def stopped(flags, run_dir):
         time.sleep(random.uniform(0, 0.1))
         process.send_signal(number)
         text = process.communicate(timeout=PATIENCE)[1]
-        stops.append((process.returncode, text, max(int(path.name) for path in (run_dir / "checkpoints").iterdir())))
+        stops.append((process.returncode, text, max(int(path.name) for path in (run_dir / "checkpoints").glob("[0-9]*"))))
     finish(begin(flags, run_dir))
     return run_dir, stops
 
@@ -99,7 +100,7 @@ def stopped(flags, run_dir):
 def damaged(flags, run_dir, original):
     """A finished run whose two newest checkpoints are damaged, run again: (run_dir, what it printed)."""
     shutil.copytree(original, run_dir)
-    newest, second = sorted((run_dir / "checkpoints").iterdir())[:-3:-1]
+    newest, second = sorted((run_dir / "checkpoints").glob("[0-9]*"))[:-3:-1]
     os.truncate(newest / "weights.data-00000-of-00001", 1000)
     weights = bytearray((second / "weights.data-00000-of-00001").read_bytes())
     weights[len(weights) // 2] ^= 1
@@ -113,28 +114,37 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = {}
+        random_steps = {"one": (random.randint(10, 40), random.randint(50, 90)), "two": (random.randint(10, 90),)}
         for name, flags in (("one", ONE), ("two", TWO)):
             jobs[name] = pool.submit(uninterrupted, flags, folder / name)
-            jobs[f"{name} killed"] = pool.submit(killed, flags, folder / f"{name}-killed")
+            jobs[f"{name} killed"] = pool.submit(killed, flags, folder / f"{name}-killed", random_steps[name])
         jobs["stopped"] = pool.submit(stopped, ONE, folder / "stopped")
         jobs["damaged"] = pool.submit(lambda: damaged(ONE, folder / "damaged", jobs["one"].result()))
         yield lambda name: jobs[name].result()
 
 
-def variables(run_dir) -> dict[str, np.ndarray]:
-    """All that the newest checkpoint stores."""
+def newest(run_dir) -> pathlib.Path:
+    """The folder of the newest checkpoint, which must be that of the last step."""
     folder = max((run_dir / "checkpoints").glob("[0-9]*"))
     assert int(folder.name) == STEPS
+    return folder
+
+
+def variables(folder) -> dict[str, np.ndarray]:
+    """All that a checkpoint stores."""
     reader = tf.train.load_checkpoint(str(folder / "weights"))
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if name != "_CHECKPOINTABLE_OBJECT_GRAPH"}
 
 
 def assert_same_run(run_dir, expected_dir):
     """Equal bit for bit: the checkpoint, the metrics, the pictures."""
-    expected, found = variables(expected_dir), variables(run_dir)
-    assert found.keys() == expected.keys()
-    different = [name for name in expected if found[name].tobytes() != expected[name].tobytes()]
-    assert not different
+    pairs = [(newest(run_dir), newest(expected_dir))]
+    if (expected_dir / "checkpoints" / "best").exists():
+        pairs.append((run_dir / "checkpoints" / "best", expected_dir / "checkpoints" / "best"))
+    for found, expected in (map(variables, pair) for pair in pairs):
+        assert found.keys() == expected.keys()
+        different = [name for name in expected if found[name].tobytes() != expected[name].tobytes()]
+        assert not different
     steady = lambda folder: [{name: value for name, value in row.items() if name not in WALL_TIME}
                              for row in rows(folder) if row["kind"] != "clock"]
     assert steady(run_dir) == steady(expected_dir)
@@ -149,13 +159,15 @@ def test_an_uninterrupted_run_has_every_row_once(runs, name):
     assert sum(len(row["d_loss_each"]) for row in rows(runs(name)) if row["kind"] == "train") == STEPS
     sampled = [row["step"] for row in rows(runs(name)) if row["kind"] == "samples"]
     assert sampled == [0, 1, 2, 4, 8, 16, 25, 50, 75, 100, 120]
+    evaluated = [row["step"] for row in rows(runs(name)) if row["kind"] == "eval"]
+    assert evaluated == ([40, 80, 120] if name == "one" else [])
 
 
 @pytest.mark.parametrize("name, parts", [
     ("one", ["generator", "discriminator", "ema_generator", "g_optimizer", "d_optimizer", "step"]),
     ("two", ["generator", "discriminator", "ema_generator", "g_optimizer", "d_optimizer", "g_history", "d_history", "step"])])
 def test_a_checkpoint_holds_every_part(runs, name, parts):
-    stored = variables(runs(name))
+    stored = variables(newest(runs(name)))
     assert {part for part in parts if any(key.startswith(f"{part}/") for key in stored)} == set(parts)
 
 
