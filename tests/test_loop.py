@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_train import Config, UserError, checkpoints, loop, train
+from tfgan_train import Config, UserError, checkpoints, loop, start, train
 from tfgan_train.recorder import read_rows
 from tfgan_train.run_dir import RunDir
 
@@ -60,6 +60,27 @@ def test_a_number_that_is_not_finite_stops_the_run_and_keeps_the_last_good_check
     assert [one.step for one in checkpoints.intact(RunDir(tmp_path / "run").checkpoints_dir)] == [1]
     assert [row["step"] for row in _rows(tmp_path / "run")] == [1]
     assert all(np.isfinite(np.frombuffer(value, np.float32)).all() for value in _checkpoint(tmp_path / "run").values() if len(value) % 4 == 0)
+
+
+def test_float16_that_overflows_at_any_scale_stops(tmp_path):
+    """Each overflow halves the scale and skips the update; gradients that stay infinite would be skipped for ever."""
+    config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), precision="float16", d_norm="none", penalty="r1", penalty_weight=1e30, steps=70))
+    with pytest.raises(UserError, match=r"^step 50: 50 updates in a row overflowed in float16.*--precision=bfloat16"):
+        train(config)
+
+
+def test_a_directory_in_which_another_process_began_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    lock = start.lock
+
+    def lock_late(run):
+        run.path.mkdir()
+        run.config_path.write_text("another's")
+        return lock(run)
+
+    monkeypatch.setattr(start, "lock", lock_late)
+    with pytest.raises(UserError, match="another process has begun a run there"):
+        train(Config(**SMALL | dict(run_dir=str(tmp_path / "run"))))
+    assert (tmp_path / "run" / "config.json").read_text() == "another's"
 
 
 def test_python_callers_train_resume_and_generate(tmp_path):

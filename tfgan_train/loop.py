@@ -33,6 +33,7 @@ from tfgan_train.watch import Watch
 
 CALL_SECONDS = 0.5  # of steps in one call, so that the live line lives and Ctrl-C answers
 LONGEST_CALL = 200
+MOST_OVERFLOWS = 50  # in a row: from its start of 2^15 the loss scale reaches 1 after 15
 
 
 def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool = False) -> Run:
@@ -51,12 +52,13 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
       UserError: for anything the user can mend.
     """
     begin = time.monotonic()
-    # Taken before the data is read, so that a second process fails at once.
     prepared = start.prepare(config, given, fresh)
     with contextlib.ExitStack() as stack:
         if is_chief(prepared.strategy):
             files = prepared.run
             stack.enter_context(start.lock(files))
+            if files.exists() and not prepared.resumes:
+                raise UserError(f"--run_dir={files.path}: another process has begun a run there just now; start again to resume it")
         else:  # Another machine's worker: it does all that the chief does, and none of it stays.
             files = RunDir(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
@@ -105,6 +107,7 @@ class Loop:
         self._train_step = TrainStep(config, self._gan, self._strategy, self._batches.images, self._batches.labels,
                                      steps_per_epoch=self._data.count / (config.batch_size * config.d_steps))
         self._seconds_per_step = None
+        self._overflows = 0
 
     def _open(self, prepared, done: int, pending):
         """Opens the run's files, once nothing can go wrong any more; what is later than step `done` is dropped."""
@@ -224,13 +227,22 @@ class Loop:
     def _check_finite(self, rows: np.ndarray):
         bad = ~np.isfinite(rows)
         if self._config.precision == "float16":  # An overflowed gradient there is skipped, not taken.
-            bad[:, [METRICS.index("d_grad_norm"), METRICS.index("g_grad_norm")]] = False
+            norms = [METRICS.index("d_grad_norm"), METRICS.index("g_grad_norm")]
+            self._check_overflows(bad[:, norms].any(1))
+            bad[:, norms] = False
         if not bad.any():
             return
         row, column = np.argwhere(bad)[0]
         kept = f"the checkpoint of step {self._saved:,} is kept" if self._saved else "no checkpoint was due before"
         raise UserError(f"step {self._step + int(row) + 1:,}: {METRICS[column]} is {rows[row, column]}; training stopped and "
                         f"{kept}. Try a lower --g_lr and --d_lr, --penalty=r1, or --precision=float32, with --fresh")
+
+    def _check_overflows(self, overflowed: np.ndarray):
+        for i, one in enumerate(overflowed, 1):
+            self._overflows = self._overflows + 1 if one else 0
+            if self._overflows == MOST_OVERFLOWS:
+                raise UserError(f"step {self._step + i:,}: {MOST_OVERFLOWS} updates in a row overflowed in float16, whatever the loss "
+                                "scale; training stopped. Try --precision=bfloat16 or float32, with --fresh")
 
     def _finish(self):
         if self.stopped:
