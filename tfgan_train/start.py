@@ -3,7 +3,6 @@ import dataclasses
 import fcntl
 import importlib.metadata
 import math
-import os
 import pathlib
 import re
 import sys
