@@ -1,6 +1,7 @@
 """The Python layer: when what is due, whatever the number of steps in a call; and how a run that breaks ends."""
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -129,6 +130,20 @@ def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=120)[1]
     assert process.returncode == 130 and "stopped" in err and "Traceback" not in err, err
+
+
+def test_a_signal_that_comes_too_late_stops_nothing(tmp_path, monkeypatch):
+    draw = loop.Loop._draw
+
+    def draw_and_signal(self):
+        draw(self)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop.Loop, "_draw", draw_and_signal)  # at step 0, which stops the run after one step …
+    config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), steps=2, architecture="mlp"))
+    assert train(config).stopped == signal.SIGTERM
+    assert train(config).stopped is None  # … and at the last
+    assert [row["kind"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")][-1] == "clock"
 
 
 def test_signals_are_the_callers_again_afterwards(tmp_path):

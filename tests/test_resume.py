@@ -86,10 +86,10 @@ def stopped(flags, run_dir):
     """Asked to stop by each signal, then left to finish: (run_dir, [(exit status, text, step)])."""
     flags = [*flags, "--checkpoint_every=1000"]  # so that only the signals make checkpoints
     stops = []
-    for number, after in ((signal.SIGTERM, 10), (signal.SIGINT, 50)):
+    for number, after in ((signal.SIGTERM, 5), (signal.SIGINT, 30)):
         process = begin(flags, run_dir)
         wait_for(process, run_dir, after)
-        time.sleep(random.uniform(0, 0.1))
+        time.sleep(random.uniform(0, 0.03))
         process.send_signal(number)
         text = process.communicate(timeout=PATIENCE)[1]
         stops.append((process.returncode, text, max(int(path.name) for path in (run_dir / "checkpoints").glob("[0-9]*"))))

@@ -139,6 +139,8 @@ class Loop:
                 self._advance()
                 self._periodic()
             self._finish()
+            if self._step >= config.steps:
+                self.stopped = None  # It came too late to stop anything.
         finally:
             self._progress.close()
             self._recorder.close()
@@ -245,14 +247,15 @@ class Loop:
                                 "scale; training stopped. Try --precision=bfloat16 or float32, with --fresh")
 
     def _finish(self):
-        if self.stopped:
+        early = self._step < self._config.steps
+        if early:
             self._save()
         with self._clock.section("report"):
             self._pictures.animate()
             showpieces.write_all(self._run.samples_dir, self._pictures.sampler, self._source,
                                  datasets.load_held_out(self._config), self._config.seed)
-            self._watch.report("stopped" if self.stopped else "finished")
-        if self.stopped:
+            self._watch.report("stopped" if early else "finished")
+        if early:
             self._progress.note(f"stopped at step {self._step:,} and saved in {self._run.path}; "
                                 "the same command resumes it")
             return
