@@ -137,12 +137,13 @@ def test_a_signal_that_comes_too_late_stops_nothing(tmp_path, monkeypatch):
 
     def draw_and_signal(self):
         draw(self)
-        os.kill(os.getpid(), signal.SIGTERM)
+        if self._step:
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(loop.Loop, "_draw", draw_and_signal)  # at step 0, which stops the run after one step …
+    monkeypatch.setattr(loop.Loop, "_draw", draw_and_signal)  # at step 1 …
     config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), steps=2, architecture="mlp"))
     assert train(config).stopped == signal.SIGTERM
-    assert train(config).stopped is None  # … and at the last
+    assert train(config).stopped is None  # … and at step 2
     assert [row["kind"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")][-1] == "clock"
 
 
