@@ -136,6 +136,17 @@ def test_what_a_killed_process_was_writing_is_no_checkpoint_and_is_cleared(tmp_p
     assert sorted(os.listdir(tmp_path)) == ["00000001", "00000003"]
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_kill_between_the_two_renames_of_a_replacement_loses_nothing(tmp_path, interrupted):
+    checkpoints.write(tmp_path / "best", STATE, 3, {"value": 1.0})
+    if interrupted:
+        (tmp_path / "best").rename(tmp_path / ".replaced-best")
+    else:
+        (tmp_path / ".replaced-best").mkdir()
+    checkpoints.put_back_replaced(tmp_path)
+    assert checkpoints.read(tmp_path / "best").step == 3 and os.listdir(tmp_path) == ["best"]
+
+
 def test_there_may_be_none(tmp_path):
     assert checkpoints.latest(tmp_path) is None and checkpoints.latest(tmp_path / "nowhere") is None
     assert checkpoints.intact(tmp_path) == [] == checkpoints.set_damaged_aside(tmp_path)

@@ -95,6 +95,16 @@ def set_damaged_aside(folder: pathlib.Path) -> list[pathlib.Path]:
     return found
 
 
+def put_back_replaced(folder: pathlib.Path) -> None:
+    """Finishes what `write` was killed at: a folder that was moved out of the way comes back, or goes."""
+    for old in folder.glob(".replaced-*"):
+        final = old.with_name(old.name.removeprefix(".replaced-"))
+        if final.exists():
+            shutil.rmtree(old)
+        else:
+            os.rename(old, final)
+
+
 def read(path: pathlib.Path):
     """The Checkpoint in this folder, or None when it isn't intact."""
     try:

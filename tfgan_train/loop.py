@@ -111,6 +111,7 @@ class Loop:
 
     def _open(self, prepared, done: int, pending):
         """Opens the run's files, once nothing can go wrong any more; what is later than step `done` is dropped."""
+        checkpoints.put_back_replaced(self._run.checkpoints_dir)
         for path in checkpoints.set_damaged_aside(self._run.checkpoints_dir):
             self._progress.note(f"warning: checkpoint {path} is cut short or damaged; using the one before")
         if prepared.resumes:
