@@ -92,6 +92,7 @@ class Loop:
         self._batches = Batches(prepared.source, config.batch_size, config.d_steps, config.seed)
         with self._strategy.scope():
             self._gan = Gan(config, self._data)
+        checkpoints.put_back_replaced(self._run.checkpoints_dir)
         last = checkpoints.latest(prepared.run.checkpoints_dir)
         if last is None and config.g_output_bias == "data":
             self._gan.start_at_mean(_mean_image(prepared.source))
@@ -111,7 +112,6 @@ class Loop:
 
     def _open(self, prepared, done: int, pending):
         """Opens the run's files, once nothing can go wrong any more; what is later than step `done` is dropped."""
-        checkpoints.put_back_replaced(self._run.checkpoints_dir)
         for path in checkpoints.set_damaged_aside(self._run.checkpoints_dir):
             self._progress.note(f"warning: checkpoint {path} is cut short or damaged; using the one before")
         if prepared.resumes:
