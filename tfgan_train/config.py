@@ -81,6 +81,7 @@ class Config:
     g_dropout: float = _field(0.0, "networks", "share of hidden units dropped in G", minimum=0, maximum=0.95)
     d_dropout: float = _field(0.0, "networks", "share of hidden units dropped in D", minimum=0, maximum=0.95)
     d_input_dropout: float = _field(0.0, "networks", "share of pixels dropped before D", minimum=0, maximum=0.95)
+    g_base_width: int = _field(0, "networks", "dcgan: channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution", minimum=0)
     g_final_conv: bool = _field(False, "networks", "dcgan: a convolution of stride 1 makes the image after the last upsampling")
     kernel_size: int = _field(5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15)
     g_init: str = _field("normal:0.02", "networks", "start of G's weights: normal:STD, uniform:LIMIT, glorot, he, orthogonal")

@@ -121,8 +121,8 @@ class Loop:
         self._events = EventWriter(self._run.events_dir, self._step)
         self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
         self._pictures.drop_after(done)
-        self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._recorder,
-                            self._progress.note)
+        self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._pictures.sampler,
+                            self._recorder, self._progress.note)
 
     def train(self) -> None:
         """Runs to the last step, or until `stopped` is set."""
@@ -255,6 +255,8 @@ class Loop:
             self._pictures.animate()
             showpieces.write_all(self._run.samples_dir, self._pictures.sampler, self._source,
                                  datasets.load_held_out(self._config), self._config.seed)
+            if not early:
+                self._watch.last_row(self._step)
             self._watch.report("stopped" if early else "finished")
         if early:
             self._progress.note(f"stopped at step {self._step:,} and saved in {self._run.path}; "

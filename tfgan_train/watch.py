@@ -1,10 +1,12 @@
-"""Looks at a run from outside while it trains: sample statistics, the doctor, the report."""
+"""Looks at a run from outside while it trains: sample statistics, D's accuracy, the doctor, the report."""
 from typing import Optional
 
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train import accuracy
 from tfgan_train import data as datasets
+from tfgan_train.features import classifier
 from tfgan_train.images import to_float
 from tfgan_train.losses import LOSSES
 from tfgan_train.recorder import read_rows
@@ -12,7 +14,10 @@ from tfgan_train.report.doctor import Doctor
 from tfgan_train.report.nearest import pairwise_distance
 from tfgan_train.report.page import write_report
 
-JUDGED = 200  # real and as many fake images, as in the third article
+JUDGED = 200  # real images whose logits and distances each sample step looks at
+CLASSIFIED = 256  # samples in a class histogram: even ones then count as 9.8 of 10 classes
+# Other latents than those of the sample grids, which the seed itself gives.
+SEED_OFFSET = 2_000_003
 
 
 class Watch:
@@ -23,12 +28,16 @@ class Watch:
       gan: the Gan in training.
       config, data: of the run.
       source: the training data.
+      sampler: draws from G's average.
       recorder: where rows go.
       tell: prints a line that stays.
     """
 
-    def __init__(self, run, gan, config, data, source, recorder, tell):
+    def __init__(self, run, gan, config, data, source, sampler, recorder, tell):
         self._run, self._gan, self._config, self._data = run, gan, config, data
+        self._source, self._sampler = source, sampler
+        self._classifier = classifier.kept(source)
+        self._seed = (config.seed + SEED_OFFSET) % 2**31
         self._recorder, self._tell = recorder, tell
         self._threshold = LOSSES[config.loss].threshold
         self._paired = LOSSES[config.loss].accuracy == "paired"
@@ -59,8 +68,17 @@ class Watch:
             row["heldout_real_logits"] = float(self._logits(*self._held_out).mean())
         if not self._paired:
             row["d_accuracy_inference"] = float((np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2)
+        if self._classifier is not None:
+            row["class_histogram"] = self._class_histogram()
         self._recorder.write(row)
         self._observe(row)
+
+    def last_row(self, step: int) -> None:
+        """Writes D's accuracy over the whole data, at the end of a run."""
+        flops = 2 * self._gan.discriminator.flops() + self._gan.generator.flops()
+        count = accuracy.how_many(self._source.count, flops)
+        found = accuracy.over_the_data(self._config.loss, self._logits, self._sampler, self._source, count, self._seed)
+        self._recorder.write({"kind": "d_accuracy", "step": step, **found})
 
     def report(self, status: str) -> None:
         """Writes report.html; `status` is running, finished or stopped."""
@@ -79,6 +97,10 @@ class Watch:
     @tf.function(reduce_retracing=True)
     def _judge(self, images, label):
         return self._gan.discriminator(images, label, training=False)
+
+    def _class_histogram(self) -> list[int]:
+        _, probabilities = self._classifier.run(self._sampler.images(CLASSIFIED, self._seed))
+        return np.bincount(probabilities.argmax(1), minlength=self._data.num_classes).tolist()
 
     def _read_held_out(self):
         source = datasets.load_held_out(self._config)

@@ -3,13 +3,15 @@
 Deterministic, kept in the cache by the data's checksum. It is trained on the training
 split and its accuracy is told on images that it has not seen.
 """
+from typing import Optional
+
 import numpy as np
 import tensorflow as tf
 
 from tfgan_train.countdown import Countdown
 from tfgan_train.errors import UserError
 from tfgan_train.features import data
-from tfgan_train.features.cache import cached, folder
+from tfgan_train.features.cache import cached, folder, load
 from tfgan_train.features.extractor import Extractor, Request
 from tfgan_train.metrics.pixels import shrink
 
@@ -36,8 +38,7 @@ def build(request: Request) -> Extractor:
     if source.num_classes < 2:
         raise UserError(f"--features=classifier needs labels, and {source.name} has none; "
                         "use --features=efficientnet, inception or pixels")
-    indices = np.arange(source.count) if source.count <= MOST_IMAGES else np.sort(data.some(source, MOST_IMAGES))
-    key = f"classifier-{VERSION}-{data.checksum(source, indices)[:24]}"
+    indices, key = _trained_on(source)
     weights = cached(key, lambda: _train(source, indices, request), request.say)
     accuracy, tested = float(weights["accuracy"]), int(weights["tested"])
     request.say(f"classifier of {source.name}: {accuracy:.2%} right on {tested:,} images that it was not trained on")
@@ -48,6 +49,21 @@ def build(request: Request) -> Extractor:
         f"Features of a classifier trained on {source.name}'s own labels ({accuracy:.1%} right): compare only with "
         f"figures of the same data, number of samples and version of this package.{doubt}",
         network.run, batch=512, own_classes=True, facts={"accuracy": accuracy, "tested": tested})
+
+
+def kept(source) -> Optional["Classifier"]:
+    """The classifier of these data where the cache has one; None, and nothing trained, where not."""
+    # Reading all the images for their checksum is worth it only where something can be found.
+    if source.num_classes < 2 or not any(folder().glob("classifier-*.cache")):
+        return None
+    weights = load(folder() / f"{_trained_on(source)[1]}.cache")
+    return None if weights is None else Classifier(weights)
+
+
+def _trained_on(source) -> tuple[np.ndarray, str]:
+    """Which images of the data a classifier is trained on, and its name in the cache."""
+    indices = np.arange(source.count) if source.count <= MOST_IMAGES else np.sort(data.some(source, MOST_IMAGES))
+    return indices, f"classifier-{VERSION}-{data.checksum(source, indices)[:24]}"
 
 
 class Classifier:

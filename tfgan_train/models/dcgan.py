@@ -40,7 +40,7 @@ class DenseImage(Dense):
 
 
 class DcganGenerator(Generator):
-    """z -> dense -> base -> transposed convolutions, each doubling the size."""
+    """z -> dense -> base (-> a convolution there) -> transposed convolutions, each doubling the size."""
 
     def __init__(self, config, data):
         super().__init__(config, data)
@@ -53,9 +53,13 @@ class DcganGenerator(Generator):
         before = config.norm_placement == "before"
         use_bias = config.g_norm != "batch" or before
         pieces = activation(config.g_activation)[1]
-        base = DenseImage((*self._plan[0], self._widths[0] * pieces), self.new_init, use_bias, name="base")
+        base = DenseImage((*self._plan[0], (config.g_base_width or self._widths[0]) * pieces), self.new_init, use_bias,
+                          name="base")
         self.stages = [Stage(base, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
                              image=not before, name="stage0")]
+        if config.g_base_width:
+            layer = Conv(self._widths[0] * pieces, config.kernel_size, 1, self.new_init, use_bias, name="base_conv")
+            self.stages.append(self._stage(layer, False, "stage0_conv"))
         for i in range(1, len(self._plan)):
             last = i == len(self._plan) - 1 and not config.g_final_conv
             layer = UpConv(self._widths[i] * (1 if last else pieces), config.kernel_size, self._plan[i], self.new_init,

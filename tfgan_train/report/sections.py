@@ -131,13 +131,23 @@ def _tiles(run: RunFacts, status: str) -> list[tuple[str, str, str]]:
         tiles.append(("Speed", number(row["images_per_second"]), "images a second"))
     tiles += [(name.replace("_", " "), _figure(figure), _ARROWS.get(figure.better, f"at step {step:,}"))
               for step, figures in list(run.evaluations.items())[-1:] for name, figure in list(figures.items())[:_BEST_TILES]]
-    accuracy = row.get("d_accuracy")
-    if accuracy is not None and math.isfinite(accuracy):
-        tiles.append(("D's accuracy", f"{100 * accuracy:.0f} %", "50 % is the ideal"))
+    tiles += _accuracy_tile(run.accuracy if run.accuracy.get("step") == run.step else row)
     varied = variety(run.samples[-1]) if run.samples else None
     if varied is not None:
         tiles.append(("Variety", f"{100 * varied:.0f} %", "of the real images'"))
     return tiles
+
+
+def _accuracy_tile(row: dict) -> list[tuple[str, str, str]]:
+    """D's accuracy, over the whole data where that was measured, else over the last steps."""
+    accuracy = row.get("d_accuracy")
+    if accuracy is None or not math.isfinite(accuracy):
+        return []
+    note = "50 % is the ideal"
+    if "images" in row:
+        note = (f"on {row['images']:,} real images and as many fake ({100 * row['d_accuracy_lowest']:.0f} to "
+                f"{100 * row['d_accuracy_highest']:.0f} % in batches of 200 and 200); {note}")
+    return [("D's accuracy", f"{100 * accuracy:.0f} %", note)]
 
 
 def _folded_table(summary: str, rows, unfolded: bool = False) -> str:

@@ -1,0 +1,59 @@
+"""This package, as its users start it: `tfgan_train.main` with its strategy, logging and live line.
+
+The time of a step is taken from the run's own metrics.jsonl, between one row and the next, so it has all
+that a run does between them. G's average is off, since no peer has one, and stretches in which the run drew
+one of its early sample grids are left out, since no peer draws any.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+import clock
+import networks
+
+STRETCHES = 9  # between rows; at the powers of two, where runs draw their first samples, some are lost
+
+
+def folder_of_noise(folder: pathlib.Path, shape):
+    """256 pictures, since the tasks of 64x64 have no data set of their own."""
+    folder.mkdir()
+    draw = np.random.default_rng(1)
+    for i in range(256):
+        Image.fromarray(draw.integers(0, 256, shape, dtype=np.uint8)).save(folder / f"{i}.png")
+
+
+def main():
+    options = clock.arguments(precision={"default": "float32"}, update={"default": "alternating"})
+    task = networks.TASKS[options.task]
+    each = task.steps // clock.WINDOWS
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        dataset = "mnist10k"
+        if task.image[0] > 28:
+            folder_of_noise(folder / "data", task.image)
+            dataset = f"folder:{folder / 'data'}"
+        never = task.steps * 1000
+        subprocess.run(
+            [sys.executable, "-m", "tfgan_train.main", *task.flags, f"--dataset={dataset}", f"--run_dir={folder / 'run'}",
+             f"--update={options.update}", f"--precision={options.precision}", f"--batch_size={task.batch}",
+             f"--steps={each * (STRETCHES + 1)}", f"--log_every={each}", f"--sample_every={never}",
+             f"--checkpoint_every={never}", "--ema_half_life=0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        rows = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+        rows = [row for row in rows if row["kind"] == "train"]
+    # The first row has the tracing in it.
+    clock.report([(b["seconds"] - a["seconds"]) / each for a, b in zip(rows, rows[1:])
+                  if not draws_samples(a["step"], b["step"])], task.batch)
+
+
+def draws_samples(begin: int, end: int) -> bool:
+    """Whether a power of two is in [begin, end): the grid of a step is drawn after its row is written."""
+    return any(begin <= 1 << k < end for k in range(end.bit_length()))
+
+
+if __name__ == "__main__":
+    main()

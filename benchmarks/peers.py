@@ -1,0 +1,111 @@
+"""The time of a training step against peers: plain TensorFlow, Keras fit, PyTorch eager and compiled.
+
+    python benchmarks/peers.py --torch_python=PYTHON_WITH_TORCH --rounds=5 --out=benchmarks/results/peers.json
+
+Every measurement is a process of its own, and each round takes all programs of a task in turn, so that a
+ratio's two times were taken next to each other. Each peer follows the algorithm that its own examples
+have, and is paired with this package under the same one:
+
+    plain_tf   the DCGAN tutorial: both networks by one pass       --update=simultaneous
+    keras_fit  D, then G with fresh latents                        --update=alternating
+    pytorch    D, then G through the same fakes                    --update=alternating
+
+The peers are in peer_programs/; without --torch_python those of PyTorch are left out.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE / "peer_programs"))
+import networks  # noqa: E402  (it lies beside the programs, which import it by its name)
+
+OURS = {"ours": ["--update=alternating"], "ours_simultaneous": ["--update=simultaneous"],
+        "ours_bfloat16": ["--update=alternating", "--precision=bfloat16"]}
+PAIRS = {"plain_tf": "ours_simultaneous", "keras_fit": "ours", "pytorch": "ours", "pytorch_compiled": "ours",
+         "ours": "ours_bfloat16"}
+
+
+def programs(task: networks.Task, torch_python: str) -> dict[str, list[str]]:
+    """Name -> command, without the arguments that all take."""
+    run = lambda name, *more, python=sys.executable: [python, str(HERE / "peer_programs" / name), *more]
+    found = {"plain_tf": run("plain_tf.py"), "keras_fit": run("keras_fit.py")}
+    if torch_python:
+        found |= {"pytorch": run("pytorch.py", python=torch_python),
+                  "pytorch_compiled": run("pytorch.py", "--compile", python=torch_python)}
+    # With WGAN-GP everybody updates D several times and then G.
+    ours = {name: how for name, how in OURS.items() if task.loss == "gan" or name != "ours_simultaneous"}
+    return found | {name: run("ours.py", *how) for name, how in ours.items()}
+
+
+def measure(command: list[str], task: str) -> dict:
+    done = subprocess.run([*command, f"--task={task}"], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} --task={task} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def partner(name: str, times: dict) -> str:
+    """The program of ours that a peer is compared with."""
+    return PAIRS[name] if PAIRS[name] in times else "ours"
+
+
+def ratios(rounds: list[dict]) -> dict[str, list[float]]:
+    """Peer -> our time of a step over its time, one for each round; below 1 we are faster."""
+    found: dict[str, list[float]] = {}
+    for times in rounds:
+        for name in times:
+            if name in PAIRS:
+                ours = times[partner(name, times)]
+                found.setdefault(name, []).append(ours["ms_per_step"] / times[name]["ms_per_step"])
+    return found
+
+
+def table(results: dict) -> str:
+    """Markdown: the median time of a step, and the ratios with their range."""
+    lines = ["| task | program | ms a step, median | img/s | ours / it, median (range) |", "|---|---|---|---|---|"]
+    for task, rounds in results.items():
+        found = ratios(rounds)
+        for name in rounds[0]:
+            time = statistics.median(times[name]["ms_per_step"] for times in rounds)
+            ratio = ""
+            if name in found:
+                values = found[name]
+                ratio = f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f}), {partner(name, rounds[0])}"
+            lines.append(f"| {task} | {name} | {time:.2f} | {networks.TASKS[task].batch / time * 1e3:,.0f} | {ratio} |")
+    return "\n".join(lines)
+
+
+def machine() -> dict:
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if pathlib.Path("/proc/cpuinfo").exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--torch_python", default="", help="a Python that has torch")
+    parser.add_argument("--tasks", default=",".join(networks.TASKS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", default="peers.json")
+    options = parser.parse_args()
+    results: dict[str, list[dict]] = {}
+    for _ in range(options.rounds):
+        for name in options.tasks.split(","):
+            times = {}
+            for program, command in programs(networks.TASKS[name], options.torch_python).items():
+                times[program] = measure(command, name)
+                print(f"{name:<22}{program:<20}{times[program]['ms_per_step']:9.2f} ms", flush=True)
+            results.setdefault(name, []).append(times)
+            out = pathlib.Path(options.out)
+            out.write_text(json.dumps({"machine": machine(), "load": os.getloadavg(), "results": results}, indent=1) + "\n")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
