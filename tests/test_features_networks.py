@@ -47,6 +47,15 @@ def test_classifier_learns_and_is_the_same_again(tmp_path, monkeypatch):
     assert len(said) == trained + 1  # from the cache: only the accuracy is said
 
 
+def test_a_kept_classifier_is_found_and_none_is_trained_for_it():
+    request = extractor.Request(shapes(0, 300), shapes(1, 90), say=lambda text: None)
+    assert classifier.kept(request.train) is None
+    built = classifier.build(request)
+    images = data.images(request.heldout, np.arange(90))
+    np.testing.assert_array_equal(classifier.kept(request.train).run(images)[1], extractor.extract(built, images)[1])
+    assert classifier.kept(shapes(5, 300)) is None
+
+
 def test_other_data_get_another_classifier():
     one, other = (classifier.build(extractor.Request(shapes(seed, 300), say=lambda text: None)) for seed in (0, 1))
     assert one.key != other.key

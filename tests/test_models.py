@@ -5,7 +5,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from tests import tiny
-from tfgan_train import models
+from tfgan_train import Config, models
 from tfgan_train.draw import Draw
 from tfgan_train.models import dcgan, layers
 
@@ -65,6 +65,16 @@ def test_radfords_64x64_networks_have_the_published_sizes():
     kernels = sum(25 * a * b for a, b in zip(channels, channels[1:] + [3]))
     assert _count(generator) == 100 * 16 * 1024 + kernels + norms_ + 3
     assert _count(discriminator) == kernels + 128 + (norms_ - 2 * 128) + 16 * 1024 + 1
+
+
+def test_the_tutorials_networks_have_its_numbers_of_weights():
+    """As Keras' summary gives them: D 212,865; G's kernels alone, since its first batch norm has a scale for each unit there."""
+    recipe = Config(recipe="tutorial_dcgan").as_dict()
+    names = [name for name in recipe if name.startswith(("g_", "d_", "norm", "kernel"))]
+    generator, discriminator = _networks((28, 28, 1), latent_dim=100, **{name: recipe[name] for name in names})
+    assert _count(discriminator) == 212_865
+    kernels = [int(np.prod(weight.shape)) for weight in generator.trainable_variables if weight.name == "kernel"]
+    assert kernels == [1_254_400, 819_200, 204_800, 1600]
 
 
 def test_an_mlp_has_the_sizes_of_its_layers():

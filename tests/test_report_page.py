@@ -76,6 +76,16 @@ def test_whole_run_has_every_section_and_says_what_matters(whole_run):
         assert words in page.text, words
 
 
+def test_ds_accuracy_is_that_over_the_whole_data_once_it_is_known(whole_run, tmp_path):
+    run = shutil.copytree(whole_run, tmp_path / "run")
+    assert "D's accuracy 70 % 50 % is the ideal" in _page(run).text
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write(json.dumps({"kind": "d_accuracy", "step": 400, "d_accuracy": 0.58, "d_accuracy_real": 0.6, "d_accuracy_fake": 0.56,
+                               "d_accuracy_lowest": 0.515, "d_accuracy_highest": 0.64, "images": 10000}) + "\n")
+    assert ("D's accuracy 58 % on 10,000 real images and as many fake (52 to 64 % in batches of 200 and 200); 50 % is the ideal"
+            in _page(run).text)
+
+
 def test_the_page_is_one_file_that_asks_for_nothing(whole_run):
     page = _page(whole_run)
     sources = [attributes.get(name, "") for _, attributes in page.tags for name in ("src", "href", "data-moving")]

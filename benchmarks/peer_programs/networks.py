@@ -51,9 +51,8 @@ TASKS = {
         uniform_z=True),
     "dcgan64": Task(
         (64, 64, 3), 100, 64, _DCGAN64_G, _DCGAN64_D, "gan", 2e-4, (0.5, 0.999), 1, (
-            "--architecture=dcgan", "--g_width=64", "--d_width=64", "--g_norm=batch", "--d_norm=batch", "--g_activation=relu",
-            "--d_activation=leaky_relu:0.2", "--kernel_size=4", "--loss=non_saturating", "--g_lr=2e-4",
-            "--d_lr=2e-4", "--beta1=0.5"), 8),
+            "--recipe=radford_dcgan", "--g_width=64", "--d_width=64", "--kernel_size=4", "--latent_distribution=normal",
+            "--shared_z"), 8),
     "wgan_gp": dataclasses.replace(
         _TUTORIAL, batch=64, loss="wgan_gp", betas=(0.0, 0.9), d_steps=5, steps=8,
         discriminator=tuple(layer for layer in _TUTORIAL_D if layer[0] != "dropout"),

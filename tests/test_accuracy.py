@@ -1,0 +1,95 @@
+"""What a run tells of itself beyond its losses: D's accuracy over the whole data, and its samples' classes."""
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgan_train import Config, accuracy, train
+from tfgan_train.data.source import from_arrays
+from tfgan_train.features import classifier
+from tfgan_train.recorder import read_rows
+
+COUNT = 450  # two batches and a quarter
+
+
+class Brightness:
+    """A sampler whose i-th fake is an image of brightness i, or of the label's where labels matter."""
+
+    def __init__(self, conditional=False):
+        self._conditional = conditional
+
+    def latents(self, seed, indices):
+        return tf.cast(indices, tf.float32)[:, None]
+
+    def labels(self, seed, indices, label=None):
+        return tf.zeros_like(indices) if self._conditional else None
+
+    def at(self, z, label=None):
+        values = z[:, 0] % 256 if label is None else tf.cast(label, tf.float32)
+        return tf.cast(tf.reshape(values, [-1, 1, 1, 1]), tf.uint8)
+
+
+def _real(brightness=100):
+    images = np.full((COUNT, 1, 1, 1), brightness, np.uint8)
+    return from_arrays("made", images, np.arange(COUNT) % 7, [str(i) for i in range(7)])
+
+
+def _logits(images, labels):
+    return tf.constant(images[:, 0, 0, 0], tf.float32) - 127.5
+
+
+def test_each_image_counts_once_whatever_the_batch():
+    """Real images of brightness 100 are all taken for fakes; fakes above 127 for real ones."""
+    found = accuracy.over_the_data("non_saturating", _logits, Brightness(), _real(), COUNT, seed=1)
+    fakes = np.arange(COUNT) % 256
+    assert found["d_accuracy_real"] == 0 and found["images"] == COUNT
+    np.testing.assert_allclose(found["d_accuracy_fake"], np.mean(fakes < 127.5), rtol=1e-6)
+    np.testing.assert_allclose(found["d_accuracy"], np.mean(fakes < 127.5) / 2, rtol=1e-6)
+    of_batches = [np.mean(fakes[i:i + 200] < 127.5) / 2 for i in (0, 200, 400)]
+    np.testing.assert_allclose([found["d_accuracy_lowest"], found["d_accuracy_highest"]], [min(of_batches), max(of_batches)], rtol=1e-6)
+
+
+def test_a_paired_loss_compares_each_real_image_with_its_fake():
+    found = accuracy.over_the_data("relativistic", _logits, Brightness(), _real(), COUNT, seed=1)
+    fakes = np.arange(COUNT) % 256
+    expected = np.mean((fakes < 100) + 0.5 * (fakes == 100))
+    np.testing.assert_allclose([found["d_accuracy"], found["d_accuracy_real"]], expected, rtol=1e-6)
+
+
+def test_conditional_fakes_have_the_real_images_labels():
+    """The fakes' brightness is their label, and D takes nothing below 3 for a fake."""
+    found = accuracy.over_the_data("non_saturating", lambda images, labels: 2.5 - tf.constant(labels, tf.float32), Brightness(True),
+                                   _real(), COUNT, seed=1)
+    labels = np.arange(COUNT) % 7
+    np.testing.assert_allclose(found["d_accuracy_real"], np.mean(labels < 3), rtol=1e-6)
+    seen = []
+    accuracy.over_the_data("non_saturating", lambda images, labels: seen.append((images[:, 0, 0, 0], labels)) or _logits(images, labels),
+                           Brightness(True), _real(), COUNT, seed=1)
+    for images, labels in seen[1::2]:
+        np.testing.assert_array_equal(images, labels)
+
+
+@pytest.mark.parametrize("count, flops, judged", [(60_000, 10**7, 60_000), (60_000, 10**9, 3000), (60_000, 10**11, 2000), (500, 10**11, 500)])
+def test_heavy_networks_judge_fewer_images(count, flops, judged):
+    assert accuracy.how_many(count, flops) == judged
+
+
+def test_a_finished_run_tells_it_and_a_stopped_one_does_not(tmp_path):
+    config = Config(recipe="smoke", image_size="16", train_examples=300, steps=4, run_dir=str(tmp_path / "run"))
+    train(config)
+    row, = [row for row in read_rows(tmp_path / "run" / "metrics.jsonl") if row["kind"] == "d_accuracy"]
+    assert row["step"] == 4 and row["images"] == 300 and 0 <= row["d_accuracy_lowest"] <= row["d_accuracy"] <= row["d_accuracy_highest"] <= 1
+
+
+def test_samples_of_one_class_are_called_a_collapse_where_a_classifier_knows_the_data(tmp_path, monkeypatch):
+    """A stand-in that takes every sample for class 7; G's weights are so large that its pixels differ as noise does."""
+    class Stubborn:
+        def run(self, images):
+            return None, np.tile(np.eye(10)[7], [len(images), 1])
+    monkeypatch.setattr(classifier, "kept", lambda source: Stubborn())
+    train(Config(recipe="smoke", image_size="16", train_examples=300, steps=1100, sample_every=50, g_width=4, d_width=4, g_lr=1e-9, g_init="normal:3",
+                 architecture="mlp", batch_size=4, log_every=100, checkpoint_every=2000, run_dir=str(tmp_path / "run")))
+    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
+    histograms = [row["class_histogram"] for row in rows if row["kind"] == "samples"]
+    assert histograms and all(counts == [0] * 7 + [256] + [0] * 2 for counts in histograms)
+    findings = [row for row in rows if row["kind"] == "doctor" and row["sign"] == "mode_collapse"]
+    assert findings and "the equivalent of 1.0 of 10 classes" in findings[0]["message"]
