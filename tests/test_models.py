@@ -216,3 +216,30 @@ def test_half_precision_networks_keep_float32_at_both_ends(family, precision, to
         assert result.dtype == tf.float32
         difference = np.abs(result - expected).max() / np.abs(expected).max()
         assert 0 < difference < tolerance
+
+
+@pytest.mark.parametrize("changes", [{"d_norm": "batch"}, {"d_norm": "spectral", "d_dropout": 0.5}])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_judging_uses_the_batchs_own_statistics_and_moves_nothing(family, changes):
+    """The logits are those of a training pass without dropout; no variable is another after it."""
+    _, network = _networks(architecture=family, **changes)
+    x = _normal(3, 20, *tiny.SHAPE) * 0.3 + 0.5
+    for _ in range(3):
+        network(_normal(1, 20, *tiny.SHAPE), training=True)
+    before = [variable.numpy() for variable in network.variables]
+    judged = network.judge(x).numpy()
+    for variable, value in zip(network.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    if changes["d_norm"] == "batch":
+        np.testing.assert_allclose(judged, network(x, training=True), rtol=1e-5, atol=1e-6)
+        assert np.abs(judged - network(x, training=False)).max() > 1e-3
+        assert not all(np.array_equal(variable.numpy(), value) for variable, value in zip(network.variables, before))
+
+
+def test_a_norm_before_every_layer_leaves_ds_first_and_last_bare():
+    """There it would hide from D the pixels' own means, and pin the mean logit of each batch to the head's bias."""
+    generator, discriminator = _networks(architecture="mlp", g_norm="batch", d_norm="batch", norm_placement="before", g_depth=3, d_depth=3)
+    assert [stage.norm is not None for stage in discriminator.stages] == [False, True, True]
+    assert [stage.norm is not None for stage in generator.stages] == [True] * 3 and generator.output_stage.norm is not None
+    bright, dark = (discriminator(tf.fill([8, *tiny.SHAPE], value) + 0.01 * _normal(0, 8, *tiny.SHAPE), training=True) for value in (0.9, -0.9))
+    assert abs(float(tf.reduce_mean(bright - dark))) > 1e-3

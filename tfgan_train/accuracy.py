@@ -21,7 +21,7 @@ def over_the_data(loss: str, judge: Callable, sampler, source, count: int, seed:
 
     Args:
       loss: the run's, which says what "right" means (losses.d_accuracy).
-      judge: (images, labels) -> logits float32 [n], D in inference.
+      judge: (images, labels) -> logits float32 [n] of images that are all real or all fake.
       sampler: draws the fakes; conditional ones get the real images' labels.
       source: the training data.
       count: see how_many.

@@ -52,7 +52,7 @@ class Discriminator:
 
     @tf.function(reduce_retracing=True)
     def _logits(self, x, label):
-        return self._network(x, label if self._config.conditional else None, training=False)
+        return self._network.judge(x, label if self._config.conditional else None)
 
     @tf.function(reduce_retracing=True)
     def _features(self, x, label):

@@ -96,7 +96,7 @@ class Watch:
 
     @tf.function(reduce_retracing=True)
     def _judge(self, images, label):
-        return self._gan.discriminator(images, label, training=False)
+        return self._gan.discriminator.judge(images, label)
 
     def _class_histogram(self) -> list[int]:
         _, probabilities = self._classifier.run(self._sampler.images(CLASSIFIED, self._seed))

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.draw import dropout
-from tfgan_train.models.layers import Block, Dense, Embedding, Initializers, activation, condition_on, squash
+from tfgan_train.models.layers import WATCHED, Block, Dense, Embedding, Initializers, activation, condition_on, squash
 from tfgan_train.models.minibatch import MinibatchDiscrimination
 from tfgan_train.models.norms import norm
 
@@ -102,10 +102,16 @@ class Discriminator(Network):
                           if config.minibatch_discrimination else None)
         spectral = config.d_norm == "spectral"
         self.head = Dense(1 if config.d_head == "logit" else 2, self.new_init, spectral=spectral, name="head")
-        self.head_norm = (norm(config.d_norm, image=False) if config.norm_placement == "before" else None)
 
     def call(self, x, label=None, training=False, draw=None):
         return self.logits_and_features(x, label, training, draw)[0]
+
+    def judge(self, x, label=None):
+        """Logits [n] as in training: a batch normalisation takes the statistics of `x`, all real or all fake.
+
+        Its moving ones are of both kinds together, and no batch that D ever judged was. No dropout, and no variable moves.
+        """
+        return self(x, label, training=WATCHED)
 
     def features(self, x, label=None):
         """The penultimate layer, pooled over space: float32 [n, features]."""
@@ -116,8 +122,6 @@ class Discriminator(Network):
         h = self._trunk_output(x, label, training, draw)
         flat = tf.reshape(h, [-1, h.shape[1:].num_elements()])
         joint = flat if self.minibatch is None else tf.concat([flat, self.minibatch(flat)], -1)
-        if self.head_norm is not None:
-            joint = self.head_norm(joint, training=training)
         out = tf.cast(self.head(joint, training=training), tf.float32)
         out = tf.tanh(out) if self.config.d_head == "tanh_softmax" else out
         logits = out[:, 0] if self.config.d_head == "logit" else out[:, 0] - out[:, 1]

@@ -13,6 +13,11 @@ import tensorflow as tf
 from tfgan_train.errors import UserError
 
 
+# A value of `training` between its two: a network is looked at as it is in training, on batches of real or of
+# fake images with their own statistics, but nothing is dropped and no variable moves.
+WATCHED = "watched"
+
+
 class Initializers:
     """Hands out weight initialisers, each with a seed of its own.
 
@@ -198,7 +203,7 @@ def spectrally_normalised(kernel, u, training: bool):
     v = tf.math.l2_normalize(tf.matmul(u, matrix, transpose_b=True), epsilon=1e-12)
     new_u = tf.math.l2_normalize(tf.matmul(v, matrix), epsilon=1e-12)
     v, new_u = tf.stop_gradient(v), tf.stop_gradient(new_u)
-    if training:
+    if training and training != WATCHED:
         assign(u, new_u)
     return kernel / tf.reduce_sum(tf.matmul(v, matrix) * new_u)
 

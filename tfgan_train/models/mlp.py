@@ -13,8 +13,11 @@ def _stages(network, side: str, spectral: bool) -> list[Stage]:
     pieces = activation(flag("activation"))[1]
     # A bias under a batch normalisation would be subtracted again.
     use_bias = not (flag("norm") == "batch" and network.config.norm_placement == "after")
+    # Real and fake batches are normalised apart, so a normalisation before D's first layer would hide from it the mean and
+    # the contrast of each pixel, and one before its head the mean logit (Radford et al. 2015, section 3, leave out the first too).
+    bare = 1 if side == "d" and network.config.norm_placement == "before" else 0
     return [Stage(Dense(flag("width") * pieces, network.new_init, use_bias, spectral, name=f"dense{i}"),
-                  flag("activation"), flag("dropout"), flag("norm"), network.config.norm_placement,
+                  flag("activation"), flag("dropout"), "none" if i < bare else flag("norm"), network.config.norm_placement,
                   image=False, name=f"hidden{i}") for i in range(flag("depth"))]
 
 

@@ -3,7 +3,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-from tfgan_train.models.layers import Block, assign
+from tfgan_train.models.layers import WATCHED, Block, assign
 
 
 class BatchNorm(Block):
@@ -37,6 +37,8 @@ class BatchNorm(Block):
             mean, square = tf.unstack(replicas.all_reduce(tf.distribute.ReduceOp.MEAN, moments))
             variance = tf.maximum(square - tf.square(mean), 0.0)
             y = self._affine(x, mean, variance)
+        if training == WATCHED:
+            return y
         for moving, now in ((self.mean.value, mean), (self.variance.value, variance)):
             assign(moving, moving * self._momentum + tf.stop_gradient(now) * (1 - self._momentum))
         return y
