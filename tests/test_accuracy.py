@@ -81,15 +81,19 @@ def test_a_finished_run_tells_it_and_a_stopped_one_does_not(tmp_path):
 
 
 def test_samples_of_one_class_are_called_a_collapse_where_a_classifier_knows_the_data(tmp_path, monkeypatch):
-    """A stand-in that takes every sample for class 7; G's weights are so large that its pixels differ as noise does."""
-    class Stubborn:
+    """A stand-in that from its 31st call (step 1,200) on takes every sample for class 7; the pixels themselves differ as noise does."""
+    class Narrowing:
+        calls = 0
+
         def run(self, images):
-            return None, np.tile(np.eye(10)[7], [len(images), 1])
-    monkeypatch.setattr(classifier, "kept", lambda source: Stubborn())
-    train(Config(recipe="smoke", image_size="16", train_examples=300, steps=1100, sample_every=50, g_width=4, d_width=4, g_lr=1e-9, g_init="normal:3",
+            self.calls += 1
+            classes = np.arange(len(images)) % 10 if self.calls <= 30 else np.full(len(images), 7)
+            return None, np.eye(10)[classes]
+    monkeypatch.setattr(classifier, "kept", lambda source: Narrowing())
+    train(Config(recipe="smoke", image_size="16", train_examples=300, steps=1400, sample_every=50, g_width=4, d_width=4, g_lr=1e-9, g_init="normal:3",
                  architecture="mlp", batch_size=4, log_every=100, checkpoint_every=2000, run_dir=str(tmp_path / "run")))
     rows = read_rows(tmp_path / "run" / "metrics.jsonl")
-    histograms = [row["class_histogram"] for row in rows if row["kind"] == "samples"]
-    assert histograms and all(counts == [0] * 7 + [256] + [0] * 2 for counts in histograms)
-    findings = [row for row in rows if row["kind"] == "doctor" and row["sign"] == "mode_collapse"]
-    assert findings and "the equivalent of 1.0 of 10 classes" in findings[0]["message"]
+    histograms = {row["step"]: row["class_histogram"] for row in rows if row["kind"] == "samples"}
+    assert histograms[1150] == [26] * 6 + [25] * 4 and histograms[1200] == [0] * 7 + [256] + [0] * 2
+    finding, = [row for row in rows if row["kind"] == "doctor" and row["sign"] == "mode_collapse"]
+    assert finding["step"] == 1300 and "the equivalent of 1.0 of 10 classes" in finding["message"]

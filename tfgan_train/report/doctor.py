@@ -11,8 +11,8 @@ import numpy as np
 
 from tfgan_train.report import signs
 
-_KEPT_ROWS = 20       # at least this many rows are remembered …
-_KEPT_STEPS = 2000    # … and at least this many steps
+_KEPT_ROWS = 20  # at least this many rows are remembered …
+_KEPT_STEPS = signs.SURE_STEPS  # … and at least this many steps
 _START_STEPS = 500    # what counts as the start, whose gradients later ones are held against
 _START_ROWS = 5
 _TRAIN_KEYS = ("step", "d_loss", "g_loss", "d_accuracy", "g_grad_norm", "d_grad_norm", "g_lr", "d_lr")
@@ -44,7 +44,9 @@ class History:
       samples: recent rows of kind "samples", oldest first.
       peak: name -> the highest finite value of a gradient norm so far.
       start: name -> the highest finite value of a gradient norm within the start; none before it is over.
-      best_variety: the highest variety of the samples after the start, see `signs.variety`.
+      best_variety, best_classes: the highest variety of the samples, and the largest share of classes among them,
+        after the start; see `signs.variety` and `signs.class_share`.
+      few_classes_since: the step from which on all samples were of few classes.
     """
 
     def __init__(self, paired: bool):
@@ -53,7 +55,8 @@ class History:
         self.samples: collections.deque[dict] = collections.deque(maxlen=_KEPT_ROWS)
         self.peak: dict[str, float] = {}
         self.start: dict[str, float] = {}
-        self.best_variety = 0.0
+        self.best_variety = self.best_classes = 0.0
+        self.few_classes_since = 0
         self._rows = 0
 
     def add_train(self, row: dict) -> None:
@@ -70,8 +73,11 @@ class History:
 
     def add_samples(self, row: dict) -> None:
         self.samples.append(row)
+        if not (signs.class_share(row) or 0.0) < signs.FEW_CLASSES:
+            self.few_classes_since = row["step"]
         if row["step"] > signs.COLLAPSE_STEPS:
             self.best_variety = max(self.best_variety, signs.variety(row) or 0.0)
+            self.best_classes = max(self.best_classes, signs.class_share(row) or 0.0)
 
     def recent(self, key: str, rows: int) -> np.ndarray:
         """The newest `rows` values of a training row's key."""
