@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-AROUND = ("data", "logging", "samples", "checkpoints", "report", "evaluation")
+AROUND = ("data", "logging", "samples", "checkpoints", "report", "evaluation", "peak")
 
 
 def measure(dataset: str, steps: int, seed: int, folder: str) -> dict:

@@ -30,3 +30,38 @@ def test_start_up_is_all_before_the_first_step_has_run(now):
     assert (facts["graph"], facts["samples"], facts["data"]) == (8.0, 1.0, 0.0)
     said = clock.summary(1234, "there")
     assert said.startswith("done: 1,234 steps in 25 s (15 s start-up); 20.0% ") and "samples 10.0%" in said
+
+
+def test_what_the_graph_reaches_of_the_peak(now):
+    clock = module.Clock(90.0)
+    clock.calculated(1e15)  # the call that traces: neither its work nor its time is counted
+    _spend(clock, now, "graph", 5.0)
+    clock.traced()
+    for _ in range(3):
+        _spend(clock, now, "graph", 2.0)
+        clock.calculated(306e9)
+    _spend(clock, now, "data", 2.0)
+    assert clock.facts()["flops_per_second"] == 153e9 and clock.facts()["peak_flops_per_second"] == 0
+    assert "peak" not in clock.summary(10, "there")
+    clock.peak = 189e9
+    assert clock.facts()["peak_flops_per_second"] == 189e9
+    assert clock.summary(10, "there").endswith("(data 25.0%); 153 GFLOP/s in the graph, 81% of this machine's peak; see there")
+
+
+def test_without_a_step_after_the_first_call_nothing_is_said_of_the_peak(now):
+    clock = module.Clock(90.0)
+    _spend(clock, now, "graph", 5.0)
+    clock.traced()
+    clock.peak = 189e9
+    assert clock.facts()["flops_per_second"] == 0 and "peak" not in clock.summary(1, "there")
+
+
+@pytest.mark.parametrize("rate, words", [(153.4e9, "153 GFLOP/s"), (99.96e9, "100 GFLOP/s"), (9.994e9, "9.99 GFLOP/s"), (9.996e9, "10.0 GFLOP/s"),
+                                         (999.6e9, "1.00 TFLOP/s"), (312e12, "312 TFLOP/s"), (2.5e3, "0.00 MFLOP/s"), (4.56e6, "4.56 MFLOP/s")])
+def test_flop_rates_have_three_digits(rate, words):
+    assert module.flop_rate(rate) == words
+
+
+@pytest.mark.parametrize("share, words", [(0.809, "81"), (1.04, "104"), (0.0996, "10"), (0.0421, "4.2"), (0.00031, "0.031")])
+def test_percent_keeps_two_digits(share, words):
+    assert module.percent(share) == words

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -97,6 +98,28 @@ def test_python_callers_train_resume_and_generate(tmp_path):
     with pytest.raises(UserError, match="--g_lr=0.5"):
         train(config.replace(g_lr=0.5))
     assert train(config, fresh=True).run_dir == tmp_path / "run-2"
+
+
+def test_a_finished_run_says_what_share_of_the_peak_it_reached(tmp_path, capsys, monkeypatch):
+    held_out, loads = loop.datasets.load_held_out, []
+    monkeypatch.setattr(loop.datasets, "load_held_out", lambda config: loads.append(1) or held_out(config))
+    config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), steps=6, architecture="mlp"))
+    train(config)
+    clock = read_rows(tmp_path / "run" / "metrics.jsonl")[-1]
+    assert clock["kind"] == "clock" and 0 < clock["flops_per_second"] < clock["peak_flops_per_second"]
+    said = re.search(r"; (\S+) ([MG])FLOP/s in the graph, (\S+)% of this machine's peak; see", capsys.readouterr().err)
+    rate = float(said[1]) * {"M": 1e6, "G": 1e9}[said[2]]
+    np.testing.assert_allclose([rate, float(said[3]) / 100 * clock["peak_flops_per_second"]], clock["flops_per_second"], rtol=0.06)
+    assert "Of this machine's peak" in (tmp_path / "run" / "report.html").read_text().replace("&#x27;", "'")
+    assert len(loads) == 1  # whoever looks at held-out images is handed them
+
+
+def test_a_run_that_is_stopped_measures_no_peak(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "measured_peak", lambda *_: pytest.fail("it takes time"))
+    monkeypatch.setattr(loop.Loop, "_draw", lambda self: self.stop(signal.SIGINT) if self._step == 4 else None)
+    config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), steps=6, architecture="mlp", sample_every=4))
+    assert train(config).stopped == signal.SIGINT
+    assert checkpoints.latest(tmp_path / "run" / "checkpoints").step == 4
 
 
 def test_what_a_run_leaves(lazy_runs):

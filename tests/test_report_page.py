@@ -86,6 +86,19 @@ def test_ds_accuracy_is_that_over_the_whole_data_once_it_is_known(whole_run, tmp
             in _page(run).text)
 
 
+def test_the_share_of_the_peak_is_told_at_the_step_at_which_it_was_measured(whole_run, tmp_path):
+    run = shutil.copytree(whole_run, tmp_path / "run")
+    clock = {"kind": "clock", "step": 400, "flops_per_second": 153e9, "peak_flops_per_second": 189e9}
+    said = "Of this machine's peak 81 % 153 GFLOP/s in the training graph; matrix products reach 189 GFLOP/s here"
+    assert said in Parsed(write_report(run, "finished", clock).read_text()).text
+    assert "machine's peak" not in _page(run).text
+    for row in (clock | {"step": 300}, clock | {"peak_flops_per_second": 0}):
+        assert "machine's peak" not in Parsed(write_report(run, "finished", row).read_text()).text
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write(json.dumps(clock) + "\n")
+    assert said in _page(run).text
+
+
 def test_the_page_is_one_file_that_asks_for_nothing(whole_run):
     page = _page(whole_run)
     sources = [attributes.get(name, "") for _, attributes in page.tags for name in ("src", "href", "data-moving")]

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfgan_train import start
 from tfgan_train.config import FIELDS, Config
+from tfgan_train.flops import step_flops
 from tfgan_train.models import build_networks
 
 
@@ -22,7 +23,7 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     lines += ["config:", *_config_lines(config), ""]
     for network in (generator, discriminator):
         lines += [*layer_table(network), ""]
-    flops = step_flops(config, generator.flops(), discriminator.flops())
+    flops = step_flops(config, generator, discriminator)
     lines.append(f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
                  f"({flops / 1e6:.1f} MFLOP an image); {config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP")
     return "\n".join(lines)
@@ -41,24 +42,6 @@ def layer_table(network) -> list[str]:
     total = sum(int(tf.size(weight.value)) for weight in network.trainable_variables)
     lines.append(f"  {'total':<28}{'':<18}{total:>12,}{network.flops() / 1e6:>10.2f}")
     return lines
-
-
-def step_flops(config: Config, g: int, d: int) -> float:
-    """FLOPs of a training step for one image of the batch, from the forward passes' g and d.
-
-    A backward pass costs twice the forward one (once for the weights, once for the inputs),
-    half of that where one of the two isn't wanted. R1 and R2 add a backward pass to the inputs and that
-    one's own backward pass (3 d); penalties at other images a forward pass too. That is exact for
-    piecewise linear activations, which have no second derivative.
-    """
-    g_update = 3 * g
-    d_update = 2 * 3 * d
-    through_d = d if config.update == "simultaneous" else 2 * d
-    total = g_update + config.d_steps * d_update + through_d + (config.d_steps - 1) * g
-    if not config.shared_z and config.update == "alternating":
-        total += g
-    penalty = {"none": 0, "r1": 3, "r2": 3, "r1_r2": 6}.get(config.penalty, 4) * d
-    return total + config.d_steps * penalty / config.penalty_every
 
 
 def _config_lines(config):

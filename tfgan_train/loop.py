@@ -19,8 +19,10 @@ from tfgan_train.config import Config
 from tfgan_train.data.pipeline import Batches
 from tfgan_train.devices import is_chief
 from tfgan_train.errors import UserError
+from tfgan_train.flops import step_flops
 from tfgan_train.gan import Gan
 from tfgan_train.images import to_float
+from tfgan_train.peak import measured_peak
 from tfgan_train.pictures import GRID, Pictures
 from tfgan_train.progress import Progress
 from tfgan_train.recorder import Recorder, read_rows
@@ -28,12 +30,12 @@ from tfgan_train.report.tensorboard import EventWriter
 from tfgan_train.run import Run
 from tfgan_train.run_dir import RunDir
 from tfgan_train.selection import Selection
+from tfgan_train.soundness import Soundness
 from tfgan_train.step import METRICS, TrainStep
 from tfgan_train.watch import Watch
 
 CALL_SECONDS = 0.5  # of steps in one call, so that the live line lives and Ctrl-C answers
 LONGEST_CALL = 200
-MOST_OVERFLOWS = 50  # in a row: from its start of 2^15 the loss scale reaches 1 after 15
 
 
 def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool = False) -> Run:
@@ -85,13 +87,14 @@ class Loop:
         self._config, self._run, self._data = prepared.config, files, prepared.data
         config, self._strategy = prepared.config, prepared.strategy
         self.stopped: Optional[int] = None
-        self._source = prepared.source
+        self._source, self._held_out = prepared.source, datasets.load_held_out(config)
         self._progress = Progress(config.steps)
         for note in self._data.notes:
             self._progress.note(f"note: {note}")
         self._batches = Batches(prepared.source, config.batch_size, config.d_steps, config.seed)
         with self._strategy.scope():
             self._gan = Gan(config, self._data)
+        self._flops = config.batch_size * step_flops(config, self._gan.generator, self._gan.discriminator)
         checkpoints.put_back_replaced(self._run.checkpoints_dir)
         last = checkpoints.latest(prepared.run.checkpoints_dir)
         if last is None and config.g_output_bias == "data":
@@ -104,11 +107,11 @@ class Loop:
         # Without a checkpoint all is made again, the samples of step 0 too.
         self._open(prepared, last.step if last else -1, extra["pending"])
         self._selection = config.eval_every and Selection(
-            self._run.checkpoints_dir, self._gan, config, self._source, self._pictures.sampler, self._progress.note)
+            self._run.checkpoints_dir, self._gan, config, self._source, self._held_out, self._pictures.sampler, self._progress.note)
         self._train_step = TrainStep(config, self._gan, self._strategy, self._batches.images, self._batches.labels,
                                      steps_per_epoch=self._data.count / (config.batch_size * config.d_steps))
+        self._soundness = Soundness(METRICS, config.precision)
         self._seconds_per_step = None
-        self._overflows = 0
 
     def _open(self, prepared, done: int, pending):
         """Opens the run's files, once nothing can go wrong any more; what is later than step `done` is dropped."""
@@ -121,8 +124,8 @@ class Loop:
         self._events = EventWriter(self._run.events_dir, self._step)
         self._pictures = Pictures(self._run, self._gan.ema_generator, self._config, self._data, self._events)
         self._pictures.drop_after(done)
-        self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._pictures.sampler,
-                            self._recorder, self._progress.note)
+        self._watch = Watch(self._run, self._gan, self._config, self._data, self._source, self._held_out,
+                            self._pictures.sampler, self._recorder, self._progress.note)
 
     def train(self) -> None:
         """Runs to the last step, or until `stopped` is set."""
@@ -167,8 +170,9 @@ class Loop:
             self._clock.traced()
             self._seconds_per_step = math.inf  # The first call traced; it says nothing of speed.
         else:
+            self._clock.calculated(count * self._flops)
             self._seconds_per_step = min(took, 0.9 * self._seconds_per_step + 0.1 * took)
-        self._check_finite(rows)
+        self._soundness.check(rows, self._step, self._saved)
         self._recorder.add(rows)
         self._step += count
 
@@ -227,26 +231,6 @@ class Loop:
     def _seconds(self):
         return self._seconds_before + self._clock.elapsed()
 
-    def _check_finite(self, rows: np.ndarray):
-        bad = ~np.isfinite(rows)
-        if self._config.precision == "float16":  # An overflowed gradient there is skipped, not taken.
-            norms = [METRICS.index("d_grad_norm"), METRICS.index("g_grad_norm")]
-            self._check_overflows(bad[:, norms].any(1))
-            bad[:, norms] = False
-        if not bad.any():
-            return
-        row, column = np.argwhere(bad)[0]
-        kept = f"the checkpoint of step {self._saved:,} is kept" if self._saved else "no checkpoint was due before"
-        raise UserError(f"step {self._step + int(row) + 1:,}: {METRICS[column]} is {rows[row, column]}; training stopped and "
-                        f"{kept}. Try a lower --g_lr and --d_lr, --penalty=r1, or --precision=float32, with --fresh")
-
-    def _check_overflows(self, overflowed: np.ndarray):
-        for i, one in enumerate(overflowed, 1):
-            self._overflows = self._overflows + 1 if one else 0
-            if self._overflows == MOST_OVERFLOWS:
-                raise UserError(f"step {self._step + i:,}: {MOST_OVERFLOWS} updates in a row overflowed in float16, whatever the loss "
-                                "scale; training stopped. Try --precision=bfloat16 or float32, with --fresh")
-
     def _finish(self):
         early = self._step < self._config.steps
         if early:
@@ -254,14 +238,20 @@ class Loop:
         with self._clock.section("report"):
             self._pictures.animate()
             showpieces.write_all(self._run.samples_dir, self._pictures.sampler, self._source,
-                                 datasets.load_held_out(self._config), self._config.seed)
-            if not early:
+                                 self._held_out, self._config.seed)
+            if early:
+                self._watch.report("stopped")
+            else:
                 self._watch.last_row(self._step)
-            self._watch.report("stopped" if early else "finished")
         if early:
             self._progress.note(f"stopped at step {self._step:,} and saved in {self._run.path}; "
                                 "the same command resumes it")
             return
+        with self._clock.section("peak"):
+            if self._clock.flops:  # There were steps after the first call.
+                self._clock.peak = measured_peak(self._strategy, self._config.precision)
+        with self._clock.section("report"):
+            self._watch.report("finished", {"step": self._step, **self._clock.facts()})
         self._recorder.write({"kind": "clock", "step": self._step, **self._clock.facts()})
         self._progress.note(self._clock.summary(self._step, self._run.path))
 

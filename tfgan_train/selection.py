@@ -2,7 +2,6 @@
 import pathlib
 
 from tfgan_train import checkpoints
-from tfgan_train import data as datasets
 from tfgan_train.quick_eval import BEST_BY, QuickEval
 
 BEST = "best"
@@ -18,14 +17,15 @@ class Selection:
       gan: the Gan in training.
       config: of the run.
       source: the training data.
+      held_out: images that are not trained on, or None.
       sampler: draws from G's average.
       tell: prints a line that stays.
     """
 
-    def __init__(self, folder: pathlib.Path, gan, config, source, sampler, tell):
+    def __init__(self, folder: pathlib.Path, gan, config, source, held_out, sampler, tell):
         self._path, self._gan, self._sampler, self._tell = folder / BEST, gan, sampler, tell
         self._seed = (config.seed + SEED_OFFSET) % 2**31
-        self._evaluate = QuickEval(source, datasets.load_held_out(config), config.eval_num, config.eval_features, tell)
+        self._evaluate = QuickEval(source, held_out, config.eval_num, config.eval_features, tell)
 
     def evaluate(self, step: int) -> dict:
         """Scores this step, keeps its checkpoint if it is the best so far, and returns its row."""

@@ -5,7 +5,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train import accuracy
-from tfgan_train import data as datasets
 from tfgan_train.features import classifier
 from tfgan_train.images import to_float
 from tfgan_train.losses import LOSSES
@@ -28,12 +27,13 @@ class Watch:
       gan: the Gan in training.
       config, data: of the run.
       source: the training data.
+      held_out: images that are not trained on, or None.
       sampler: draws from G's average.
       recorder: where rows go.
       tell: prints a line that stays.
     """
 
-    def __init__(self, run, gan, config, data, source, sampler, recorder, tell):
+    def __init__(self, run, gan, config, data, source, held_out, sampler, recorder, tell):
         self._run, self._gan, self._config, self._data = run, gan, config, data
         self._source, self._sampler = source, sampler
         self._classifier = classifier.kept(source)
@@ -45,7 +45,7 @@ class Watch:
         for row in read_rows(run.metrics_path):  # A resumed run's doctor knows what it knew.
             self._doctor.observe(row)
         self._real = _read_some(source, config.seed)
-        self._held_out = self._read_held_out()
+        self._held_out = None if held_out is None else _read_some(held_out, config.seed)
         self._real_distance = pairwise_distance(self._real[0])
 
     def train_row(self, row: dict) -> None:
@@ -80,9 +80,9 @@ class Watch:
         found = accuracy.over_the_data(self._config.loss, self._logits, self._sampler, self._source, count, self._seed)
         self._recorder.write({"kind": "d_accuracy", "step": step, **found})
 
-    def report(self, status: str) -> None:
-        """Writes report.html; `status` is running, finished or stopped."""
-        write_report(self._run.path, status)
+    def report(self, status: str, clock: Optional[dict] = None) -> None:
+        """Writes report.html; `status` is running, finished or stopped, `clock` as write_report has it."""
+        write_report(self._run.path, status, clock)
 
     def _observe(self, row):
         for finding in self._doctor.observe(row):
@@ -101,10 +101,6 @@ class Watch:
     def _class_histogram(self) -> list[int]:
         _, probabilities = self._classifier.run(self._sampler.images(CLASSIFIED, self._seed))
         return np.bincount(probabilities.argmax(1), minlength=self._data.num_classes).tolist()
-
-    def _read_held_out(self):
-        source = datasets.load_held_out(self._config)
-        return None if source is None else _read_some(source, self._config.seed)
 
 
 def _read_some(source, seed: int):

@@ -1,4 +1,5 @@
 """report.html: everything a run shows, as one file that needs no network."""
+import dataclasses
 import importlib.resources
 import json
 import pathlib
@@ -12,7 +13,7 @@ from tfgan_train.report.run_facts import RunFacts, read_run
 STATUSES = ("running", "finished", "stopped")
 
 
-def write_report(run_dir, status: str | None = None) -> pathlib.Path:
+def write_report(run_dir, status: str | None = None, clock: dict | None = None) -> pathlib.Path:
     """Writes RUN_DIR/report.html from what is in the run directory so far.
 
     Any of the run's files may be missing. The page holds its pictures, so it can be moved or sent.
@@ -21,6 +22,8 @@ def write_report(run_dir, status: str | None = None) -> pathlib.Path:
       run_dir: the run directory.
       status: "running", "finished" or "stopped". A running run's page says so and reloads itself
         while nobody has touched it. None: told from the last step.
+      clock: the row of kind "clock" where it isn't in metrics.jsonl yet: it comes last, and tells how long
+        this page took too.
 
     Returns:
       The file's path; it appears whole or not at all.
@@ -31,6 +34,8 @@ def write_report(run_dir, status: str | None = None) -> pathlib.Path:
     if status not in (None, *STATUSES):
         raise ValueError(f"status '{status}' is none of {', '.join(STATUSES)}")
     run = read_run(run_dir)
+    if clock is not None:
+        run = dataclasses.replace(run, clock=clock)
     return files.write_atomically(run.path / "report.html", render(run, status or sections.status_of(run)))
 
 

@@ -37,6 +37,7 @@ class RunFacts:
       samples: the rows of kind "samples" (statistics of the sample grid), in order.
       doctor: the rows of kind "doctor".
       accuracy: the row of kind "d_accuracy", D over the whole data at the run's end; {} before.
+      clock: the row of kind "clock", where the time went; {} before the run's end.
       evaluations: step -> metric name -> Figure, from rows of kind "eval" and eval/STEP.json.
       updated: when metrics.jsonl (or else config.json) was last written, seconds since 1970.
     """
@@ -49,6 +50,7 @@ class RunFacts:
     samples: list[dict]
     doctor: list[dict]
     accuracy: dict
+    clock: dict
     evaluations: dict[int, dict[str, Figure]]
     updated: float
 
@@ -77,9 +79,10 @@ def read_run(path) -> RunFacts:
     path = pathlib.Path(path)
     stored = read_json(path / "config.json")
     rows = read_rows(path / "metrics.jsonl")
-    kinds = {kind: [row for row in rows if row.get("kind") == kind] for kind in ("train", "samples", "doctor", "eval", "d_accuracy")}
+    kinds = {kind: [row for row in rows if row.get("kind") == kind]
+             for kind in ("train", "samples", "doctor", "eval", "d_accuracy", "clock")}
     return RunFacts(path, stored.get("config", {}), stored.get("data", {}), stored.get("versions", {}),
-                    kinds["train"], kinds["samples"], kinds["doctor"], (kinds["d_accuracy"] or [{}])[-1],
+                    kinds["train"], kinds["samples"], kinds["doctor"], (kinds["d_accuracy"] or [{}])[-1], (kinds["clock"] or [{}])[-1],
                     _evaluations(path / "eval", kinds["eval"]), _updated(path))
 
 

@@ -3,6 +3,7 @@ import math
 import time
 from html import escape
 
+from tfgan_train.clock import flop_rate, percent
 from tfgan_train.points import are_points
 from tfgan_train.progress import duration
 from tfgan_train.report import curves, settings
@@ -129,6 +130,7 @@ def _tiles(run: RunFacts, status: str) -> list[tuple[str, str, str]]:
         tiles.append(("Time", duration(row["seconds"]), note))
     if row.get("images_per_second"):
         tiles.append(("Speed", number(row["images_per_second"]), "images a second"))
+    tiles += _peak_tile(run)
     tiles += [(name.replace("_", " "), _figure(figure), _ARROWS.get(figure.better, f"at step {step:,}"))
               for step, figures in list(run.evaluations.items())[-1:] for name, figure in list(figures.items())[:_BEST_TILES]]
     tiles += _accuracy_tile(run.accuracy if run.accuracy.get("step") == run.step else row)
@@ -136,6 +138,15 @@ def _tiles(run: RunFacts, status: str) -> list[tuple[str, str, str]]:
     if varied is not None:
         tiles.append(("Variety", f"{100 * varied:.0f} %", "of the real images'"))
     return tiles
+
+
+def _peak_tile(run: RunFacts) -> list[tuple[str, str, str]]:
+    """What share of the machine's arithmetic the training graph used, once that was measured at the run's end."""
+    rate, peak = run.clock.get("flops_per_second"), run.clock.get("peak_flops_per_second")
+    if not rate or not peak or run.clock["step"] != run.step:
+        return []
+    return [("Of this machine's peak", f"{percent(rate / peak)} %",
+             f"{flop_rate(rate)} in the training graph; matrix products reach {flop_rate(peak)} here")]
 
 
 def _accuracy_tile(row: dict) -> list[tuple[str, str, str]]:
