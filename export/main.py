@@ -21,7 +21,7 @@ def _main(values):
     cli.require(values, "run_dir", "out_dir")
     from export import export, formats
     return export.export(values.run_dir, values.out_dir, formats.parse(values.formats), _batches(values.tflite_batches),
-                         _step(values.step), values.overwrite)
+                         cli.checkpoint_step(values.step, "best", "last"), values.overwrite)
 
 
 def _batches(text: str) -> tuple[int, ...]:
@@ -33,14 +33,6 @@ def _batches(text: str) -> tuple[int, ...]:
         raise UserError(f"--tflite_batches={text} must be whole numbers from 1 to {MOST_IN_A_BATCH}, "
                         "separated by commas, such as 1,16")
     return batches
-
-
-def _step(text):
-    if text in (None, "best", "last"):
-        return text
-    if not text.isdigit():
-        raise UserError(f"--step={text} is neither a checkpoint's step nor best nor last")
-    return int(text)
 
 
 def main():

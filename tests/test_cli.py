@@ -9,6 +9,7 @@ import sys
 import pytest
 from absl import flags
 
+from export import main as export_main
 from tests import binaries, exporting
 from tfgan_train import cli, evaluate, main, recipes, sample
 from tfgan_train.config import FIELDS, Config
@@ -54,6 +55,17 @@ def _parsed(*arguments) -> Config:
     cli.define_config_flags(values)
     values(["binary", *arguments])
     return Config(**cli.given_config(values))
+
+
+@pytest.mark.parametrize("binary, words", [(sample, "best"), (evaluate, "best"), (export_main, "best nor last")])
+@pytest.mark.parametrize("text", ["²", "-1", "1.5", "Best", ""])
+def test_every_binary_refuses_a_step_that_is_none(binary, words, text):
+    result = binaries.call(binary.main, f"--run_dir={exporting.run('mlp')}", f"--step={text}", *(["--out_dir=never"] if binary is export_main else []))
+    assert (result.status, result.err) == (2, f"error: --step={text} is neither a checkpoint's step nor {words}\n")
+
+
+def test_a_step_is_a_number_or_a_word_that_the_binary_knows():
+    assert [cli.checkpoint_step(text, "best", "last") for text in (None, "0", "00120", "best", "last")] == [None, 0, 120, "best", "last"]
 
 
 def test_the_promised_flags_are_there():

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from typing import Callable
+from typing import Callable, Optional, Union
 
 from absl import flags, logging
 
@@ -77,6 +77,20 @@ def require(values: flags.FlagValues, *names: str) -> None:
     for name in names:
         if not values[name].present:
             raise UserError(f"--{name} is needed: {values[name].help}")
+
+
+def checkpoint_step(text: Optional[str], *words: str) -> Optional[Union[int, str]]:
+    """What --step=TEXT asks for: a number, one of `words` as it is, or None where the flag wasn't given.
+
+    Raises:
+      UserError: for anything else.
+    """
+    if text is None or text in words:
+        return text
+    # Not isdigit: "²" is a digit that int() doesn't take.
+    if not text.isdecimal():
+        raise UserError(f"--step={text} is neither a checkpoint's step nor {' nor '.join(words)}")
+    return int(text)
 
 
 def _parse(values, argv) -> list[str]:

@@ -71,7 +71,7 @@ def _score_run(values):
     names, run = _names(values), RunDir(values.run_dir)
     config, data = run.read()
     steps = ([one.step for one in checkpoints.intact(run.checkpoints_dir)] if values.all else []) or [
-        find_checkpoint(run, _step(values.step)).step]
+        find_checkpoint(run, cli.checkpoint_step(values.step, "best")).step]
     if values.data_dir is not None:
         config = config.replace(data_dir=values.data_dir)
     values.num = _num(values, config)
@@ -145,14 +145,6 @@ def _names(values) -> list[str]:
 
 def _added(values) -> list[str]:
     return ["parzen"] if values.parzen else []
-
-
-def _step(text):
-    if text is None or text == "best":
-        return text
-    if not text.isdigit():
-        raise UserError(f"--step={text} is neither a checkpoint's step nor best")
-    return int(text)
 
 
 def _curve(curve) -> str:

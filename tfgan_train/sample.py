@@ -39,7 +39,7 @@ def _main(values):
     write = _special_writer(special[0], values) if special else _writer(values.out)
     from tfgan_train.run_dir import load_run
     from tfgan_train.sampling import Sampler
-    loaded = load_run(values.run_dir, _step(values.step))
+    loaded = load_run(values.run_dir, cli.checkpoint_step(values.step, "best"))
     label = loaded.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     if sampler.points and special != ["animate"]:
@@ -93,14 +93,6 @@ def _points_writer(out: str, special: list[str], data):
         from tfgan_train.report import grid
         grid.save_png(out, pictures.picture_of(np.concatenate(list(batches)), data))
     return write
-
-
-def _step(text):
-    if text in (None, "best"):
-        return text
-    if not text.isdecimal():
-        raise UserError(f"--step={text} is neither a checkpoint's step nor best")
-    return int(text)
 
 
 def _writer(out: str):
