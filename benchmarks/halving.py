@@ -1,0 +1,130 @@
+"""Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) with a log to go on from; knows no GANs.
+
+The logic of sweep.py: what is trained, for how many steps, and what goes on to the next rung.
+"""
+import dataclasses
+import json
+import math
+import pathlib
+import time
+from typing import Callable
+
+from tfgan_train.errors import UserError
+from tfgan_train.files import write_atomically
+from tfgan_train.progress import duration
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """Settings that differ from the recipe's, and the FLOPs of one training step with them."""
+    settings: dict
+    flops: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A training's score (lower is better, infinity if it failed), its seconds, and why it failed."""
+    score: float
+    seconds: float = 0.0
+    message: str = ""
+
+
+Train = Callable[[dict, int, str], Outcome]  # (settings, steps, the run's name)
+
+
+def budgets(last: float, rungs: int, eta: int) -> list[float]:
+    """FLOPs of one training in each rung."""
+    return [last / eta ** (rungs - rung) for rung in range(1, rungs + 1)]
+
+
+def steps_for(candidate: Candidate, budget: float) -> int:
+    """How many steps a budget pays for; 0 if not even half of one."""
+    return round(budget / candidate.flops)
+
+
+def survivors(rows: list[dict], eta: int) -> list[int]:
+    """The numbers of the best 1/eta candidates, at least one; the earlier of equals, and none that failed."""
+    ranked = sorted((row["score"], row["candidate"]) for row in rows if row["score"] is not None)
+    return sorted(number for _, number in ranked[:max(1, len(rows) // eta)])
+
+
+class Log:
+    """log.jsonl: one line for each training that has ended; `rows` has them by (rung, candidate).
+
+    Raises:
+      UserError: when a line of the file is no row.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self._path, self.rows = path, {}
+        for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+            try:
+                row = json.loads(line)
+                self.rows[row["rung"], row["candidate"]] = row
+            except (ValueError, KeyError, TypeError):
+                raise UserError(f"{path}, line {number}, is damaged; delete that line to do its training again") from None
+
+    def add(self, row: dict) -> None:
+        """Appends a row: the file has all of it or none, whenever the process is killed."""
+        self.rows[row["rung"], row["candidate"]] = row
+        write_atomically(self._path, "".join(json.dumps(one) + "\n" for one in self.rows.values()))
+
+
+def halve(candidates: list[Candidate], amounts: list[float], eta: int, log: Log, train: Train,
+          say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    """Trains what isn't in the log yet, rung by rung, and adds it there.
+
+    Args:
+      amounts: FLOPs of a training in each rung.
+      train: trains and scores one configuration; may raise UserError, which ends the sweep.
+      say: prints a line.
+      clock: seconds, for tests.
+    """
+    begin, spent, running = clock(), 0.0, list(range(len(candidates)))
+    for rung, amount in enumerate(amounts, 1):
+        for place, number in enumerate(running, 1):
+            if (rung, number) in log.rows:
+                continue
+            settings, steps = candidates[number].settings, steps_for(candidates[number], amount)
+            outcome = train(settings, steps, f"rung{rung}-candidate{number}")
+            score = outcome.score if math.isfinite(outcome.score) else None
+            log.add({"rung": rung, "candidate": number, "settings": settings, "steps": steps, "score": score,
+                     "seconds": outcome.seconds, "message": outcome.message})
+            spent += amount
+            left = [len(running) - place, *_counts(len(running), len(amounts) - rung, eta)]
+            flops = sum(count * one for count, one in zip(left, amounts[rung - 1:]))
+            say(f"{len(log.rows)}/{len(log.rows) + sum(left)}  rung {rung}, {shown(settings)}: FD {shown_score(log.rows[rung, number])} "
+                f"after {steps:,} steps, {duration(outcome.seconds)}; about {duration((clock() - begin) / spent * flops)} left")
+        running = survivors([log.rows[rung, number] for number in running], eta)
+
+
+def _counts(number: int, rungs: int, eta: int) -> list[int]:
+    """How many candidates the next rungs have after one with `number`."""
+    found = []
+    for _ in range(rungs):
+        found.append(number := max(1, number // eta))
+    return found
+
+
+def shown(settings: dict) -> str:
+    """Settings in a line."""
+    return " ".join(f"{name}={flag_value(value)}" for name, value in settings.items()) or "the recipe's own"
+
+
+def shown_score(row: dict) -> str:
+    """A row's distance, or why there is none."""
+    return f"infinite ({row['message'] or 'not a number'})" if row["score"] is None else f"{row['score']:.3f}"
+
+
+def flag_value(value):
+    """A setting's value as a flag has it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown: every training, the last rung first and the best of it on top."""
+    lines = ["| rung | settings that differ from the recipe | FD | steps | seconds |", "|---|---|---|---|---|"]
+    for row in sorted(rows, key=lambda row: (-row["rung"], row["score"] is None, row["score"] or 0, row["candidate"])):
+        cells = (row["rung"], shown(row["settings"]), shown_score(row), f"{row['steps']:,}", f"{row['seconds']:,.0f}")
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
