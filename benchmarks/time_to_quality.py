@@ -41,7 +41,8 @@ def score(run: pathlib.Path, judge: str, data_dir: str, folder: str) -> dict:
     config = json.loads((run / "config.json").read_text())["config"]
     subprocess.run([sys.executable, "-m", "tfgan_train.evaluate", f"--images={samples}", f"--dataset={config['dataset']}",
                     f"--data_dir={data_dir}", "--metrics=frechet", f"--out={figures}"], **quietly)
-    found = {"evaluate": json.loads(figures.read_text())}
+    distance = json.loads(figures.read_text())["metrics"]["fd"]
+    found = {"fd": round(distance["value"], 3), "fd_of_real_images": round(distance["real"], 3)}
     if judge:
         command = shlex.split(judge.replace("{}", str(samples)))
         found["judge"] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
