@@ -40,11 +40,14 @@ def _main(values):
 def _score_images(values):
     from tfgan_train import score_table, scored_images
     from tfgan_train.config import Config
+    from tfgan_train.points import EXTENT
     if values.dataset is None:
         raise UserError("--dataset is needed with --images: what to compare with")
     for flag in ("step", "all", "linear_probe"):
         if getattr(values, flag):
             raise UserError(f"--{flag} needs --run_dir: these images come without networks")
+    if values.dataset in EXTENT:
+        raise UserError(f"--dataset={values.dataset} is points, and --images are compared with pictures; --run_dir scores a run on points")
     begin, names = time.monotonic(), _names(values)
     config = Config(dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size,
                     channels=values.channels)
@@ -94,7 +97,7 @@ def _score_points(values, run, steps, names):
     from tfgan_train import point_scores
     from tfgan_train.run_dir import load_run
     point_scores.check_names(names, values.features)
-    for flag in ("parzen", "linear_probe"):
+    for flag in ("parzen", "linear_probe", "inception_weights"):
         if getattr(values, flag):
             raise UserError(f"--{flag} is for pictures, and {run.path} draws points")
     for step in steps:

@@ -18,7 +18,7 @@ def _define(values):
     cli.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
     cli.define(values, "integer", "num", 64, "how many images")
     cli.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
-    cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2]) or a folder/ for single PNGs")
+    cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs")
     cli.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
     cli.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
     cli.define(values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside")
