@@ -31,12 +31,7 @@ class BatchNorm(Block):
         if replicas.num_replicas_in_sync == 1:
             y, mean, variance = self._fused(x)
         else:
-            wide = tf.cast(x, tf.float32)
-            axes = list(range(len(x.shape) - 1))
-            moments = tf.stack([tf.reduce_mean(wide, axes), tf.reduce_mean(tf.square(wide), axes)])
-            mean, square = tf.unstack(replicas.all_reduce(tf.distribute.ReduceOp.MEAN, moments))
-            variance = tf.maximum(square - tf.square(mean), 0.0)
-            y = self._affine(x, mean, variance)
+            y, mean, variance = self._over_replicas(x, replicas)
         if training == WATCHED:
             return y
         for moving, now in ((self.mean.value, mean), (self.variance.value, variance)):
@@ -46,6 +41,18 @@ class BatchNorm(Block):
     def _affine(self, x, mean, variance):
         scale = self.gamma.value * tf.math.rsqrt(variance + self._epsilon)
         return x * tf.cast(scale, x.dtype) + tf.cast(self.beta.value - mean * scale, x.dtype)
+
+    def _over_replicas(self, x, replicas):
+        """The mean first, then the deviations from it: E[x^2] - E[x]^2 would be rounding where |mean| >> std."""
+        def mean_of(values):
+            local = tf.reduce_mean(values, list(range(len(x.shape) - 1)))
+            return replicas.all_reduce(tf.distribute.ReduceOp.MEAN, local)
+        wide = tf.cast(x, tf.float32)
+        mean = mean_of(wide)
+        centred = wide - mean
+        variance = mean_of(tf.square(centred))
+        y = centred * (self.gamma.value * tf.math.rsqrt(variance + self._epsilon)) + self.beta.value
+        return tf.cast(y, x.dtype), mean, variance
 
     def _fused(self, x):
         image = x if len(x.shape) == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
