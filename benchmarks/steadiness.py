@@ -25,6 +25,7 @@ from stretches import stretches  # noqa: E402  (it lies beside this file)
 
 RUNS = {"vanilla_mlp": 100_000, "digits": 10_000}
 TAIL = 1 << 17  # bytes that hold the last row: each has the losses of all its steps
+ROWS = 500  # of the run: 25 of them from one sample grid to the next
 MARKS = (0.1, 0.5, 1.0)
 
 
@@ -71,13 +72,8 @@ def tenths(found: list[tuple[int, float]], steps: int) -> list[float | None]:
 
 
 def slope(medians: list[float | None]) -> tuple[float, float]:
-    """A least-squares line through the tenths: its rise over the whole run and that one's standard error, as shares of the median.
-
-    NaN where there are fewer than 3 tenths.
-    """
+    """A least-squares line through the tenths: its rise over the whole run and that one's standard error, as shares of the median."""
     known = [(i / 10, value) for i, value in enumerate(medians) if value is not None]
-    if len(known) < 3:
-        return float("nan"), float("nan")
     x, y = np.array(known).T
     x = x - x.mean()
     y = y / np.median(y)
@@ -100,7 +96,7 @@ def measure(recipe: str, steps: int, dataset: str, interval: float, folder: str)
     run = pathlib.Path(folder) / recipe
     load = os.getloadavg()[0]
     process = subprocess.Popen([sys.executable, "-m", "tfgan_train.main", f"--recipe={recipe}", f"--steps={steps}",
-                                f"--dataset={dataset}", f"--run_dir={run}"], stderr=subprocess.DEVNULL)
+                                f"--dataset={dataset}", f"--run_dir={run}", f"--log_every={steps // ROWS}"], stderr=subprocess.DEVNULL)
     try:
         samples = watch(process, run / "metrics.jsonl", interval)
     finally:
@@ -133,6 +129,8 @@ def main():
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks at the memory")
     parser.add_argument("--out", default="steadiness.json")
     options = parser.parse_args()
+    if options.steps and options.steps < 2 * ROWS:
+        parser.error(f"--steps={options.steps} is too short a run to say anything; take {2 * ROWS:,} or more")
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for recipe in [options.recipe] if options.recipe else RUNS:
