@@ -1,4 +1,5 @@
 """Looks at a run from outside while it trains: sample statistics, D's accuracy, the doctor, the report."""
+import functools
 from typing import Optional
 
 import numpy as np
@@ -36,7 +37,6 @@ class Watch:
     def __init__(self, run, gan, config, data, source, held_out, sampler, recorder, tell):
         self._run, self._gan, self._config, self._data = run, gan, config, data
         self._source, self._sampler = source, sampler
-        self._classifier = classifier.kept(source)
         self._seed = (config.seed + SEED_OFFSET) % 2**31
         self._recorder, self._tell = recorder, tell
         self._threshold = LOSSES[config.loss].threshold
@@ -68,8 +68,9 @@ class Watch:
             row["heldout_real_logits"] = float(self._logits(*self._held_out).mean())
         if not self._paired:
             row["d_accuracy_inference"] = float((np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2)
-        if self._classifier is not None:
-            row["class_histogram"] = self._class_histogram()
+        histogram = self._class_histogram()
+        if histogram is not None:
+            row["class_histogram"] = histogram
         self._recorder.write(row)
         self._observe(row)
 
@@ -98,7 +99,14 @@ class Watch:
     def _judge(self, images, label):
         return self._gan.discriminator.judge(images, label)
 
-    def _class_histogram(self) -> list[int]:
+    @functools.cached_property
+    def _classifier(self):
+        # Looked for at the first samples, since a run with evaluations trains one before them.
+        return classifier.kept(self._source)
+
+    def _class_histogram(self) -> Optional[list[int]]:
+        if self._classifier is None:
+            return None
         _, probabilities = self._classifier.run(self._sampler.images(CLASSIFIED, self._seed))
         return np.bincount(probabilities.argmax(1), minlength=self._data.num_classes).tolist()
 
