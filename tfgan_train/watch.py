@@ -75,7 +75,9 @@ class Watch:
         self._observe(row)
 
     def last_row(self, step: int) -> None:
-        """Writes D's accuracy over the whole data, at the end of a run."""
+        """Writes D's accuracy over the whole data, at the end of a run; once, if the run was killed just after it."""
+        if any(row["kind"] == "d_accuracy" and row["step"] == step for row in read_rows(self._run.metrics_path)):
+            return
         flops = 2 * self._gan.discriminator.flops() + self._gan.generator.flops()
         count = accuracy.how_many(self._source.count, flops)
         found = accuracy.over_the_data(self._config.loss, self._logits, self._sampler, self._source, count, self._seed)
