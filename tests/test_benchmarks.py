@@ -73,9 +73,11 @@ def test_ratios_pair_each_peer_with_our_run_of_its_own_algorithm(programs):
 
 def test_stretches_with_a_sample_grid_in_them_are_left_out(programs):
     """Grids are drawn at 1, 2, 4, 8, 16 …, each after the row of its step."""
-    draws = programs("ours").draws_samples
-    assert [step for step in range(1, 20) if draws(step, step + 1)] == [1, 2, 4, 8, 16]
-    assert draws(15, 20) and not draws(20, 25) and not draws(17, 32) and draws(17, 33)
+    samples = [{"kind": "samples", "step": step} for step in (1, 2, 4, 8, 16, 32)]
+    ends = lambda *steps: [end for end, _ in programs("stretches").stretches(
+        samples + [{"kind": "train", "step": step, "seconds": float(step)} for step in steps], 10**9)]
+    assert ends(*range(1, 21)) == [end for end in range(2, 21) if end - 1 not in (1, 2, 4, 8, 16)]
+    assert ends(15, 20, 25) == [25] and ends(17, 32) == [32] and ends(17, 33) == []
 
 
 def test_photo_crops_are_of_the_size_asked_for_and_show_something(tmp_path):

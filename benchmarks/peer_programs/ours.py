@@ -16,6 +16,9 @@ from PIL import Image
 import clock
 import networks
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from stretches import stretches  # noqa: E402  (it lies beside peers.py)
+
 STRETCHES = 9  # between rows; at the powers of two, where runs draw their first samples, some are lost
 
 
@@ -44,15 +47,7 @@ def main():
              f"--steps={each * (STRETCHES + 1)}", f"--log_every={each}", f"--sample_every={never}",
              f"--checkpoint_every={never}", "--ema_half_life=0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         rows = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
-        rows = [row for row in rows if row["kind"] == "train"]
-    # The first row has the tracing in it.
-    clock.report([(b["seconds"] - a["seconds"]) / each for a, b in zip(rows, rows[1:])
-                  if not draws_samples(a["step"], b["step"])], task.batch)
-
-
-def draws_samples(begin: int, end: int) -> bool:
-    """Whether a power of two is in [begin, end): the grid of a step is drawn after its row is written."""
-    return any(begin <= 1 << k < end for k in range(end.bit_length()))
+    clock.report([seconds for _, seconds in stretches(rows, never)], task.batch)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,14 @@ def layers(description, shape):
     return nn.Sequential(*found)
 
 
+def real_batches(task, layout):
+    """An endless iterator over images [n, c, h, w] in shuffled batches."""
+    height, width, channels = task.image
+    images = torch.rand(clock.IMAGES if height < 64 else 4000, channels, height, width) * 2 - 1
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images), task.batch, shuffle=True, drop_last=True)
+    return (images.to(memory_format=layout) for images, in itertools.chain.from_iterable(itertools.repeat(loader)))
+
+
 def main():
     options = clock.arguments(compile={"action": "store_true"})
     task = networks.TASKS[options.task]
@@ -62,10 +70,7 @@ def main():
         generator, discriminator = torch.compile(generator), torch.compile(discriminator)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), task.learning_rate, task.betas)
     g_optimizer = torch.optim.Adam(generator.parameters(), task.learning_rate, task.betas)
-    images = torch.rand(clock.IMAGES if height < 64 else 4000, channels, height, width) * 2 - 1
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images), task.batch, shuffle=True, drop_last=True)
-    batches = itertools.chain.from_iterable(itertools.repeat(loader))
-    real_batch = lambda: next(batches)[0].to(memory_format=layout)
+    batches = real_batches(task, layout)
     criterion = nn.BCEWithLogitsLoss()
     ones, zeros = torch.ones(task.batch), torch.zeros(task.batch)
     losses = []
@@ -75,7 +80,7 @@ def main():
 
     def gan_step():
         discriminator.zero_grad()
-        d_real = criterion(discriminator(real_batch()).view(-1), ones)
+        d_real = criterion(discriminator(next(batches)).view(-1), ones)
         d_real.backward()
         fake = generator(latents())
         d_fake = criterion(discriminator(fake.detach()).view(-1), zeros)
@@ -89,7 +94,7 @@ def main():
 
     def wgan_gp_step():
         for _ in range(task.d_steps):
-            real = real_batch()
+            real = next(batches)
             discriminator.zero_grad()
             with torch.no_grad():
                 fake = generator(latents())
