@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_train.errors import UserError
+from tfgan_train.models import few_channels
 
 
 # A value of `training` between its two: a network is looked at as it is in training, on batches of real or of
@@ -148,7 +149,9 @@ class Conv(_Weighted):
         self._add_weights((self._size, self._size, shape[-1], self._channels), self._channels)
 
     def call(self, x, training=False):
-        return self._finish(tf.nn.conv2d(x, self._kernel(x, training), self._stride, "SAME"))
+        kernel = self._kernel(x, training)
+        y = few_channels.conv(x, kernel, self._stride) if training else tf.nn.conv2d(x, kernel, self._stride, "SAME")
+        return self._finish(y)
 
     def flops(self):
         height, width, _ = self.output_size
@@ -172,8 +175,8 @@ class UpConv(_Weighted):
 
     def call(self, x, training=False):
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
-        y = tf.nn.conv2d_transpose(x, self._kernel(x, training), [batch, *self._image, self._channels], 2, "SAME")
-        return self._finish(y)
+        kernel, shape = self._kernel(x, training), [batch, *self._image, self._channels]
+        return self._finish(few_channels.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2))
 
     def flops(self):
         return 2 * self._inputs[1] * self._inputs[2] * self._size ** 2 * self._inputs[3] * self._channels
