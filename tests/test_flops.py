@@ -52,7 +52,8 @@ def _in_the_graph(training, with_penalty: bool) -> float:
 
 @pytest.mark.parametrize("changes", [
     {"shared_z": False, "d_steps": 2}, {"loss": "relativistic", "update": "simultaneous"}, {"feature_matching": 1.0},
-    {"conditional": True, "d_conditioning": "concat", "loss": "relativistic"}, {"penalty": "r1_r2"}], ids=str)
+    {"conditional": True, "d_conditioning": "concat", "loss": "relativistic"}, {"penalty": "r1_r2"},
+    {"penalty": "wgan_gp"}, {"penalty": "dragan", "d_activation": "relu"}], ids=str)
 def test_the_graph_has_as_many(changes):
     """A wide layer before the head: the penalty's pass back through the head starts from a constant, and what that saves isn't counted."""
     training, counted = _counted(**dict(d_depth=2, d_width=64, g_width=32) | changes)

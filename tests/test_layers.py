@@ -88,6 +88,25 @@ def test_activations():
             layers.activation(bad)
 
 
+@pytest.mark.parametrize("name, slope", [("relu", 0.0), ("leaky_relu:0.3", 0.3)])
+def test_piecewise_linear_activations_in_training(name, slope):
+    """The same values and gradients as outside it; the gradient's own gradient goes to what came in, and none to x."""
+    x, dy = np.array([-2.0, 1.0, 3.0, -1.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    slopes = np.where(x > 0, 1.0, slope)
+    x, dy = tf.constant(x), tf.constant(dy)
+    with tf.GradientTape() as outer:
+        outer.watch([x, dy])
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = layers.activation(name)[0](x, training=True)
+        to_x = inner.gradient(y, x, dy)
+    np.testing.assert_allclose(y, slopes * x)
+    np.testing.assert_allclose(to_x, slopes * dy)
+    again, to_dy = outer.gradient(to_x, [x, dy])
+    assert again is None
+    np.testing.assert_allclose(to_dy, slopes)
+
+
 @pytest.mark.parametrize("kind, check", [
     ("normal:0.3", lambda w: (w.std(), 0.3)), ("normal", lambda w: (w.std(), 0.02)),
     ("uniform:0.4", lambda w: (np.abs(w).max(), 0.4)), ("uniform", lambda w: (w.std(), 0.05 / 3 ** 0.5)),

@@ -13,8 +13,7 @@ def step_flops(config: Config, generator, discriminator) -> float:
     A backward pass costs a forward pass for the weights and another for the inputs. Nobody wants the
     gradient by the latents, nor in D's own update that by the pixels, unless a label's embedding is learnt
     there: the first layers do without. The count is of piecewise linear activations, whose second derivative is
-    nothing (where WGAN-GP and DRAGAN send zeros back through it, they aren't counted), and leaves out what isn't a
-    weighted layer: normalisation, optimisers, power iterations.
+    nothing, and leaves out what isn't a weighted layer: normalisation, optimisers, power iterations.
 
     Args:
       config: a resolved Config.

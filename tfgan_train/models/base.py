@@ -45,7 +45,7 @@ class Stage(Block):
         self.weighted, self._rate = weighted, dropout
         self.norm = norm(norm_kind, image)
         self._before = placement == "before"
-        self._activation = activation(act)[0] if act else (lambda x: x)
+        self._activation = activation(act)[0] if act else (lambda x, training: x)
 
     def call(self, x, training=False, draw=None):
         if self.norm is not None and self._before:
@@ -53,7 +53,7 @@ class Stage(Block):
         x = self.weighted(x, training=training)
         if self.norm is not None and not self._before:
             x = self.norm(x, training=training)
-        x = self._activation(x)
+        x = self._activation(x, training)
         self.output_size = tuple(x.shape[1:])
         return dropout(x, self._rate, draw if training else None)
 

@@ -48,21 +48,41 @@ INITIALIZERS = {
     "orthogonal": lambda seed, _: keras.initializers.Orthogonal(seed=seed),
 }
 
+
+
+def _relu(x, slope: float, training):
+    """max(x, slope x); in training with a gradient whose own gradient by x is None, not TensorFlow's zeros.
+
+    Zeros would be sent all the way back through a network that is judged for a gradient penalty alone (WGAN-GP, DRAGAN).
+    Only training has this: a custom gradient leaves a node in graphs, which exports are to be without.
+    """
+    plain = (lambda x: tf.nn.leaky_relu(x, slope)) if slope else tf.nn.relu
+    if not training:
+        return plain(x)
+
+    @tf.custom_gradient
+    def function(x):
+        kept = tf.stop_gradient(x)
+        return plain(x), lambda dy: tf.raw_ops.LeakyReluGrad(gradients=dy, features=kept, alpha=slope)
+    return function(x)
+
+
+# (x, the number after the colon or None, training) -> y
 ACTIVATIONS = {
-    "relu": lambda x, _: tf.nn.relu(x),
-    "leaky_relu": lambda x, slope: tf.nn.leaky_relu(x, 0.2 if slope is None else slope),
-    "elu": lambda x, _: tf.nn.elu(x),
-    "gelu": lambda x, _: tf.nn.gelu(x),
-    "swish": lambda x, _: tf.nn.silu(x),
-    "tanh": lambda x, _: tf.tanh(x),
+    "relu": lambda x, _, training: _relu(x, 0.0, training),
+    "leaky_relu": lambda x, slope, training: _relu(x, 0.2 if slope is None else slope, training),
+    "elu": lambda x, *_: tf.nn.elu(x),
+    "gelu": lambda x, *_: tf.nn.gelu(x),
+    "swish": lambda x, *_: tf.nn.silu(x),
+    "tanh": lambda x, *_: tf.tanh(x),
     # Goodfellow et al. 2013: the largest of K linear pieces.
-    "maxout": lambda x, pieces: tf.reduce_max(
+    "maxout": lambda x, pieces, _: tf.reduce_max(
         tf.reshape(x, [-1, *x.shape[1:-1], x.shape[-1] // int(pieces), int(pieces)]), -1),
 }
 
 
 def activation(spec: str) -> tuple[Callable, int]:
-    """`name` or `name:number` -> (function, how many inputs make one output unit).
+    """`name` or `name:number` -> (function of x and training, how many inputs make one output unit).
 
     Raises:
       UserError: for an unknown name or a bad number.
@@ -80,7 +100,7 @@ def activation(spec: str) -> tuple[Callable, int]:
         if value is None or value < 2 or value != int(value):
             raise UserError(f"activation '{spec}': maxout wants its pieces, as in maxout:5")
         pieces = int(value)
-    return (lambda x: ACTIVATIONS[name](x, value)), pieces
+    return (lambda x, training=False: ACTIVATIONS[name](x, value, training)), pieces
 
 
 class Block(keras.layers.Layer):
