@@ -15,13 +15,10 @@ class Brightness:
     """A sampler whose i-th fake is an image of brightness i, or of the label's where labels matter."""
 
     def __init__(self, conditional=False):
-        self._conditional = conditional
+        self.conditional = conditional
 
     def latents(self, seed, indices):
         return tf.cast(indices, tf.float32)[:, None]
-
-    def labels(self, seed, indices, label=None):
-        return tf.zeros_like(indices) if self._conditional else None
 
     def at(self, z, label=None):
         values = z[:, 0] % 256 if label is None else tf.cast(label, tf.float32)

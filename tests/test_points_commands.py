@@ -77,6 +77,7 @@ def test_a_png_has_an_orange_dot_at_each_point(place):
     (sample, ("--nearest", "--out=PLACE/no.png"), "--nearest is for pictures, and ring2d is points"),
     (sample, ("--spot_the_fake", "--out=PLACE/no.png"), "--spot_the_fake is for pictures, and ring2d is points"),
     (sample, ("--out=PLACE/no/",), "--out=PLACE/no/: points of ring2d go into one .png or .npz"),
+    (sample, ("--step=best", "--out=PLACE/no.png"), "--run_dir=PLACE/ring2d has no best checkpoint; runs on points keep none"),
     (evaluate, ("--features=pixels",), "--features=pixels is for pictures; runs on points have --metrics=mixture_modes alone"),
     (evaluate, ("--metrics=frechet",), "--metrics=frechet is for pictures; runs on points have --metrics=mixture_modes alone"),
     (evaluate, ("--metrics=mixture_modes,swd",), "--metrics=swd is for pictures; runs on points have --metrics=mixture_modes alone"),

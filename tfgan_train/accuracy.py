@@ -48,5 +48,5 @@ def over_the_data(loss: str, judge: Callable, sampler, source, count: int, seed:
 def _fakes(sampler, seed: int, begin: int, count: int, labels: Optional[np.ndarray]) -> np.ndarray:
     # A whole batch each time, so that the last one traces nothing new.
     z = sampler.latents(seed, tf.range(begin, begin + BATCH))
-    label = None if sampler.labels(seed, tf.range(1)) is None else np.resize(labels, BATCH).astype(np.int32)
+    label = np.resize(labels, BATCH).astype(np.int32) if sampler.conditional else None
     return sampler.at(z, label).numpy()[:count]

@@ -6,6 +6,7 @@ from typing import Any, Optional, Union
 
 from tfgan_train.config import Config
 from tfgan_train.errors import UserError
+from tfgan_train.points import are_points
 
 FORMAT = 1
 
@@ -128,7 +129,8 @@ def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
     if step == "best":
         found = checkpoints.read(run.checkpoints_dir / "best")
         if found is None:
-            raise UserError(f"--run_dir={run.path} has no best checkpoint; train with --eval_every to choose one")
+            advice = "runs on points keep none" if are_points(run.read()[1].image_shape) else "train with --eval_every to choose one"
+            raise UserError(f"--run_dir={run.path} has no best checkpoint; {advice}")
         return found
     found = checkpoints.read(run.checkpoints_dir / f"{int(step):08d}")
     if found is None:

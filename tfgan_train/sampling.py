@@ -31,6 +31,11 @@ class Sampler:
         return self._config.latent_distribution == "normal"
 
     @property
+    def conditional(self) -> bool:
+        """Whether the generator takes labels."""
+        return self._config.conditional
+
+    @property
     def points(self) -> bool:
         """Whether the generator draws points instead of images: all arrays are float32 [n, 1, 1, 2] then."""
         return are_points(self._data.image_shape)
@@ -52,7 +57,7 @@ class Sampler:
 
     def labels(self, seed: int, indices, label: Optional[int] = None):
         """int32 [n], or None for unconditional runs."""
-        if not self._config.conditional:
+        if not self.conditional:
             return None
         if label is not None:
             return tf.fill(tf.shape(indices), label)
