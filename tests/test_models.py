@@ -93,7 +93,7 @@ def test_maxout_keeps_the_width_of_convolutions():
 
 
 @pytest.mark.parametrize("family, changes", [
-    ("dcgan", {}), ("dcgan", {"g_final_conv": True, "d_dense": 7}), ("mlp", {"d_activation": "maxout:3", "d_norm": "none"})])
+    ("dcgan", {}), ("dcgan", {"g_final_conv": True, "d_dense": 7, "g_dense": 9}), ("mlp", {"d_activation": "maxout:3", "d_norm": "none"})])
 def test_flops_equal_the_profilers_count_of_products(family, changes):
     shape = (32, 32, 3)  # whose sides halve evenly: the profiler counts a transposed convolution by its larger side
     generator, discriminator = _networks(shape, architecture=family, **changes)
@@ -124,6 +124,7 @@ def test_projection_adds_the_labels_product_with_the_features(family):
     _, discriminator = _networks(architecture=family, conditional=True)
     x = _normal(1, 2, *tiny.SHAPE)
     features, table = discriminator.features(x), discriminator.embedding.table.value
+    np.testing.assert_array_equal(discriminator.features(x, tf.constant([1, 2])), features)  # which know no label
     first, second = (discriminator(x, tf.fill([2], label)) for label in (0, 2))
     np.testing.assert_allclose(second - first, tf.linalg.matvec(features, table[2] - table[0]), rtol=1e-4, atol=1e-5)
 

@@ -50,6 +50,13 @@ def test_warm_up_is_linear_and_meets_the_schedule():
     assert rates[0] > 0  # a first step that moves nothing would be wasted
 
 
+def test_cool_down_takes_any_schedule_to_zero():
+    rates = [schedules.rate("exponential", 0.2, step, 100, decay=0.99, floor=0.1, cooldown_steps=4).numpy() for step in range(90, 101)]
+    expected = [max(0.2 * 0.99 ** step, 0.1) * min(1, (100 - step) / 4) for step in range(90, 101)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+    assert rates[-2] > 0 == rates[-1]
+
+
 def test_momentum_ramp():
     for step, expected in ((-1, 0.5), (0, 0.5), (62.5, 0.55), (125, 0.6), (250, 0.7), (300, 0.7)):
         assert math.isclose(schedules.momentum(step, 0.5, 0.7, 250), expected, rel_tol=1e-6)

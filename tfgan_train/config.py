@@ -77,6 +77,7 @@ class Config:
     d_input_range: str = _field("symmetric", "networks", "pixels as D sees them: [-1, 1] or [0, 1]", choices=("symmetric", "unit"))
     d_head: str = _field("logit", "networks", "D's output: one logit, or a softmax over two (tanh) units", choices=("logit", "softmax", "tanh_softmax"))
     d_dense: int = _field(0, "networks", "dcgan: units of a dense layer between D's convolutions and its output; 0: none", minimum=0)
+    g_dense: int = _field(0, "networks", "dcgan: units of a dense layer between z and G's smallest image; 0: none", minimum=0)
     d_conditioning: str = _field("projection", "networks", "how D takes the label", choices=("projection", "concat"))
     g_dropout: float = _field(0.0, "networks", "share of hidden units dropped in G", minimum=0, maximum=0.95)
     d_dropout: float = _field(0.0, "networks", "share of hidden units dropped in D", minimum=0, maximum=0.95)
@@ -123,6 +124,7 @@ class Config:
     schedule_decay: float = _field(1.0, "optimisation", "exponential: the factor for each step", above=0, maximum=1)
     schedule_floor: float = _field(0.0, "optimisation", "no learning rate falls below this", minimum=0)
     warmup_steps: int = _field(0, "optimisation", "steps over which both rates rise from zero", minimum=0)
+    cooldown_steps: int = _field(0, "optimisation", "steps over which both rates fall to zero at the end, whatever the schedule", minimum=0)
     ema_half_life: float = _field(10000.0, "optimisation", "images after which a weight counts half in G's average; 0: no averaging", minimum=0)
 
     def __init__(self, **given: Any):

@@ -79,8 +79,8 @@ def probe(loaded, evaluation) -> list[Result]:
     """
     if evaluation.heldout is None or evaluation.train.num_classes < 2:
         raise UserError(f"--linear_probe needs labels and held-out images, which {evaluation.train.name} lacks")
-    if loaded.config.conditional:
-        raise UserError("--linear_probe: the discriminator of a conditional run is told the label, so its features say nothing")
+    if loaded.config.conditional and loaded.config.d_conditioning == "concat":
+        raise UserError("--linear_probe: with --d_conditioning=concat D's features are told the label, so they say nothing")
     (x, y), (xt, yt) = (source_data.labelled(source, source_data.some(source, PROBED))
                         for source in (evaluation.train, evaluation.heldout))
     discriminator = Discriminator(loaded)

@@ -38,7 +38,7 @@ SCHEDULES = {
 
 
 def rate(name: str, base: float, step, total, decay: float = 1.0, floor: float = 0.0,
-         warmup_steps: int = 0) -> tf.Tensor:
+         warmup_steps: int = 0, cooldown_steps: int = 0) -> tf.Tensor:
     """The learning rate of one step, float32 scalar.
 
     Args:
@@ -50,11 +50,15 @@ def rate(name: str, base: float, step, total, decay: float = 1.0, floor: float =
       floor: the schedule never goes below this rate.
       warmup_steps: over so many first steps the rate rises linearly, to its full size at the
         last of them; the floor doesn't hold there.
+      cooldown_steps: over so many last steps the rate falls linearly to 0, whatever the schedule; nor does it here
+        (a trapezoid, with "constant": Hagele et al. 2024, arXiv:2405.18392).
     """
     step = tf.cast(step, tf.float32)
     scheduled = tf.maximum(base * SCHEDULES[name](step, total, decay), floor)
     if warmup_steps:
         scheduled *= tf.minimum(1.0, (step + 1.0) / warmup_steps)
+    if cooldown_steps:
+        scheduled *= tf.clip_by_value((total - step) / cooldown_steps, 0.0, 1.0)
     return scheduled
 
 

@@ -261,7 +261,7 @@ class _ReplicaStep:
         norm = tf.linalg.global_norm(gradients)
         step = tf.cast(local_value(gan.step), tf.float32)
         learning_rate = rate(config.schedule, getattr(config, f"{side}_lr"), step, config.steps,
-                             config.schedule_decay, config.schedule_floor, config.warmup_steps)
+                             config.schedule_decay, config.schedule_floor, config.warmup_steps, config.cooldown_steps)
         self._metrics[f"{side}_grad_norm"] = norm / self._replicas
         self._metrics[f"{side}_lr"] = learning_rate / self._replicas
         ramp = None

@@ -41,7 +41,7 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
     if config.batch_size % replicas:
         raise UserError(f"--batch_size={config.batch_size} can't be shared evenly by {replicas} devices")
     if config.conditional and not source.num_classes:
-        raise UserError(f"--conditional needs labelled data, and {source.name} has no labels")
+        raise UserError(f"--conditional needs labelled data, and {source.name} has no labels; add --noconditional")
     if config.eval_every and are_points(source.image_shape):
         raise UserError(f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate")
     height, width, _ = source.image_shape

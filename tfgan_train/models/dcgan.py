@@ -40,7 +40,7 @@ class DenseImage(Dense):
 
 
 class DcganGenerator(Generator):
-    """z -> dense -> base (-> a convolution there) -> transposed convolutions, each doubling the size."""
+    """z (-> dense) -> dense to the base (-> a convolution there) -> transposed convolutions, each doubling the size."""
 
     def __init__(self, config, data):
         super().__init__(config, data)
@@ -55,8 +55,13 @@ class DcganGenerator(Generator):
         pieces = activation(config.g_activation)[1]
         base = DenseImage((*self._plan[0], (config.g_base_width or self._widths[0]) * pieces), self.new_init, use_bias,
                           name="base")
-        self.stages = [Stage(base, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
-                             image=not before, name="stage0")]
+        self.stages = []
+        if config.g_dense:
+            layer = Dense(config.g_dense * pieces, self.new_init, use_bias, name="dense")
+            self.stages.append(Stage(layer, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
+                                     image=False, name="dense_stage"))
+        self.stages.append(Stage(base, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
+                                 image=not before, name="stage0"))
         if config.g_base_width:
             layer = Conv(self._widths[0] * pieces, config.kernel_size, 1, self.new_init, use_bias, name="base_conv")
             self.stages.append(self._stage(layer, False, "stage0_conv"))
