@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 from PIL import Image
@@ -30,6 +31,29 @@ def folder_of_noise(folder: pathlib.Path, shape):
         Image.fromarray(draw.integers(0, 256, shape, dtype=np.uint8)).save(folder / f"{i}.png")
 
 
+def rows_of(command: list[str], run: pathlib.Path, number: int) -> list[dict]:
+    """The first `number` rows of kind "train" of a run, with those between; the run is killed then, since its end isn't measured.
+
+    Raises:
+      SystemExit: the run ended before.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        while True:
+            ended = process.poll() is not None
+            path = run / "metrics.jsonl"
+            lines = path.read_text().split("\n")[:-1] if path.exists() else []
+            rows = [json.loads(line) for line in lines]
+            if sum(row["kind"] == "train" for row in rows) >= number:
+                return rows
+            if ended:
+                raise SystemExit(f"{' '.join(command)} ended too early:\n{process.stderr.read()[-2000:]}")
+            time.sleep(0.2)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def main():
     options = clock.arguments(precision={"default": "float32"}, update={"default": "alternating"})
     task = networks.TASKS[options.task]
@@ -41,12 +65,11 @@ def main():
             folder_of_noise(folder / "data", task.image)
             dataset = f"folder:{folder / 'data'}"
         never = task.steps * 1000
-        subprocess.run(
-            [sys.executable, "-m", "tfgan_train.main", *task.flags, f"--dataset={dataset}", f"--run_dir={folder / 'run'}",
-             f"--update={options.update}", f"--precision={options.precision}", f"--batch_size={task.batch}",
-             f"--steps={each * (STRETCHES + 1)}", f"--log_every={each}", f"--sample_every={never}",
-             f"--checkpoint_every={never}", "--ema_half_life=0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        rows = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+        command = [
+            sys.executable, "-m", "tfgan_train.main", *task.flags, f"--dataset={dataset}", f"--run_dir={folder / 'run'}",
+            f"--update={options.update}", f"--precision={options.precision}", f"--batch_size={task.batch}", f"--steps={never}",
+            f"--log_every={each}", f"--sample_every={never}", f"--checkpoint_every={never}", "--ema_half_life=0"]
+        rows = rows_of(command, folder / "run", STRETCHES + 1)
     clock.report([seconds for _, seconds in stretches(rows, never)], task.batch)
 
 
