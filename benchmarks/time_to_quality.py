@@ -5,8 +5,8 @@
 Each run is a fresh process. It is stopped (SIGTERM) at each of the times, 10,000 images are drawn from the
 checkpoint that it saved, and it goes on from there; the time that stopping and starting again takes counts
 against the run. The images are scored by `tfgan_train.evaluate`, and by any other judge given as a command
-(--judge="python judge.py {}", which must print one JSON object). What the machine was busy with is not
-known to the script: the steps done and the load are in the results.
+(--judge="python judge.py {}", which must print one JSON object; several times for several judges). What the machine
+was busy with is not known to the script: the steps done and the load are in the results, and what the doctor has said.
 """
 import argparse
 import json
@@ -32,8 +32,14 @@ def train_for(seconds: float, arguments: list[str]) -> bool:
         return False
 
 
-def score(run: pathlib.Path, judge: str, data_dir: str, folder: str) -> dict:
-    """The Frechet distance of the newest checkpoint's samples, and what the judge says of them."""
+def signs(run: pathlib.Path) -> list[str]:
+    """What the doctor has found so far."""
+    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return [row["sign"] for row in rows if row["kind"] == "doctor"]
+
+
+def score(run: pathlib.Path, judges: list[str], data_dir: str, folder: str) -> dict:
+    """The Frechet distance of the newest checkpoint's samples, and what the judges say of them."""
     samples, figures = pathlib.Path(folder) / "samples.npz", pathlib.Path(folder) / "figures.json"
     quietly = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([sys.executable, "-m", "tfgan_train.sample", f"--run_dir={run}", f"--num={NUM}", "--seed=123",
@@ -43,9 +49,9 @@ def score(run: pathlib.Path, judge: str, data_dir: str, folder: str) -> dict:
                     f"--data_dir={data_dir}", "--metrics=frechet", f"--out={figures}"], **quietly)
     distance = json.loads(figures.read_text())["metrics"]["fd"]
     found = {"fd": round(distance["value"], 3), "fd_of_real_images": round(distance["real"], 3)}
-    if judge:
-        command = shlex.split(judge.replace("{}", str(samples)))
-        found["judge"] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found["judges"] = [
+        json.loads(subprocess.run(shlex.split(judge.replace("{}", str(samples))), check=True, capture_output=True, text=True).stdout)
+        for judge in judges]
     return found
 
 
@@ -55,7 +61,7 @@ def main():
     parser.add_argument("--data_dir", default="")
     parser.add_argument("--seconds", default="60,180,600")
     parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--judge", default="")
+    parser.add_argument("--judge", action="append", default=[])
     parser.add_argument("--out", default="time_to_quality.json")
     options = parser.parse_args()
     rows = []
@@ -69,7 +75,7 @@ def main():
                 trained += time.monotonic() - begin
                 step = max(int(path.name) for path in (run / "checkpoints").glob("[0-9]*"))
                 row = {"seed": int(seed), "seconds": round(trained, 1), "step": step, "ended": ended,
-                       "load": os.getloadavg()[0], **score(run, options.judge, options.data_dir, folder)}
+                       "load": os.getloadavg()[0], "doctor": signs(run), **score(run, options.judge, options.data_dir, folder)}
                 rows.append(row)
                 print(json.dumps(row), flush=True)
                 pathlib.Path(options.out).write_text(json.dumps(rows, indent=1) + "\n")
