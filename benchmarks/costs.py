@@ -19,7 +19,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stretches import stretches  # noqa: E402  (it lies beside this file)
+from machine import machine  # noqa: E402  (it lies beside this file, as does the next)
+from stretches import stretches  # noqa: E402
 
 RECIPES = {"dcgan": "digits", "mlp": "vanilla_mlp"}
 STEPS = {"dcgan": 4, "mlp": 200}  # between two rows
@@ -88,7 +89,7 @@ def main():
         for point in points(options.batches, options.sides, options.replicas, options.families):
             results.setdefault(point, []).append(measure(point, options.scale))
             print(f"{point}: {results[point][-1] * 1e3:.2f} ms", flush=True)
-            pathlib.Path(options.out).write_text(json.dumps({"load": os.getloadavg(), "cores": os.cpu_count(), "results": [
+            pathlib.Path(options.out).write_text(json.dumps({"load": os.getloadavg(), "machine": machine(), "results": [
                 dataclasses.asdict(point) | {"seconds_per_step": seconds} for point, seconds in results.items()]}, indent=1) + "\n")
     print(table(results))
 

@@ -10,20 +10,21 @@ have, and is paired with this package under the same one:
     keras_fit  D, then G with fresh latents                        --update=alternating
     pytorch    D, then G through the same fakes                    --update=alternating
 
-The peers are in peer_programs/; without --torch_python those of PyTorch are left out.
+The peers are in peer_programs/; without --torch_python those of PyTorch are left out. Rounds that --out holds already are
+not measured again.
 """
 import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE / "peer_programs"))
+sys.path[:0] = [str(HERE), str(HERE / "peer_programs")]
 import networks  # noqa: E402  (it lies beside the programs, which import it by its name)
+from machine import machine  # noqa: E402
 
 OURS = {"ours": ["--update=alternating"], "ours_simultaneous": ["--update=simultaneous"],
         "ours_bfloat16": ["--update=alternating", "--precision=bfloat16"]}
@@ -81,12 +82,6 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
-def machine() -> dict:
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if pathlib.Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version()}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch_python", default="", help="a Python that has torch")
@@ -94,15 +89,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", default="peers.json")
     options = parser.parse_args()
-    results: dict[str, list[dict]] = {}
-    for _ in range(options.rounds):
+    out = pathlib.Path(options.out)
+    results: dict[str, list[dict]] = json.loads(out.read_text())["results"] if out.exists() else {}
+    for number in range(options.rounds):
         for name in options.tasks.split(","):
+            if number < len(results.get(name, [])):
+                continue
             times = {}
             for program, command in programs(networks.TASKS[name], options.torch_python).items():
                 times[program] = measure(command, name)
                 print(f"{name:<22}{program:<20}{times[program]['ms_per_step']:9.2f} ms", flush=True)
             results.setdefault(name, []).append(times)
-            out = pathlib.Path(options.out)
             out.write_text(json.dumps({"machine": machine(), "load": os.getloadavg(), "results": results}, indent=1) + "\n")
     print(table(results))
 

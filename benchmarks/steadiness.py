@@ -21,7 +21,8 @@ import time
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stretches import stretches  # noqa: E402  (it lies beside this file)
+from machine import machine  # noqa: E402  (it lies beside this file, as does the next)
+from stretches import stretches  # noqa: E402
 
 RUNS = {"vanilla_mlp": 100_000, "digits": 10_000}
 TAIL = 1 << 17  # bytes that hold the last row: each has the losses of all its steps
@@ -136,7 +137,7 @@ def main():
         for recipe in [options.recipe] if options.recipe else RUNS:
             results.append(measure(recipe, options.steps or RUNS.get(recipe, 10_000), options.dataset, options.interval, folder))
             print(words(results[-1]), flush=True)
-            pathlib.Path(options.out).write_text(json.dumps(results, indent=1) + "\n")
+            pathlib.Path(options.out).write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

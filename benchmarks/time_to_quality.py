@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from machine import machine  # noqa: E402  (it lies beside this file)
+
 NUM = 10_000
 
 
@@ -78,7 +81,7 @@ def main():
                        "load": os.getloadavg()[0], "doctor": signs(run), **score(run, options.judge, options.data_dir, folder)}
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-                pathlib.Path(options.out).write_text(json.dumps(rows, indent=1) + "\n")
+                pathlib.Path(options.out).write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def arguments(**more):
     """The task's name and how long to measure."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True, choices=networks.TASKS)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     for name, options in more.items():
         parser.add_argument(f"--{name}", **options)
     return parser.parse_args()
