@@ -37,8 +37,9 @@ def programs(task: networks.Task, torch_python: str) -> dict[str, list[str]]:
     run = lambda name, *more, python=sys.executable: [python, str(HERE / "peer_programs" / name), *more]
     found = {"plain_tf": run("plain_tf.py"), "keras_fit": run("keras_fit.py")}
     if torch_python:
-        found |= {"pytorch": run("pytorch.py", python=torch_python),
-                  "pytorch_compiled": run("pytorch.py", "--compile", python=torch_python)}
+        found["pytorch"] = run("pytorch.py", python=torch_python)
+        if task.loss == "gan":  # torch.compile can't differentiate a gradient penalty: "double backward" isn't supported.
+            found["pytorch_compiled"] = run("pytorch.py", "--compile", python=torch_python)
     # With WGAN-GP everybody updates D several times and then G.
     ours = {name: how for name, how in OURS.items() if task.loss == "gan" or name != "ours_simultaneous"}
     return found | {name: run("ours.py", *how) for name, how in ours.items()}

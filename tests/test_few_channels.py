@@ -31,7 +31,7 @@ def _assert_same(ours, plain, x, kernel):
 
 
 @pytest.mark.parametrize("height, width", SIZES)
-@pytest.mark.parametrize("size", [2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("size", [3, 4, 5])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_same_as_the_plain_convolutions(height, width, size, channels):
     few, many = _filled(2, height, width, channels), _filled(2, height, width, 6)
