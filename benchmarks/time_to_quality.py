@@ -51,7 +51,8 @@ def score(run: pathlib.Path, judges: list[str], data_dir: str, folder: str) -> d
     subprocess.run([sys.executable, "-m", "tfgan_train.evaluate", f"--images={samples}", f"--dataset={config['dataset']}",
                     f"--data_dir={data_dir}", "--metrics=frechet", f"--out={figures}"], **quietly)
     distance = json.loads(figures.read_text())["metrics"]["fd"]
-    found = {"fd": round(distance["value"], 3), "fd_of_real_images": round(distance["real"], 3)}
+    # Data without held-out images have no figure of real ones.
+    found = {"fd": round(distance["value"], 3), "fd_of_real_images": distance["real"] and round(distance["real"], 3)}
     found["judges"] = [
         json.loads(subprocess.run(shlex.split(judge.replace("{}", str(samples))), check=True, capture_output=True, text=True).stdout)
         for judge in judges]
