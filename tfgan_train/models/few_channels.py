@@ -51,8 +51,7 @@ def _conv_to_few(x, kernel, block):
 
     @tf.custom_gradient
     def function(x, kernel):
-        wide = tf.transpose(_taps(widen, kernel), [0, 1, 3, 2, 4])
-        wide = tf.reshape(wide, [*wide.shape[:2], inputs, block ** 2 * outputs])
+        wide = _widened(kernel, widen)
 
         def gradient(dy):
             d_wide = _filter_gradient(x, wide.shape, tf.nn.space_to_depth(dy, block), block)
@@ -65,14 +64,13 @@ def _conv_to_few(x, kernel, block):
 
 
 def _up_conv_to_few(x, kernel, block):
-    size, _, outputs, inputs = kernel.shape
+    size = kernel.shape[0]
     before = max(size - 2, 0) // 2
     widen = _widening(size, block, block // 2, lambda pixel, position: pixel - 2 * position + before)
 
     @tf.custom_gradient
     def function(x, kernel):
-        wide = tf.transpose(_taps(widen, kernel), [0, 1, 4, 2, 3])
-        wide = tf.reshape(wide, [*wide.shape[:2], inputs, block ** 2 * outputs])
+        wide = _widened(tf.transpose(kernel, [0, 1, 3, 2]), widen)
 
         def gradient(dy):
             return tf.nn.conv2d(dy, kernel, 2, "SAME"), _filter_gradient(dy, kernel.shape, x, 2)
@@ -109,11 +107,13 @@ def _widening(size, block, stride, tap):
     return np.einsum("ert,fsu->efrstu", axis, axis).reshape(len(axis), len(axis), block ** 2, size ** 2)
 
 
-def _taps(widen, kernel):
-    """[k, k, a, b] -> [e, e, block^2, a, b]."""
+def _widened(kernel, widen):
+    """[k, k, inputs, outputs] -> [e, e, inputs, block^2 outputs]."""
     positions, _, pixels, taps = widen.shape
+    inputs, outputs = kernel.shape[2:]
     flat = tf.matmul(tf.constant(widen.reshape(-1, taps), kernel.dtype), tf.reshape(kernel, [taps, -1]))
-    return tf.reshape(flat, [positions, positions, pixels, *kernel.shape[2:]])
+    by_pixel = tf.reshape(flat, [positions, positions, pixels, inputs, outputs])
+    return tf.reshape(tf.transpose(by_pixel, [0, 1, 3, 2, 4]), [positions, positions, inputs, pixels * outputs])
 
 
 def _filter_gradient(x, shape, dy, stride):

@@ -49,7 +49,6 @@ INITIALIZERS = {
 }
 
 
-
 def _relu(x, slope: float, training):
     """max(x, slope x); in training with a gradient whose own gradient by x is None, not TensorFlow's zeros.
 
