@@ -7,8 +7,10 @@ ratio's two times were taken next to each other. Each peer follows the algorithm
 have, and is paired with this package under the same one:
 
     plain_tf   the DCGAN tutorial: both networks by one pass       --update=simultaneous
-    keras_fit  D, then G with fresh latents                        --update=alternating
-    pytorch    D, then G through the same fakes                    --update=alternating
+    keras_fit  D, then G with fresh latents                        --update=alternating --noshared_z
+    pytorch    D, then G through the same fakes                    --update=alternating --shared_z
+
+With WGAN-GP, whose D takes several steps, all draw fresh latents for G.
 
 The peers are in peer_programs/; without --torch_python those of PyTorch are left out. Rounds that --out holds already are
 not measured again.
@@ -26,9 +28,13 @@ sys.path[:0] = [str(HERE), str(HERE / "peer_programs")]
 import networks  # noqa: E402  (it lies beside the programs, which import it by its name)
 from machine import machine  # noqa: E402
 
-OURS = {"ours": ["--update=alternating"], "ours_simultaneous": ["--update=simultaneous"],
-        "ours_bfloat16": ["--update=alternating", "--precision=bfloat16"]}
-PAIRS = {"plain_tf": "ours_simultaneous", "keras_fit": "ours", "pytorch": "ours", "pytorch_compiled": "ours",
+_SHARED, _FRESH = ["--update=alternating", "--shared_z"], ["--update=alternating", "--noshared_z"]
+OURS = {
+    "gan": {"ours": _SHARED, "ours_fresh": _FRESH, "ours_simultaneous": ["--update=simultaneous"],
+            "ours_bfloat16": [*_SHARED, "--precision=bfloat16"]},
+    "wgan_gp": {"ours": _FRESH, "ours_bfloat16": [*_FRESH, "--precision=bfloat16"]},
+}
+PAIRS = {"plain_tf": "ours_simultaneous", "keras_fit": "ours_fresh", "pytorch": "ours", "pytorch_compiled": "ours",
          "ours": "ours_bfloat16"}
 
 
@@ -40,9 +46,7 @@ def programs(task: networks.Task, torch_python: str) -> dict[str, list[str]]:
         found["pytorch"] = run("pytorch.py", python=torch_python)
         if task.loss == "gan":  # torch.compile can't differentiate a gradient penalty: "double backward" isn't supported.
             found["pytorch_compiled"] = run("pytorch.py", "--compile", python=torch_python)
-    # With WGAN-GP everybody updates D several times and then G.
-    ours = {name: how for name, how in OURS.items() if task.loss == "gan" or name != "ours_simultaneous"}
-    return found | {name: run("ours.py", *how) for name, how in ours.items()}
+    return found | {name: run("ours.py", *flags) for name, flags in OURS[task.loss].items()}
 
 
 def measure(command: list[str], task: str) -> dict:

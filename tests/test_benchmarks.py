@@ -63,11 +63,14 @@ def test_every_peer_has_our_networks(programs, name):
 
 def test_ratios_pair_each_peer_with_our_run_of_its_own_algorithm(programs):
     peers = programs("peers")
-    times = {"plain_tf": 4.0, "pytorch": 10.0, "ours": 5.0, "ours_simultaneous": 3.0, "ours_bfloat16": 2.0}
+    times = {"plain_tf": 4.0, "keras_fit": 8.0, "pytorch": 10.0, "ours": 5.0, "ours_fresh": 6.0, "ours_simultaneous": 3.0,
+             "ours_bfloat16": 2.0}
     rounds = [{name: {"ms_per_step": value} for name, value in times.items()}] * 2
-    assert peers.ratios(rounds) == {"plain_tf": [0.75] * 2, "pytorch": [0.5] * 2, "ours": [0.4] * 2}
-    del times["ours_simultaneous"]  # as with WGAN-GP
-    assert peers.ratios([{name: {"ms_per_step": value} for name, value in times.items()}])["plain_tf"] == [1.25]
+    assert peers.ratios(rounds) == {"plain_tf": [0.75] * 2, "keras_fit": [0.75] * 2, "pytorch": [0.5] * 2,
+                                     "ours": [0.4] * 2}
+    del times["ours_simultaneous"], times["ours_fresh"]  # as with WGAN-GP
+    alone = peers.ratios([{name: {"ms_per_step": value} for name, value in times.items()}])
+    assert alone["plain_tf"] == [1.25] and alone["keras_fit"] == [0.625]
     assert "| vanilla_mlp | plain_tf | 4.00 | 32,000 | 0.75 (0.75-0.75), ours_simultaneous |" in peers.table({"vanilla_mlp": rounds})
 
 

@@ -11,14 +11,12 @@ WINDOWS = 5
 IMAGES = 20_000  # of random pixels: what is in them doesn't change the speed
 
 
-def arguments(**more):
-    """The task's name and how long to measure."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--task", required=True, choices=networks.TASKS)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    for name, options in more.items():
-        parser.add_argument(f"--{name}", **options)
-    return parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The arguments that every program takes: the task's name and how long to measure."""
+    found = argparse.ArgumentParser()
+    found.add_argument("--task", required=True, choices=networks.TASKS)
+    found.add_argument("--seconds", type=float, default=5.0)
+    return found
 
 
 def report(steps_done: list[float], batch: int):

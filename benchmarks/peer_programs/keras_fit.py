@@ -91,7 +91,7 @@ class Windows(keras.callbacks.Callback):
 
 
 def main():
-    options = clock.arguments()
+    options = clock.parser().parse_args()
     task = networks.TASKS[options.task]
     gan = GAN(task)
     gan.compile()

@@ -1,4 +1,4 @@
-"""This package, as its users start it: `tfgan_train.main` with its strategy, logging and live line.
+"""This package, as its users start it: `tfgan_train.main` with its strategy, logging and live line, and any flags of its own.
 
 The time of a step is taken from the run's own metrics.jsonl, between one row and the next, so it has all
 that a run does between them. G's average is off, since no peer has one, and stretches in which the run drew
@@ -55,7 +55,7 @@ def rows_of(command: list[str], run: pathlib.Path, number: int) -> list[dict]:
 
 
 def main():
-    options = clock.arguments(precision={"default": "float32"}, update={"default": "alternating"})
+    options, flags = clock.parser().parse_known_args()
     task = networks.TASKS[options.task]
     each = task.steps // clock.WINDOWS
     with tempfile.TemporaryDirectory() as name:
@@ -66,8 +66,8 @@ def main():
             dataset = f"folder:{folder / 'data'}"
         never = task.steps * 1000
         command = [
-            sys.executable, "-m", "tfgan_train.main", *task.flags, f"--dataset={dataset}", f"--run_dir={folder / 'run'}",
-            f"--update={options.update}", f"--precision={options.precision}", f"--batch_size={task.batch}", f"--steps={never}",
+            sys.executable, "-m", "tfgan_train.main", *task.flags, *flags, f"--dataset={dataset}",
+            f"--run_dir={folder / 'run'}", f"--batch_size={task.batch}", f"--steps={never}",
             f"--log_every={each}", f"--sample_every={never}", f"--checkpoint_every={never}", "--ema_half_life=0"]
         rows = rows_of(command, folder / "run", STRETCHES + 1)
     clock.report([seconds for _, seconds in stretches(rows, never)], task.batch)

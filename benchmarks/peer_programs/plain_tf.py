@@ -69,7 +69,7 @@ def train_step_function(task, generator, discriminator):
 
 
 def main():
-    options = clock.arguments()
+    options = clock.parser().parse_args()
     task = networks.TASKS[options.task]
     generator, discriminator = model(task.generator, (task.latent,)), model(task.discriminator, task.image)
     gan_step, d_step, g_step = train_step_function(task, generator, discriminator)

@@ -59,7 +59,9 @@ def real_batches(task, layout):
 
 
 def main():
-    options = clock.arguments(compile={"action": "store_true"})
+    parser = clock.parser()
+    parser.add_argument("--compile", action="store_true")
+    options = parser.parse_args()
     task = networks.TASKS[options.task]
     height, width, channels = task.image
     # The MLP's data and images stay flat in memory; channels-last means something for convolutions only.
