@@ -7,10 +7,12 @@ laid out as pixels (a "sub-pixel" convolution, Shi et al. 2016, arXiv:1609.05158
 
 The gradient by a grey image is such a convolution too: D's first layer has it in every update of G and in every
 gradient penalty. Training alone uses these; what is exported holds the plain operations. All can be
-differentiated twice.
+differentiated twice. Where channels are many on both sides, `large_kernels` has its say.
 """
 import numpy as np
 import tensorflow as tf
+
+from tfgan_train.models import large_kernels
 
 _LANES = 16  # float32 in one AVX-512 register
 
@@ -22,7 +24,7 @@ def conv(x, kernel, stride: int):
         return _conv_to_few(x, kernel, block)
     if stride == 2 and (block := _block(inputs, x.shape)):
         return _conv_from_few(x, kernel, block)
-    return tf.nn.conv2d(x, kernel, stride, "SAME")
+    return large_kernels.conv(x, kernel, stride)
 
 
 def up_conv(x, kernel, shape):
@@ -33,7 +35,7 @@ def up_conv(x, kernel, shape):
     """
     if block := _block(kernel.shape[2], shape):
         return _up_conv_to_few(x, kernel, block)
-    return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
+    return large_kernels.up_conv(x, kernel, shape)
 
 
 def _block(channels, shape) -> int:
