@@ -8,8 +8,10 @@ from tfgan_train.models import few_channels, large_kernels
 
 @pytest.fixture
 def small(monkeypatch):
-    """Kernels of 4 channels to 6 count as large, so that float64 is quick."""
+    """Kernels of 4 channels to 6 count as large, and float64 counts as bfloat16, so that the check is quick and exact."""
     monkeypatch.setattr(large_kernels, "_LEAST_PAIRS", 24)
+    monkeypatch.setattr(large_kernels, "_TYPES", (tf.float64,))
+    monkeypatch.setattr(large_kernels, "_MOST_PLACES", 64)
 
 
 @pytest.mark.parametrize("size", [3, 4, 5])
@@ -24,21 +26,18 @@ def test_same_as_the_plain_convolutions(small, height, width, size):
                 lambda x, kernel: tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME"), half, kernel)
 
 
-def _operations(function, *arguments) -> set[str]:
-    return {operation.type for operation in tf.function(function).get_concrete_function(*arguments).graph.get_operations()}
+def _kernel_gradients(function, x, kernel) -> set[str]:
+    """The operations that a kernel's gradient is made of."""
+    gradient = tf.function(lambda x, kernel: tf.gradients(tf.reduce_sum(function(x, kernel) ** 2), kernel))
+    types = {operation.type for operation in gradient.get_concrete_function(x, kernel).graph.get_operations()}
+    return types & {"ExtractImagePatches", "Conv2DBackpropFilter"}
 
 
-@pytest.mark.parametrize("inputs, outputs, patches", [(256, 512, True), (128, 256, False)])
-def test_only_large_kernels_are_taken_apart(inputs, outputs, patches):
-    """What training calls, with the channels of a 64x64 DCGAN's last layers: does it lay patches out, or use TensorFlow's own gradient?"""
-    x, half = tf.zeros([2, 8, 8, inputs]), tf.zeros([2, 4, 4, outputs])
-    kernel = tf.zeros([4, 4, inputs, outputs])
-    for call, image in ((lambda x, k: few_channels.conv(x, k, 2), x), (lambda x, k: few_channels.up_conv(x, k, [2, 8, 8, inputs]), half)):
-        found = _operations(lambda x, k: tf.gradients(tf.reduce_sum(call(x, k) ** 2), k), image, kernel)
-        assert ("ExtractImagePatches" in found, "Conv2DBackpropFilter" in found) == (patches, not patches)
-
-
-def test_patches_that_would_fill_the_memory_are_not_made():
-    x, kernel = tf.TensorSpec([512, 32, 32, 256]), tf.TensorSpec([5, 5, 256, 512])
-    found = _operations(lambda x, k: tf.gradients(tf.reduce_sum(large_kernels.conv(x, k, 2) ** 2), k), x, kernel)
-    assert "ExtractImagePatches" not in found
+@pytest.mark.parametrize("dtype, side, inputs, outputs, patches", [
+    ("bfloat16", 8, 256, 512, True), ("float32", 8, 256, 512, False), ("bfloat16", 16, 256, 512, False), ("bfloat16", 8, 64, 128, False)])
+def test_what_training_calls_lays_patches_out_only_where_they_gain(dtype, side, inputs, outputs, patches):
+    x, half = tf.zeros([2, side, side, inputs], dtype), tf.zeros([2, side // 2, side // 2, outputs], dtype)
+    kernel = tf.zeros([4, 4, inputs, outputs], dtype)
+    expected = {"ExtractImagePatches" if patches else "Conv2DBackpropFilter"}
+    assert _kernel_gradients(lambda x, kernel: few_channels.conv(x, kernel, 2), x, kernel) == expected
+    assert _kernel_gradients(lambda x, kernel: few_channels.up_conv(x, kernel, [2, side, side, inputs]), half, kernel) == expected

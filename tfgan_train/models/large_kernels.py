@@ -1,20 +1,19 @@
-"""Convolutions of many channels to many, for a CPU: the gradient of a large kernel as one matrix product.
+"""Convolutions of many channels onto few places, in bfloat16 on a CPU: the kernel's gradient as one matrix product.
 
-TensorFlow's own kernel for that gradient keeps all of it at hand while it goes over the images, which a core's cache
-doesn't hold for 256 channels to 512: it takes twice as long as the convolution, whose sums are the same, and
-in bfloat16 six times (BUILD_NOTES.md). Here every place's patch of the input is laid out as a row, so that a product of
-two matrices, which works in blocks, does the sums. Results differ by rounding only. All can be differentiated twice.
+TensorFlow's own gradient of a large kernel by 4x4 places or fewer takes longer in bfloat16 than in float32, where
+everything else takes half the time (BUILD_NOTES.md). Here every place's patch of the input is laid out as a row, so that a
+product of two matrices does the same sums. Results differ by rounding only. All can be differentiated twice.
 """
 import tensorflow as tf
 
-_LEAST_PAIRS = 2**17        # of input and output channels; with a quarter of them the patches cost what the product saves
-_MOST_PATCH_VALUES = 2**26  # 256 MB in float32
+_TYPES = (tf.bfloat16,)
+_MOST_PLACES = 16
+_LEAST_PAIRS = 2**15  # of input and output channels
 
 
 def conv(x, kernel, stride: int):
     """tf.nn.conv2d(x, kernel, stride, "SAME") of float [n, h, w, inputs] and [k, k, inputs, outputs], h and w static."""
-    places = -(-x.shape[1] // stride) * -(-x.shape[2] // stride)
-    if not _gains(kernel, x.shape[0], places):
+    if not _gains(kernel, -(-x.shape[1] // stride) * -(-x.shape[2] // stride)):
         return tf.nn.conv2d(x, kernel, stride, "SAME")
     return _conv(x, kernel, stride)
 
@@ -25,15 +24,14 @@ def up_conv(x, kernel, shape):
     Args:
       shape: [n, 2h or 2h - 1, 2w or 2w - 1, outputs], all but n static.
     """
-    if not _gains(kernel, x.shape[0], x.shape[1] * x.shape[2]):
+    if not _gains(kernel, x.shape[1] * x.shape[2]):
         return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
     return _transposed(x, kernel, shape, 2)
 
 
-def _gains(kernel, batch, places: int) -> bool:
-    """Whether patches pay, for a batch known beforehand (a training batch is) on a CPU."""
-    size, _, narrow, wide = kernel.shape
-    return (batch is not None and narrow * wide >= _LEAST_PAIRS and batch * places * size**2 * narrow <= _MOST_PATCH_VALUES
+def _gains(kernel, places: int) -> bool:
+    pairs = kernel.shape[2] * kernel.shape[3]
+    return (kernel.dtype in _TYPES and places <= _MOST_PLACES and pairs >= _LEAST_PAIRS
             and not tf.config.list_logical_devices("GPU"))
 
 
@@ -41,7 +39,7 @@ def _conv(x, kernel, stride):
     @tf.custom_gradient
     def function(x, kernel):
         return tf.nn.conv2d(x, kernel, stride, "SAME"), lambda dy: (
-            _transposed(dy, kernel, x.shape, stride), _kernel_gradient(x, kernel.shape, dy, stride))
+            _transposed(dy, kernel, tf.shape(x), stride), _kernel_gradient(x, kernel.shape, dy, stride))
     return function(x, kernel)
 
 
