@@ -75,8 +75,8 @@ def uninterrupted(flags, run_dir):
 
 
 def killed(flags, run_dir, moments):
-    """Killed before its first checkpoint, then later, then left to finish."""
-    for after in (0, *moments):
+    """Killed a moment after each of these steps, then left to finish."""
+    for after in moments:
         kill(flags, run_dir, after)
     finish(begin(flags, run_dir))
     return run_dir
@@ -114,7 +114,8 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = {}
-        random_steps = {"one": (random.randint(10, 40), random.randint(50, 90)), "two": (random.randint(10, 90),)}
+        # One of them also before its first checkpoint.
+        random_steps = {"one": (0, random.randint(10, 90)), "two": (random.randint(10, 90),)}
         for name, flags in (("one", ONE), ("two", TWO)):
             jobs[name] = pool.submit(uninterrupted, flags, folder / name)
             jobs[f"{name} killed"] = pool.submit(killed, flags, folder / f"{name}-killed", random_steps[name])
