@@ -1,10 +1,11 @@
 """Size, parity and latency of every file of an export, beside Keras and tf.function, as a Markdown table.
 
-    python benchmarks/export_table.py --run_dir=RUN --export_dir=OUT [--repeats=5]
+    python benchmarks/export_table.py --run_dir=RUN --export_dir=OUT [--repeats=5] --out=export_table.json
 
 Each figure is a median over fresh processes, taken in turn so that a busy moment of the machine
 falls on all of them alike: milliseconds for a call of batch 1 and of batch 16, on one thread and
-on two. The files' latents are fed from outside; their parity is the manifest's.
+on two, and the images a second of the last of these. The files' latents are fed from outside; their
+parity is the manifest's. What each process measured is kept in --out.
 """
 import argparse
 import collections
@@ -16,7 +17,8 @@ import subprocess
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent), str(pathlib.Path(__file__).parent)]
+from machine import machine  # noqa: E402  (it lies beside this file)
 
 BATCHES, THREADS = (1, 16), (1, 2)
 
@@ -48,6 +50,7 @@ def main():
     parser.add_argument("--run_dir", required=True)
     parser.add_argument("--export_dir", required=True, type=pathlib.Path)
     parser.add_argument("--repeats", type=int, default=5, help="processes for each figure")
+    parser.add_argument("--out", default="export_table.json")
     arguments = parser.parse_args()
     # The measured processes run from the checkout, wherever this one was started.
     arguments.run_dir = os.path.abspath(arguments.run_dir)
@@ -62,6 +65,10 @@ def main():
                 for batch, milliseconds in file_times(arguments.export_dir, entry, manifest["generator"], threads):
                     times[entry["path"], batch, threads].append(milliseconds)
         print(f"{repeat + 1} of {arguments.repeats} rounds done", file=sys.stderr)
+    rows = [{"name": name, "batch": batch, "threads": threads, "ms": found} for (name, batch, threads), found in times.items()]
+    files = [{"path": entry["path"], "bytes": entry["bytes"], "psnr_db": entry["psnr_db"]} for entry in entries]
+    pathlib.Path(arguments.out).write_text(
+        json.dumps({"machine": machine(), "load": os.getloadavg(), "files": files, "times": rows}, indent=1) + "\n")
     print_table(entries, times)
 
 
@@ -94,12 +101,13 @@ def print_table(entries, times):
     """The table, on standard output."""
     columns = [(batch, threads) for threads in THREADS for batch in BATCHES]
     heads = [f"batch {batch}, {threads} thread{'s' * (threads > 1)}" for batch, threads in columns]
-    print("| | kB | PSNR, dB | " + " | ".join(f"ms, {head}" for head in heads) + " |")
-    print("|---" * (len(heads) + 3) + "|")
+    print("| | kB | PSNR, dB | " + " | ".join(f"ms, {head}" for head in heads) + f" | img/s, {heads[-1]} |")
+    print("|---" * (len(heads) + 4) + "|")
     facts = {entry["path"]: (f"{entry['bytes'] / 1000:,.0f}", _shown(min(entry["psnr_db"].values()))) for entry in entries}
     for name in dict.fromkeys(name for name, _, _ in times):
         size, parity = facts.get(name, ("", ""))
-        cells = [f"{statistics.median(times[name, batch, threads]):.2f}" for batch, threads in columns]
+        medians = [statistics.median(times[name, batch, threads]) for batch, threads in columns]
+        cells = [f"{median:.2f}" for median in medians] + [f"{columns[-1][0] / medians[-1] * 1e3:,.0f}"]
         print(f"| {name} | {size} | {parity} | " + " | ".join(cells) + " |")
 
 
