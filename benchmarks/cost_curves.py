@@ -16,6 +16,12 @@ USUAL = {"batch": 64, "side": 28, "replicas": 1}
 PANELS = (("batch", "images in a batch", 1), ("side", "side of an image, pixels", 2), ("replicas", "CPU replicas that share the cores", 0))
 WIDTH, HEIGHT, LEFT, TOP, GAP = 250, 220, 60, 30, 30
 MS = (0.5, 500.0)  # the y axis
+LINES = (1, 10, 100)
+
+
+def y_of(ms: float) -> float:
+    """Where a time stands in the picture."""
+    return TOP + HEIGHT * (1 - math.log(ms / MS[0]) / math.log(MS[1] / MS[0]))
 
 
 def curve(rows: list[dict], family: str, axis: str) -> list[tuple[int, list[float]]]:
@@ -30,23 +36,22 @@ def panel(rows: list[dict], axis: str, title: str, power: int, left: float) -> l
     places = sorted({row[axis] for row in rows})
     first, last = math.log(places[0]), math.log(places[-1])
     x = lambda place: left + 15 + (math.log(place) - first) / (last - first) * (WIDTH - 30)
-    y = lambda ms: TOP + HEIGHT * (1 - math.log(ms / MS[0]) / math.log(MS[1] / MS[0]))
     parts = [f'<rect x="{left}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" class="frame"/>',
              f'<text x="{left + WIDTH / 2}" y="{TOP + HEIGHT + 38}">{title}</text>']
-    for ms in (1, 10, 100):
-        parts.append(f'<line x1="{left}" x2="{left + WIDTH}" y1="{y(ms):.1f}" y2="{y(ms):.1f}" class="grid"/>')
+    for ms in LINES:
+        parts.append(f'<line x1="{left}" x2="{left + WIDTH}" y1="{y_of(ms):.1f}" y2="{y_of(ms):.1f}" class="grid"/>')
     parts += [f'<text x="{x(place):.1f}" y="{TOP + HEIGHT + 18}">{place}</text>' for place in places]
     for family, colour in COLOURS.items():
         points = curve(rows, family, axis)
         medians = [(place, statistics.median(found)) for place, found in points]
         (begin, ms), (end, _) = medians[0], medians[-1]
-        parts.append(f'<line x1="{x(begin):.1f}" y1="{y(ms):.1f}" x2="{x(end):.1f}" y2="{y(ms * (end / begin) ** power):.1f}" '
+        parts.append(f'<line x1="{x(begin):.1f}" y1="{y_of(ms):.1f}" x2="{x(end):.1f}" y2="{y_of(ms * (end / begin) ** power):.1f}" '
                      f'stroke="{colour}" stroke-dasharray="4 4" opacity="0.5"/>')
-        line = " ".join(f"{x(place):.1f},{y(median):.1f}" for place, median in medians)
+        line = " ".join(f"{x(place):.1f},{y_of(median):.1f}" for place, median in medians)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for place, found in points:
-            parts.append(f'<line x1="{x(place):.1f}" x2="{x(place):.1f}" y1="{y(min(found)):.1f}" y2="{y(max(found)):.1f}" stroke="{colour}"/>')
-            parts.append(f'<circle cx="{x(place):.1f}" cy="{y(statistics.median(found)):.1f}" r="3" fill="{colour}"/>')
+            parts.append(f'<line x1="{x(place):.1f}" x2="{x(place):.1f}" y1="{y_of(min(found)):.1f}" y2="{y_of(max(found)):.1f}" stroke="{colour}"/>')
+            parts.append(f'<circle cx="{x(place):.1f}" cy="{y_of(statistics.median(found)):.1f}" r="3" fill="{colour}"/>')
     return parts
 
 
@@ -56,9 +61,7 @@ def picture(rows: list[dict]) -> str:
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
              "<style>text{font:13px sans-serif;text-anchor:middle;fill:#333}.frame{fill:#fff;stroke:#999}.grid{stroke:#ddd}</style>",
              f'<rect width="{width}" height="{height}" fill="#fff"/>']
-    for ms in (1, 10, 100):
-        place = TOP + HEIGHT * (1 - math.log(ms / MS[0]) / math.log(MS[1] / MS[0]))
-        parts.append(f'<text x="{LEFT - 28}" y="{place + 4:.1f}">{ms} ms</text>')
+    parts += [f'<text x="{LEFT - 28}" y="{y_of(ms) + 4:.1f}">{ms} ms</text>' for ms in LINES]
     for number, (family, colour) in enumerate(COLOURS.items()):
         parts.append(f'<text x="{LEFT + 40 + 80 * number}" y="20" style="fill:{colour}">{family}</text>')
     for number, (axis, title, power) in enumerate(PANELS):
