@@ -20,7 +20,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import machine  # noqa: E402  (it lies beside this file, as does the next)
-from stretches import stretches  # noqa: E402
+from stretches import median_step  # noqa: E402
 
 RECIPES = {"dcgan": "digits", "mlp": "vanilla_mlp"}
 STEPS = {"dcgan": 4, "mlp": 200}  # between two rows
@@ -59,8 +59,7 @@ def measure(point: Point, scale: float) -> float:
              f"--checkpoint_every={NEVER}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise SystemExit(f"{point} failed:\n{done.stderr[-2000:]}")
-        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return statistics.median(seconds for _, seconds in stretches(rows, NEVER))
+        return median_step(run, NEVER)
 
 
 def table(results: dict[Point, list[float]]) -> str:

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from PIL import Image
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import machine  # noqa: E402  (it lies beside this file, as does the next)
-from stretches import stretches  # noqa: E402
+from stretches import median_step  # noqa: E402
 
 SIDE = 128
 DIFFERENT = 250
@@ -53,10 +52,8 @@ def measure(count: int, sources: list[pathlib.Path], steps: int, folder: pathlib
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"training on {count} images failed with exit code {process.returncode}")
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    seconds = statistics.median(seconds for _, seconds in stretches(rows, NEVER))
     return {"images": count, "megabytes_of_pixels": count * SIDE * SIDE * 3 / 2**20, "peak_megabytes": usage.ru_maxrss / 1024,
-            "ms_per_step": seconds * 1e3}
+            "ms_per_step": median_step(run, NEVER) * 1e3}
 
 
 def table(results: list[dict]) -> str:

@@ -1,4 +1,7 @@
 """The time of a step between two rows of a run's metrics.jsonl, where nothing but steps was done."""
+import json
+import pathlib
+import statistics
 
 
 def steps_of(rows: list[dict], kind: str) -> set[int]:
@@ -21,3 +24,9 @@ def stretches(rows: list[dict], checkpoint_every: int) -> list[tuple[int, float]
         if quiet and -(-begin // checkpoint_every) * checkpoint_every >= end:  # No checkpoint in [begin, end).
             found.append((end, (b["seconds"] - a["seconds"]) / (end - begin)))
     return found
+
+
+def median_step(run: pathlib.Path, checkpoint_every: int) -> float:
+    """The median seconds of a step in those stretches of a run."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return statistics.median(seconds for _, seconds in stretches(rows, checkpoint_every))
