@@ -26,7 +26,7 @@ BASELINES = """
 import os, sys, time
 import numpy as np
 import tensorflow as tf
-from tfgan_train.run_dir import load_run
+from tfgan_train.runs.directory import load_run
 threads = int(sys.argv[2])
 tf.config.threading.set_intra_op_parallelism_threads(threads)
 tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -83,6 +83,7 @@ def baselines(run_dir, threads):
 def file_times(folder, entry, generator, threads):
     """(batch, milliseconds) of one file, fed with z."""
     import numpy as np
+
     from export.calls import Call
     from export.verify import run_isolated
     loader = entry["format"].partition("_")[0] if entry["format"] != "saved_model" else "saved_model"

@@ -9,9 +9,9 @@ import pathlib
 import time
 from typing import Callable
 
-from tfgan_train.errors import UserError
-from tfgan_train.files import write_atomically
-from tfgan_train.progress import duration
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_atomically
+from tfgan_train.common.numbers import duration
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,12 +32,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import halving
 from halving import Candidate, Outcome
-from tfgan_train import cli, recipes
-from tfgan_train.config import FIELDS, Config, legal_values, unknown
-from tfgan_train.errors import UserError
-from tfgan_train.files import write_atomically, write_json
-from tfgan_train.recorder import read_rows
-from tfgan_train.run_dir import DataFacts, RunDir
+
+from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.common.files import write_atomically, write_json
+from tfgan_train.config import command, recipes
+from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.runs.directory import DataFacts, RunDir
+from tfgan_train.runs.rows import read_rows
 
 OWN = ("dataset", "data_dir", "recipe", "run_dir", "steps", "epochs", "seed")  # settings that the sweep gives itself
 # Distances to other data can't be compared.
@@ -172,11 +173,11 @@ def costed(drawn: list[dict], base: dict, path: pathlib.Path) -> tuple[list[Cand
       UserError: the data aren't to be had or have no Frechet distance, or a configuration can't be trained.
     """
     from tfgan_train import data as datasets
-    from tfgan_train.flops import step_flops
+    from tfgan_train.common.images import are_points
     from tfgan_train.models import build_networks
-    from tfgan_train.points import are_points
-    from tfgan_train.start import resolve
-    from tfgan_train.validation import validate, validate_with_data
+    from tfgan_train.training.start import resolve
+    from tfgan_train.training.step_flops import step_flops
+    from tfgan_train.training.validation import validate, validate_with_data
     source = datasets.load(Config(**base), "train")
     facts, found = DataFacts.of(source), []
     if are_points(facts.image_shape):
@@ -279,7 +280,7 @@ def parse(arguments: list[str] | None):
 
 def sweep(options) -> None:
     """Trains what is still to train and prints the table."""
-    cli.import_tensorflow()
+    command.import_tensorflow()
     from tfgan_train.features import FEATURES
     if options.features and options.features not in FEATURES:
         raise UserError(unknown("value of --features", options.features, FEATURES))
@@ -302,7 +303,7 @@ def main(arguments: list[str] | None = None) -> int:
         sweep(parse(arguments))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return cli.EXIT_USER_ERROR
+        return command.EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
         return 128 + signal.SIGINT

@@ -10,17 +10,18 @@ from typing import Optional, Sequence, Union
 import numpy as np
 import tensorflow as tf
 
-from export import extras, flatbuffer, generator as generators
+from export import extras, flatbuffer
+from export import generator as generators
 from export.formats import FORMATS, Artefact
 from export.manifest import file_entry, generator_facts, manifest, signatures, versions
 from export.model_card import PICTURE, model_card
 from export.quiet import quiet
 from export.verify import Report, verify
-from tfgan_train.errors import UserError
-from tfgan_train.files import write_atomically, write_json
-from tfgan_train.images import to_uint8
-from tfgan_train.report.grid import grid, save_png
-from tfgan_train.report.run_facts import read_run
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_atomically, write_json
+from tfgan_train.common.images import to_uint8
+from tfgan_train.pictures.grid import grid, save_png
+from tfgan_train.runs.facts import read_run
 
 EXIT_FAILED = 1
 SAMPLES, MOST_COLUMNS = 64, 10

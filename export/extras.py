@@ -3,7 +3,7 @@ import importlib
 import importlib.util
 from types import ModuleType
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 
 # Format -> (the extra in setup.py that brings what it needs, modules).
 NEEDS = {

@@ -6,7 +6,7 @@ from typing import Callable, Sequence
 
 from export import onnx, saved_model, tflite
 from export.generator import Generator
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Any, Optional, Union
 
 import tensorflow as tf
 
-from tfgan_train.errors import UserError
-from tfgan_train.latents import labels as draw_labels
-from tfgan_train.latents import latents
-from tfgan_train.points import are_points
-from tfgan_train.run_dir import LoadedRun, RunDir, load_run
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import are_points
+from tfgan_train.ops.latents import labels as draw_labels
+from tfgan_train.ops.latents import latents
+from tfgan_train.runs.directory import LoadedRun, RunDir, load_run
 
 # A label below zero asks for one drawn from the seed.
 ANY_LABEL = -1
@@ -81,7 +81,7 @@ class Generator(tf.Module):
 
 
 def to_uint8(images: tf.Tensor) -> tf.Tensor:
-    """float32 in [-1, 1] -> uint8; the same rounding as `tfgan_train.images.to_uint8`."""
+    """float32 in [-1, 1] -> uint8; the same rounding as `tfgan_train.common.images.to_uint8`."""
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
 
 

@@ -1,27 +1,27 @@
 """Exports a run's generator: `python -m export.main --run_dir=RUN --out_dir=OUT`."""
-from tfgan_train import cli
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
+from tfgan_train.config import command
 
 MOST_IN_A_BATCH = 1024
 
 
 def _define(values):
-    cli.define(values, "string", "run_dir", None, "the run to export")
-    cli.define(values, "string", "out_dir", None, "the folder to make")
-    cli.define(values, "string", "formats", "saved_model,tflite",
+    command.define(values, "string", "run_dir", None, "the run to export")
+    command.define(values, "string", "out_dir", None, "the folder to make")
+    command.define(values, "string", "formats", "saved_model,tflite",
                "comma-separated: saved_model, tflite, tflite_float16, tflite_dynamic, tflite_int8, "
                "tflite_weight_int8, onnx; or all")
-    cli.define(values, "string", "tflite_batches", "1,16", "batch sizes of the .tflite files' signatures")
-    cli.define(values, "string", "step", None,
+    command.define(values, "string", "tflite_batches", "1,16", "batch sizes of the .tflite files' signatures")
+    command.define(values, "string", "step", None,
                "a checkpoint's step, best or last; by default the best where an evaluation chose one, else the last")
-    cli.define(values, "boolean", "overwrite", False, "replace an earlier export in --out_dir")
+    command.define(values, "boolean", "overwrite", False, "replace an earlier export in --out_dir")
 
 
 def _main(values):
-    cli.require(values, "run_dir", "out_dir")
+    command.require(values, "run_dir", "out_dir")
     from export import export, formats
     return export.export(values.run_dir, values.out_dir, formats.parse(values.formats), _batches(values.tflite_batches),
-                         cli.checkpoint_step(values.step, "best", "last"), values.overwrite)
+                         command.checkpoint_step(values.step, "best", "last"), values.overwrite)
 
 
 def _batches(text: str) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ def _batches(text: str) -> tuple[int, ...]:
 
 def main():
     """The console script tfgan-export."""
-    cli.run_binary("tfgan-export", "turn a trained run into files for other apps, each one verified", _define, _main)
+    command.run_binary("tfgan-export", "turn a trained run into files for other apps, each one verified", _define, _main)
 
 
 if __name__ == "__main__":

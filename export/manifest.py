@@ -12,7 +12,7 @@ from export import flatbuffer
 from export.formats import Artefact
 from export.generator import Facts
 from export.verify import Report
-from tfgan_train.files import sha256
+from tfgan_train.common.files import sha256
 
 FORMAT = 1
 NOT_REPRODUCIBLE = {"files[].latency_ms": "timed on the exporting machine, so it differs from export to export; "

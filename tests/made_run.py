@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 
-from tfgan_train.config import Config
-from tfgan_train.files import write_json
-from tfgan_train.report import animation, grid, nearest, spot
+from tfgan_train.common.files import write_json
+from tfgan_train.config.fields import Config
+from tfgan_train.pictures import animation, grid, nearest, spot_the_fake
 
 
 def make_run(path: pathlib.Path, rows: int = 8, each: int = 50, side: int = 28, channels: int = 1,
@@ -32,7 +32,7 @@ def make_run(path: pathlib.Path, rows: int = 8, each: int = 50, side: int = 28, 
     indices, distances = nearest.nearest(images[:6], images[20:])
     grid.save_png(samples / "nearest.png", nearest.pair_picture(images[:6], images[20:], indices))
     write_json(samples / "nearest.json", nearest.facts(indices, distances, 44, distances))
-    picture, key = spot.make_game(images[:40], images[40:], seed=5)
+    picture, key = spot_the_fake.make_game(images[:40], images[40:], seed=5)
     grid.save_png(samples / "spot.png", picture)
     write_json(samples / "spot.json", key)
     config = Config(dataset="mnist10k", steps=rows * each, g_lr=0.003)

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_train import Config, accuracy, train
+from tfgan_train import Config, train
 from tfgan_train.data.source import from_arrays
 from tfgan_train.features import classifier
-from tfgan_train.recorder import read_rows
+from tfgan_train.runs.rows import read_rows
+from tfgan_train.score import discriminator_accuracy
 
 COUNT = 450  # two batches and a quarter
 
@@ -36,7 +37,7 @@ def _logits(images, labels):
 
 def test_each_image_counts_once_whatever_the_batch():
     """Real images of brightness 100 are all taken for fakes; fakes above 127 for real ones."""
-    found = accuracy.over_the_data("non_saturating", _logits, Brightness(), _real(), COUNT, seed=1)
+    found = discriminator_accuracy.over_the_data("non_saturating", _logits, Brightness(), _real(), COUNT, seed=1)
     fakes = np.arange(COUNT) % 256
     assert found["d_accuracy_real"] == 0 and found["images"] == COUNT
     np.testing.assert_allclose(found["d_accuracy_fake"], np.mean(fakes < 127.5), rtol=1e-6)
@@ -46,7 +47,7 @@ def test_each_image_counts_once_whatever_the_batch():
 
 
 def test_a_paired_loss_compares_each_real_image_with_its_fake():
-    found = accuracy.over_the_data("relativistic", _logits, Brightness(), _real(), COUNT, seed=1)
+    found = discriminator_accuracy.over_the_data("relativistic", _logits, Brightness(), _real(), COUNT, seed=1)
     fakes = np.arange(COUNT) % 256
     expected = np.mean((fakes < 100) + 0.5 * (fakes == 100))
     np.testing.assert_allclose([found["d_accuracy"], found["d_accuracy_real"]], expected, rtol=1e-6)
@@ -54,12 +55,12 @@ def test_a_paired_loss_compares_each_real_image_with_its_fake():
 
 def test_conditional_fakes_have_the_real_images_labels():
     """The fakes' brightness is their label, and D takes nothing below 3 for a fake."""
-    found = accuracy.over_the_data("non_saturating", lambda images, labels: 2.5 - tf.constant(labels, tf.float32), Brightness(True),
+    found = discriminator_accuracy.over_the_data("non_saturating", lambda images, labels: 2.5 - tf.constant(labels, tf.float32), Brightness(True),
                                    _real(), COUNT, seed=1)
     labels = np.arange(COUNT) % 7
     np.testing.assert_allclose(found["d_accuracy_real"], np.mean(labels < 3), rtol=1e-6)
     seen = []
-    accuracy.over_the_data("non_saturating", lambda images, labels: seen.append((images[:, 0, 0, 0], labels)) or _logits(images, labels),
+    discriminator_accuracy.over_the_data("non_saturating", lambda images, labels: seen.append((images[:, 0, 0, 0], labels)) or _logits(images, labels),
                            Brightness(True), _real(), COUNT, seed=1)
     for images, labels in seen[1::2]:
         np.testing.assert_array_equal(images, labels)
@@ -67,7 +68,7 @@ def test_conditional_fakes_have_the_real_images_labels():
 
 @pytest.mark.parametrize("count, flops, judged", [(60_000, 10**7, 60_000), (60_000, 10**9, 3000), (60_000, 10**11, 2000), (500, 10**11, 500)])
 def test_heavy_networks_judge_fewer_images(count, flops, judged):
-    assert accuracy.how_many(count, flops) == judged
+    assert discriminator_accuracy.how_many(count, flops) == judged
 
 
 def test_a_finished_run_tells_it_and_a_stopped_one_does_not(tmp_path):

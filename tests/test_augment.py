@@ -3,8 +3,8 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from tfgan_train.augment import AUGMENTATIONS, augment
-from tfgan_train.draw import Draw
+from tfgan_train.objective.augment import AUGMENTATIONS, augment
+from tfgan_train.ops.random import Draw
 
 _COUNT, _HEIGHT, _WIDTH = 40, 16, 9
 

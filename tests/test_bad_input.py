@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from tests import binaries, data_fixtures, exporting
-from tfgan_train import checkpoints, main, sample
-from tfgan_train.files import write_json
-from tfgan_train.run_dir import RunDir
-from tfgan_train.start import lock
+from tfgan_train import main, sample
+from tfgan_train.common.files import write_json
+from tfgan_train.runs import checkpoints
+from tfgan_train.runs.directory import RunDir
+from tfgan_train.training.start import lock
 
 SMOKE = ["--recipe=smoke", "--train_examples=100"]
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from tests import tiny
 from tfgan_train import Config, models
-from tfgan_train.run_dir import DataFacts
-from tfgan_train.start import resolve
+from tfgan_train.runs.directory import DataFacts
+from tfgan_train.training.start import resolve
 
 ROOT = pathlib.Path(__file__).parent.parent
 

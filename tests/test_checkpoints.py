@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny
-from tfgan_train import checkpoints
-from tfgan_train.errors import UserError
-from tfgan_train.gan import Gan
+from tfgan_train.common.errors import UserError
 from tfgan_train.models.variables import named
+from tfgan_train.runs import checkpoints
+from tfgan_train.training.gan import Gan
 
 
 def _gan(**changes):

@@ -11,8 +11,9 @@ from absl import flags
 
 from export import main as export_main
 from tests import binaries, exporting
-from tfgan_train import cli, evaluate, main, recipes, sample
-from tfgan_train.config import FIELDS, Config
+from tfgan_train import evaluate, main, sample
+from tfgan_train.config import command, recipes
+from tfgan_train.config.fields import FIELDS, Config
 
 PROMISED = ("dataset data_dir recipe run_dir steps epochs batch_size seed loss penalty g_lr d_lr checkpoint_every log_every "
             "sample_every devices precision fresh dry_run").split()
@@ -52,9 +53,9 @@ def test_a_reader_that_goes_away_is_no_error():
 def _parsed(*arguments) -> Config:
     """The Config that these flags ask for."""
     values = flags.FlagValues()
-    cli.define_config_flags(values)
+    command.define_config_flags(values)
     values(["binary", *arguments])
-    return Config(**cli.given_config(values))
+    return Config(**command.given_config(values))
 
 
 @pytest.mark.parametrize("binary, words", [(sample, "best"), (evaluate, "best"), (export_main, "best nor last")])
@@ -65,7 +66,7 @@ def test_every_binary_refuses_a_step_that_is_none(binary, words, text):
 
 
 def test_a_step_is_a_number_or_a_word_that_the_binary_knows():
-    assert [cli.checkpoint_step(text, "best", "last") for text in (None, "0", "00120", "best", "last")] == [None, 0, 120, "best", "last"]
+    assert [command.checkpoint_step(text, "best", "last") for text in (None, "0", "00120", "best", "last")] == [None, 0, 120, "best", "last"]
 
 
 def test_the_promised_flags_are_there():

@@ -14,7 +14,7 @@ from tests.headless import browser
 from tests.made_run import make_run
 from tests.test_report_page import Parsed
 from tfgan_train.report import compare_page, comparison
-from tfgan_train.report.run_facts import read_run
+from tfgan_train.runs.facts import read_run
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import pathlib
 
 import pytest
 
-from tfgan_train import recipes
-from tfgan_train.config import FIELDS, Config, legal_values
-from tfgan_train.errors import UserError
-from tfgan_train.validation import validate
+from tfgan_train.common.errors import UserError
+from tfgan_train.config import recipes
+from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.training.validation import validate
 
 FLAGS = pathlib.Path(__file__).parent.parent / "flags"
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from tests.data_fixtures import config, image_bytes, png, random_images
 from tfgan_train import data
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import NoSuchSplit, source
-from tfgan_train.errors import UserError
 
 
 def write(root, files: dict):

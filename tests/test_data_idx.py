@@ -7,8 +7,8 @@ import pytest
 
 from tests.data_fixtures import config, idx_bytes, random_images
 from tfgan_train import data
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import NoSuchSplit
-from tfgan_train.errors import UserError
 
 TRAIN, TEST = random_images(6, 5, 4)[..., 0], random_images(3, 5, 4, seed=1)[..., 0]
 TRAIN_LABELS, TEST_LABELS = np.array([0, 1, 2, 0, 1, 2]), np.array([2, 0, 2])

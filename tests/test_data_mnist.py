@@ -14,8 +14,8 @@ import pytest
 
 from tests.data_fixtures import config
 from tfgan_train import data
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import NoSuchSplit, mnist10k, network, tfds
-from tfgan_train.errors import UserError
 
 # SHA-256 of the first 10,000 images with their labels, sorted, from the published IDX files.
 PUBLISHED = "eec4e4e9cb380132fdbd0240e2be87aa40e40a95d28c126161cf20f1bc86c121"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.data_fixtures import random_images
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
 from tfgan_train.data.pipeline import Batches
 from tfgan_train.data.prefetch import Prefetcher
-from tfgan_train.errors import UserError
 
 
 def noise(count=10) -> source.Source:

@@ -7,15 +7,16 @@ import tensorflow as tf
 
 import tfgan_train
 from tests import tiny
-from tfgan_train import data, point_scores
-from tfgan_train.config import Config
-from tfgan_train.errors import UserError
-from tfgan_train.metrics.modes import CEILING, grid_means, mixture_modes, ring_means
-from tfgan_train.points import from_plane, to_plane
-from tfgan_train.report.scatter import scatter
-from tfgan_train.run_dir import load_run
-from tfgan_train.step import TrainStep
-from tfgan_train.validation import validate_with_data
+from tfgan_train import data
+from tfgan_train.common.errors import UserError
+from tfgan_train.config.fields import Config
+from tfgan_train.data.points import from_plane, grid_means, ring_means, to_plane
+from tfgan_train.metrics.modes import CEILING, mixture_modes
+from tfgan_train.pictures.scatter import scatter
+from tfgan_train.runs.directory import load_run
+from tfgan_train.score import points
+from tfgan_train.training.step import TrainStep
+from tfgan_train.training.validation import validate_with_data
 
 
 @pytest.mark.parametrize("name,means,sigma", [("ring2d", ring_means(), 0.01), ("grid2d", grid_means(), 0.05)])
@@ -75,13 +76,13 @@ def test_run_draws_scatter_plots_and_float_samples(run):
 
 def test_score_counts_what_the_generator_draws(run):
     loaded = load_run(run.run_dir)
-    modes, quality = point_scores.score(loaded, 500)
-    points = run.generate(500, seed=0).reshape(-1, 2) * 1.5
-    near = np.linalg.norm(points[:, None] - ring_means(), axis=-1) <= 0.03
+    modes, quality = points.score(loaded, 500)
+    drawn = run.generate(500, seed=0).reshape(-1, 2) * 1.5
+    near = np.linalg.norm(drawn[:, None] - ring_means(), axis=-1) <= 0.03
     assert modes.value == near.any(0).sum() and quality.value == pytest.approx(near.any(1).mean())
     for names, features in ((["frechet"], ""), ([], "pixels")):
         with pytest.raises(UserError, match="is for pictures"):
-            point_scores.check_names(names, features)
+            points.check_names(names, features)
 
 
 def test_what_is_for_pictures_is_refused():

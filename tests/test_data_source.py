@@ -7,8 +7,8 @@ from PIL import Image
 
 from tests.data_fixtures import config, random_images
 from tfgan_train import data
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import source, transform
-from tfgan_train.errors import UserError
 
 
 def noise(count=6, height=8, width=8, channels=1) -> source.Source:

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from tfgan_train import data
-from tfgan_train.config import Config
+from tfgan_train.common.errors import UserError
+from tfgan_train.config.fields import Config
 from tfgan_train.data import mnist, mnist10k, source
-from tfgan_train.errors import UserError
-from tfgan_train.evaluation import Evaluation
 from tfgan_train.features import Request, channels, classifier
 from tfgan_train.features.extractor import Extractor
 from tfgan_train.metrics.modes import SAMPLES
+from tfgan_train.score.evaluation import Evaluation
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 
 from tests.data_fixtures import config, random_images, tiny_tfds
 from tfgan_train import data
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import NoSuchSplit
 from tfgan_train.data.records import Records
-from tfgan_train.errors import UserError
 
 COUNT, NAMES = 12, ("cat", "dog", "newt")
 LABELS = np.arange(COUNT) % 3

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from tfgan_train.draw import Draw, dropout
+from tfgan_train.ops.random import Draw, dropout
 
 _KINDS = {
     "uniform": lambda draw: draw.uniform((3, 5), -1.0, 2.0),

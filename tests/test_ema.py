@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_train.ema import ema_decay, ema_update
+from tfgan_train.objective.averaging import ema_decay, ema_update
 
 
 def test_average_equals_its_closed_form():

@@ -12,14 +12,14 @@ import pytest
 import threadpoolctl
 
 from tests import data_fixtures
-from tfgan_train import Config, train
+from tfgan_train import Config, evaluate, train
 from tfgan_train import data as datasets
-from tfgan_train import evaluate, score_table
-from tfgan_train.errors import UserError
-from tfgan_train.evaluation import Evaluation
+from tfgan_train.common.errors import UserError
 from tfgan_train.features import classifier
 from tfgan_train.metrics import METRICS, frechet
-from tfgan_train.quick_eval import QuickEval
+from tfgan_train.score import table
+from tfgan_train.score.during_training import QuickEval
+from tfgan_train.score.evaluation import Evaluation
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Small matrices on several threads spend their time waiting, the more so on a busy machine.
@@ -178,7 +178,7 @@ def test_classifier_features_answer_to_corruptions(place):
                          ("copies", bars(0, 400)[0][:200])):
         scores = evaluation.score(images[..., None], ["frechet", "manifold", "class_kl", "memorisation"])
         figures[kind] = {one.result.name: one.result for one in scores.figures}
-    assert any(note.startswith("Classes (data's share): 0 ") for note in score_table.notes(scores, evaluation))
+    assert any(note.startswith("Classes (data's share): 0 ") for note in table.notes(scores, evaluation))
 
     def value(kind, name):
         return figures[kind][name].value
@@ -211,7 +211,7 @@ def test_data_without_labels_or_held_out_images(place):
     scores = evaluation.score(bars(6, 50)[0][..., None])
     assert evaluation.split == "training"
     assert {"fd", "kd", "precision", "swd", "ms_ssim"} <= {one.result.name for one in scores.figures}
-    assert "it has no held-out images" in score_table.notes(scores, evaluation)[0]
+    assert "it has no held-out images" in table.notes(scores, evaluation)[0]
     assert {"class_kl", "classifier_score", "memorisation", "discriminator"} <= dict(scores.left_out).keys()
     assert all(one.real is None for one in scores.figures)  # nothing to compare the data with
 

@@ -13,7 +13,7 @@ from export import model_card, snippets
 from tests import exporting
 from tests.exporting import ROOT, exported, python
 from tfgan_train import load
-from tfgan_train.report.run_facts import Figure
+from tfgan_train.runs.facts import Figure
 
 DEMO = ROOT / "export" / "demo"
 

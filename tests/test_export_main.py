@@ -100,6 +100,7 @@ def test_overwrite_spares_a_folder_that_is_no_export(command, tmp_path):
 def test_a_format_that_fails_is_left_out_and_told(command, tmp_path, monkeypatch):
     """Verification is told that int8 must reach what only float32 can."""
     import dataclasses
+
     from export.formats import FORMATS
     strict = (dataclasses.replace(FORMATS["tflite_int8"][0], floor_db=100),)
     monkeypatch.setitem(FORMATS, "tflite_int8", strict)

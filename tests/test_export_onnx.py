@@ -5,7 +5,7 @@ import pytest
 from tests import exporting
 from tests.exporting import exported
 from tfgan_train import load
-from tfgan_train.latents import labels, latents
+from tfgan_train.ops.latents import labels, latents
 
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")

@@ -4,14 +4,14 @@ import json
 import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from export import flatbuffer
 from tests import exporting
 from tests.exporting import exported
 from tfgan_train import load
-from tfgan_train.latents import labels, latents
+from tfgan_train.ops.latents import labels, latents
 
 TFLITE = [name for name in ("", "_float16", "_dynamic", "_int8", "_weight_int8")
           if f"tflite{name}" in exporting.formats()]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import flatbuffer, generator as generators, saved_model, tflite
+from export import flatbuffer, saved_model, tflite
+from export import generator as generators
 from export.formats import FORMATS
 from export.verify import IDENTICAL_DB, expected_bytes, psnr, verify
 from tests import exporting

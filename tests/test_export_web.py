@@ -17,8 +17,8 @@ from tests import exporting
 from tests.exporting import exported, python
 from tests.headless import browser
 from tfgan_train import load
-from tfgan_train.latents import labels, latents
-from tfgan_train.sampling import Sampler
+from tfgan_train.ops.latents import labels, latents
+from tfgan_train.runs.sampler import Sampler
 
 PAGE = pathlib.Path(web.PAGE)
 # The pixels of one canvas, without the opacity.

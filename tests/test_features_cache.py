@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.features import cache
 
 

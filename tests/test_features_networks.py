@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_sample_image
 
+from tfgan_train.common.errors import UserError
+from tfgan_train.data import reading
 from tfgan_train.data.source import from_arrays
-from tfgan_train.errors import UserError
-from tfgan_train.features import classifier, data, efficientnet, extractor, inception, inception_2015, reference
+from tfgan_train.features import classifier, efficientnet, extractor, inception, inception_2015, reference
 from tfgan_train.features.choose import automatic, choose
 
 
@@ -36,7 +37,7 @@ def test_classifier_learns_and_is_the_same_again(tmp_path, monkeypatch):
     first = classifier.build(request)
     assert first.facts["accuracy"] > 0.95 and first.facts["tested"] == 300
     assert "right on 300 images that it was not trained on" in said[-1]
-    images = data.images(request.heldout, np.arange(300))
+    images = reading.images(request.heldout, np.arange(300))
     features, probabilities = extractor.extract(first, images)
     assert features.shape == (300, 128) and probabilities.shape == (300, 3)
     monkeypatch.setenv("TFGAN_CACHE", str(tmp_path / "another"))
@@ -51,7 +52,7 @@ def test_a_kept_classifier_is_found_and_none_is_trained_for_it():
     request = extractor.Request(shapes(0, 300), shapes(1, 90), say=lambda text: None)
     assert classifier.kept(request.train) is None
     built = classifier.build(request)
-    images = data.images(request.heldout, np.arange(90))
+    images = reading.images(request.heldout, np.arange(90))
     np.testing.assert_array_equal(classifier.kept(request.train).run(images)[1], extractor.extract(built, images)[1])
     assert classifier.kept(shapes(5, 300)) is None
 

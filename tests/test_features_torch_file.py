@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.features import torch_file
 
 

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from tfgan_train.files import sha256, write_atomically, write_json
-from tfgan_train.images import to_float, to_uint8
+from tfgan_train.common.files import sha256, write_atomically, write_json
+from tfgan_train.common.images import to_float, to_uint8
 
 
 @pytest.mark.parametrize("content, stored", [(b"\0\xff", b"\0\xff"), ("ü", "ü".encode()), (lambda file: file.write(b"x"), b"x")])

@@ -1,10 +1,9 @@
 """The FLOPs of a step: by hand for a small network, and by the operations in the training graph itself."""
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests import tiny
-from tfgan_train.flops import step_flops
+from tfgan_train.training.step_flops import step_flops
 
 SMALL = dict(architecture="mlp", batch_size=4, latent_dim=5, g_depth=1, d_depth=1, g_width=3, d_width=7, g_norm="none", d_norm="none")
 SHAPE = (4, 4, 1)

@@ -2,8 +2,8 @@
 import numpy as np
 
 from tests import tiny
-from tfgan_train.gan import Gan
 from tfgan_train.models.variables import every, named, trainable
+from tfgan_train.training.gan import Gan
 
 
 def _assert_equal(some, others):

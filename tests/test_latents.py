@@ -5,7 +5,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from tfgan_train.latents import labels, latents
+from tfgan_train.ops.latents import labels, latents
 
 SEEDS = (0, 1, -1, 12345, 2**31 - 1, -(2**31))
 # Every bound below is this many standard errors; the draws are fixed, so nothing flickers.

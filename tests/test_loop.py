@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_train import Config, UserError, checkpoints, loop, start, train
-from tfgan_train.recorder import read_rows
-from tfgan_train.run_dir import RunDir
+from tfgan_train import Config, UserError, train
+from tfgan_train.runs import checkpoints
+from tfgan_train.runs.directory import RunDir
+from tfgan_train.runs.rows import read_rows
+from tfgan_train.training import loop, start
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = dict(recipe="smoke", image_size="16", train_examples=64, log_every=1, checkpoint_every=5, steps=11, sample_every=100)

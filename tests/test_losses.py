@@ -3,7 +3,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from tfgan_train import losses
+from tfgan_train.objective import losses
 
 _REAL = np.array([-1e4, -30.0, -1.5, 0.0, 0.3, 1.0, 25.0, 1e4])
 _FAKE = np.array([1e4, 2.0, -0.7, 0.0, 0.3, -1.0, -40.0, -1e4])

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.metrics import frechet
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.metrics import kernel
 
 

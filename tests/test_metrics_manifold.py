@@ -4,7 +4,7 @@ import prdc
 import pytest
 from scipy.spatial.distance import cdist
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.metrics import distances, manifold
 
 

@@ -2,13 +2,14 @@
 import numpy as np
 import pytest
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
+from tfgan_train.data.points import MIXTURES, RING_SIGMA, grid_means, ring_means
 from tfgan_train.metrics import modes
 
 
 @pytest.mark.parametrize("name, count", [("ring2d", 8), ("grid2d", 25)])
 def test_mixture_itself_reaches_the_ceiling(name, count):
-    make, sigma = modes.MIXTURES[name]
+    make, sigma = MIXTURES[name]
     means = make()
     rng = np.random.default_rng(0)
     points = means[rng.integers(0, len(means), 50_000)] + rng.normal(0, sigma, (50_000, 2))
@@ -18,15 +19,15 @@ def test_mixture_itself_reaches_the_ceiling(name, count):
 
 
 def test_modes_count_only_high_quality_points():
-    means = modes.ring_means()
+    means = ring_means()
     points = np.concatenate([means[:3], means[3:5] * 1.02, means[5:] * 1.04])  # off by 2 and by 4 sigma
-    covered, quality = modes.mixture_modes(points, means, modes.RING_SIGMA)
+    covered, quality = modes.mixture_modes(points, means, RING_SIGMA)
     assert covered.value == 5 and quality.value == 5 / 8
 
 
 def test_means_are_the_published_ones():
-    np.testing.assert_allclose(np.linalg.norm(modes.ring_means(), axis=1), 1)
-    assert set(map(tuple, modes.grid_means())) == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
+    np.testing.assert_allclose(np.linalg.norm(ring_means(), axis=1), 1)
+    assert set(map(tuple, grid_means())) == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
 
 
 def test_uniform_stacked_digits_have_the_kl_of_26000_draws():
@@ -52,6 +53,6 @@ def test_spread_of_modes_is_the_scatter_of_repeated_experiments():
 
 def test_bad_shapes_are_said():
     with pytest.raises(UserError, match=r"\[n, 2\]"):
-        modes.mixture_modes(np.zeros((5, 3)), modes.ring_means(), 0.01)
+        modes.mixture_modes(np.zeros((5, 3)), ring_means(), 0.01)
     with pytest.raises(UserError, match="0..9"):
         modes.stacked_modes(np.full((5, 3), 10))

@@ -6,8 +6,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tests import tiny
 from tfgan_train import Config, models
-from tfgan_train.draw import Draw
 from tfgan_train.models import dcgan, layers
+from tfgan_train.ops.random import Draw
 
 FAMILIES = list(models.MODELS)
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests import two_replicas
-from tfgan_train import ema, optimizers
-from tfgan_train.replicas import all_reduce_sum
+from tfgan_train.objective import averaging, optimizers
+from tfgan_train.ops.replicas import all_reduce_sum
 
 _HYPER = types.SimpleNamespace(beta1=0.5, beta2=0.99, epsilon=1e-7, momentum=0.7, rho=0.95)
 _RATES = (0.1, 0.1, 0.03, 0.03, 0.01)
@@ -179,7 +179,7 @@ class _Training(tf.Module):
 
     def _apply(self, grads, step):
         self.optimizer.apply(grads, 0.1 / tf.cast(step + 1, tf.float32))
-        ema.ema_update(self.averages, self.values, 0.9)
+        averaging.ema_update(self.averages, self.values, 0.9)
 
     def state(self):
         return [variable.numpy() for variable in self._variables()]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_train import peak
+from tfgan_train.training import machine_peak
 
 
 def test_the_peak_is_that_of_matrix_products():
@@ -16,7 +16,7 @@ def test_the_peak_is_that_of_matrix_products():
         begin = time.perf_counter()
         matrix @ matrix
         shortest = min(shortest, time.perf_counter() - begin)
-    found = peak.matmul_rate("float32")
+    found = machine_peak.matmul_rate("float32")
     assert 0.1 < found / (2 * 512 ** 3 / shortest) < 10
 
 
@@ -30,10 +30,10 @@ def test_the_time_is_kept_whatever_the_machine(monkeypatch):
             now[0] += 2 * matrices[0].shape[0] ** 3 / rate + 1e-4  # with what it takes to ask for one
             return 2 * matrices[0].shape[0] ** 3 / rate
 
-        monkeypatch.setattr(peak, "_seconds", product)
-        monkeypatch.setattr(peak.time, "perf_counter", lambda: now[0])
-        monkeypatch.setattr(peak, "SIDES", (32, 64, 128, 256, 512))
-        assert peak.matmul_rate("float32", seconds=0.5) == pytest.approx(rate)
+        monkeypatch.setattr(machine_peak, "_seconds", product)
+        monkeypatch.setattr(machine_peak.time, "perf_counter", lambda: now[0])
+        monkeypatch.setattr(machine_peak, "SIDES", (32, 64, 128, 256, 512))
+        assert machine_peak.matmul_rate("float32", seconds=0.5) == pytest.approx(rate)
         assert now[0] < 0.65 and set(tried) == ({32, 64, 128} | ({256} if rate == 1e9 else {256, 512}))
 
 
@@ -46,12 +46,12 @@ class _Strategy:
 @pytest.mark.parametrize("devices, replicas, times", [
     (["/device:CPU:0"], 1, 1), (["/device:CPU:0", "/device:CPU:0"], 2, 1), (["/device:CPU:0"], 3, 3)])
 def test_logical_cpus_share_a_machine_and_machines_share_none(monkeypatch, devices, replicas, times):
-    monkeypatch.setattr(peak, "matmul_rate", lambda precision: {"bfloat16": 7.0}[precision])
-    assert peak.measured_peak(_Strategy(devices, replicas), "bfloat16") == 7.0 * times
+    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision: {"bfloat16": 7.0}[precision])
+    assert machine_peak.measured_peak(_Strategy(devices, replicas), "bfloat16") == 7.0 * times
 
 
 def test_gpus_add_up(monkeypatch):
-    monkeypatch.setattr(peak, "matmul_rate", lambda precision: 7.0)
+    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision: 7.0)
     asked = []
     monkeypatch.setattr(tf, "device", lambda name: asked.append(name) or __import__("contextlib").nullcontext())
-    assert peak.measured_peak(_Strategy(["/GPU:0", "/GPU:1"], 2), "float32") == 14.0 and asked == ["/GPU:0"]
+    assert machine_peak.measured_peak(_Strategy(["/GPU:0", "/GPU:1"], 2), "float32") == 14.0 and asked == ["/GPU:0"]

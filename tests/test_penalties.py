@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from tests import two_replicas
-from tfgan_train.draw import Draw
-from tfgan_train.penalties import PENALTIES, Critic
+from tfgan_train.objective.penalties import PENALTIES, Critic
+from tfgan_train.ops.random import Draw
 
 _SHAPE = (4, 3, 2)
 _COUNT = 6

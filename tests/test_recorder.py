@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from tfgan_train.errors import UserError
-from tfgan_train.recorder import Recorder, read_rows
+from tfgan_train.common.errors import UserError
+from tfgan_train.runs.rows import Recorder, read_rows
 
 NAMES = ("d_loss", "g_loss", "d_grad_norm")
 

@@ -3,7 +3,8 @@ import scipy.spatial.distance
 import tensorflow as tf
 
 from tests import two_replicas
-from tfgan_train import remedies
+from tfgan_train.models.minibatch import minibatch_features
+from tfgan_train.objective import regularizers
 
 
 def _normal(seed, *shape):
@@ -13,10 +14,10 @@ def _normal(seed, *shape):
 def test_feature_matching_is_the_squared_distance_of_the_means():
     real, fake = _normal(1, 6, 2, 3), _normal(2, 6, 2, 3)
     expected = np.square(real.numpy().astype(float).mean(0) - fake.numpy().mean(0)).sum()
-    value = remedies.feature_matching(real, fake)
+    value = regularizers.feature_matching(real, fake)
     assert value.shape == () and value.dtype == tf.float32
     np.testing.assert_allclose(value, expected, rtol=1e-5)
-    half = remedies.feature_matching(tf.cast(real, tf.bfloat16), tf.cast(fake, tf.bfloat16))
+    half = regularizers.feature_matching(tf.cast(real, tf.bfloat16), tf.cast(fake, tf.bfloat16))
     assert half.dtype == tf.float32
     np.testing.assert_allclose(half, expected, rtol=0.05)
 
@@ -26,15 +27,15 @@ def test_minibatch_features_equal_scipys_distances():
     expected = np.stack([
         np.exp(-scipy.spatial.distance.cdist(kernel, kernel, "cityblock")).sum(1)
         for kernel in m.numpy().transpose(1, 0, 2)], axis=1)
-    value = remedies.minibatch_features(m)
+    value = minibatch_features(m)
     assert value.shape == (7, 4)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
 def test_minibatch_features_tell_a_collapsed_batch_from_a_diverse_one():
-    np.testing.assert_allclose(remedies.minibatch_features(tf.ones((8, 2, 3))), 8.0)
+    np.testing.assert_allclose(minibatch_features(tf.ones((8, 2, 3))), 8.0)
     apart = 100.0 * tf.reshape(tf.range(48, dtype=tf.float32), (8, 2, 3))
-    np.testing.assert_allclose(remedies.minibatch_features(apart), 1.0)
+    np.testing.assert_allclose(minibatch_features(apart), 1.0)
 
 
 def test_minibatch_features_gradient_equals_finite_differences():
@@ -42,9 +43,9 @@ def test_minibatch_features_gradient_equals_finite_differences():
     direction = _normal(5, 3, 2, 2)
     with tf.GradientTape() as tape:
         tape.watch(m)
-        value = tf.reduce_sum(remedies.minibatch_features(m) ** 2)
+        value = tf.reduce_sum(minibatch_features(m) ** 2)
     slope = tf.reduce_sum(tape.gradient(value, m) * direction)
-    ahead, behind = (tf.reduce_sum(remedies.minibatch_features(m + size * direction) ** 2)
+    ahead, behind = (tf.reduce_sum(minibatch_features(m + size * direction) ** 2)
                      for size in (1e-2, -1e-2))
     np.testing.assert_allclose(slope, (ahead - behind) / 2e-2, rtol=1e-2)
 
@@ -54,7 +55,7 @@ def test_historical_averaging_is_the_gradient_of_its_term():
     history = [tf.Variable(_normal(8, 3)), tf.Variable(_normal(9, 2, 2))]
     with tf.GradientTape() as tape:
         term = 0.3 * tf.add_n([tf.reduce_sum((v - h) ** 2) for v, h in zip(variables, history)])
-    for ours, expected in zip(remedies.historical_averaging(variables, history, 0.3),
+    for ours, expected in zip(regularizers.historical_averaging(variables, history, 0.3),
                               tape.gradient(term, variables)):
         np.testing.assert_allclose(ours, expected, rtol=1e-6)
 
@@ -67,7 +68,7 @@ def test_history_is_the_mean_of_all_that_was():
         variable.assign_add([0.5 * step, 2.0])
         count.assign_add(1)
         past.append(variable.numpy())
-        remedies.update_history(history, [variable], count)
+        regularizers.update_history(history, [variable], count)
         np.testing.assert_allclose(history[0], np.mean(past, axis=0), rtol=1e-6)
 
 
@@ -75,10 +76,10 @@ def _on_two_replicas(strategy):
     """Each is a function of the global batch, and so are the summed gradients."""
     real = _normal(1, 6, 2, 2)
     # A replica's loss is its share, for gradients are summed.
-    _check(strategy, lambda fake, first, share: share * remedies.feature_matching(
+    _check(strategy, lambda fake, first, share: share * regularizers.feature_matching(
         real[first:first + len(fake)], fake))
     _check(strategy, lambda fake, first, share: tf.reduce_sum(
-        remedies.minibatch_features(fake) ** 2 * tf.reshape(tf.range(6.0), (6, 1))[
+        minibatch_features(fake) ** 2 * tf.reshape(tf.range(6.0), (6, 1))[
             first:first + len(fake)]))
     _check(strategy, _penalised)
 
@@ -88,7 +89,7 @@ def _penalised(fake, first, share):
     del first, share
     with tf.GradientTape() as tape:
         tape.watch(fake)
-        value = tf.reduce_sum(remedies.minibatch_features(fake) ** 2)
+        value = tf.reduce_sum(minibatch_features(fake) ** 2)
     return tf.reduce_sum(tape.gradient(value, fake) ** 2)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests import two_replicas
-from tfgan_train import replicas
+from tfgan_train.ops import replicas
 
 
 def test_one_replica_leaves_everything_as_it_is():

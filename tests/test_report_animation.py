@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from tfgan_train.report import animation, grid
+from tfgan_train.pictures import animation, grid
 
 
 def _grids(folder, count, side=40):

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from tfgan_train.config import FIELDS, Config
-from tfgan_train.report.doctor import Doctor
-from tfgan_train.report.signs import SIGNS
-from tfgan_train.validation import validate
+from tfgan_train.config.fields import FIELDS, Config
+from tfgan_train.doctor.doctor import Doctor
+from tfgan_train.doctor.rules import SIGNS
+from tfgan_train.training.validation import validate
 
 HEALTHY = {"d_loss": 1.1, "g_loss": 0.9, "d_accuracy": 0.7, "g_grad_norm": 1.0, "d_grad_norm": 2.0,
            "real_logits": 0.5, "fake_logits": -0.5, "g_lr": 1e-3, "d_lr": 1e-3}

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_train.report import grid
+from tfgan_train.pictures import grid
 
 
 def _images(count, height=3, width=4, channels=1):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from tfgan_train.report import nearest
+from tfgan_train.pictures import nearest
 
 
 def _brute_force(samples, train):

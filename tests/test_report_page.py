@@ -13,10 +13,10 @@ import time
 import pytest
 
 from tests.made_run import make_run
-from tfgan_train.config import Config
-from tfgan_train.report import galleries, pictures, settings
+from tfgan_train.config.fields import Config
+from tfgan_train.report import data_uris, galleries, settings
 from tfgan_train.report.page import write_report
-from tfgan_train.report.run_facts import read_run
+from tfgan_train.runs.facts import read_run
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -214,24 +214,24 @@ def test_an_animation_too_large_for_the_page_is_the_file_beside_it(whole_run, mo
 
 
 def test_page_is_made_without_tensorflow():
-    code = "import sys, tfgan_train.report.page, tfgan_train.report.doctor; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, tfgan_train.report.page, tfgan_train.doctor.doctor; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_picture_within_its_budget_goes_in_byte_for_byte_and_a_larger_one_fits(whole_run):
     path = whole_run / "samples" / "real.png"
     size = path.stat().st_size
-    kind, content = pictures.data_uri(path, size).split(",")
+    kind, content = data_uris.data_uri(path, size).split(",")
     assert kind == "data:image/png;base64" and base64.b64decode(content) == path.read_bytes()
-    kind, content = pictures.data_uri(path, size // 3).split(",")
+    kind, content = data_uris.data_uri(path, size // 3).split(",")
     assert kind == "data:image/jpeg;base64" and len(base64.b64decode(content)) <= size // 3
 
 
 def test_a_changed_picture_is_read_again(whole_run, tmp_path):
     path = pathlib.Path(shutil.copy(whole_run / "samples" / "real.png", tmp_path / "a.png"))
-    first = pictures.data_uri(path, 10**6)
+    first = data_uris.data_uri(path, 10**6)
     shutil.copy(whole_run / "samples" / "spot.png", path)
-    assert pictures.data_uri(path, 10**6) != first
+    assert data_uris.data_uri(path, 10**6) != first
 
 
 @pytest.mark.parametrize("given", [

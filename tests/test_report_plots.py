@@ -1,6 +1,6 @@
 """Charts: what is drawn is read back from the SVG's own numbers."""
-import json
 import html as html_module
+import json
 import re
 import time
 import xml.etree.ElementTree as ElementTree
@@ -8,9 +8,10 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from tfgan_train.report import curves, plots
-from tfgan_train.report.run_facts import Figure
-from tfgan_train.report.plots import Axis, Guide, Series, line_chart
+from tfgan_train.common.numbers import number
+from tfgan_train.report import charts, curves
+from tfgan_train.report.charts import Axis, Guide, Series, line_chart
+from tfgan_train.runs.facts import Figure
 
 
 def _series(values, steps=None, name="d", colour="d"):
@@ -48,7 +49,7 @@ def test_logarithmic_axis():
     (0, "0"), (0.5, "0.5"), (-2, "-2"), (1234, "1,234"), (10000, "10k"), (12500, "12.5k"), (3e6, "3M"),
     (0.00001, "1e-5"), (2.5e12, "2.5e12"), (0.1 + 0.2, "0.3")])
 def test_numbers_are_short(value, text):
-    assert plots.number(value) == text
+    assert number(value) == text
 
 
 def test_a_straight_line_is_drawn_from_corner_to_corner():
@@ -97,16 +98,16 @@ def test_a_rare_early_spike_does_not_flatten_the_rest():
 def test_smooth_is_a_triangular_mean_that_skips_nan():
     values = np.array([1.0, 5.0, np.nan, 2.0])
     expected = [(2 * 1 + 5) / 3, (1 + 2 * 5) / 3, np.nan, 2.0]
-    np.testing.assert_allclose(plots.smooth(values, 1), expected)
+    np.testing.assert_allclose(charts.smooth(values, 1), expected)
     constant = np.full(500, 3.3)
-    np.testing.assert_allclose(plots.smooth(constant, 10), constant)
+    np.testing.assert_allclose(charts.smooth(constant, 10), constant)
 
 
 def test_bucket_means_average_every_value_once():
     values = np.random.default_rng(0).normal(size=10_007)
-    steps, means = plots.bucket_means(np.arange(10_007.0), values)
-    assert len(means) == plots.BUCKETS
-    counts = np.diff(np.r_[plots._bucket_starts(10_007), 10_007])
+    steps, means = charts.bucket_means(np.arange(10_007.0), values)
+    assert len(means) == charts.BUCKETS
+    counts = np.diff(np.r_[charts._bucket_starts(10_007), 10_007])
     assert np.sum(means * counts) == pytest.approx(values.sum())
     assert (np.diff(steps) > 0).all()
 

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from tfgan_train.report.spot import make_game
+from tfgan_train.pictures.spot_the_fake import make_game
 
 
 def _pools(count=60, side=28):

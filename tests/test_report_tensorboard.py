@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_train.report.tensorboard import EventWriter
+from tfgan_train.runs.events import EventWriter
 
 
 def _events(path):

@@ -12,9 +12,9 @@ from PIL import Image
 
 from tests import binaries, exporting
 from tfgan_train import load, sample
-from tfgan_train.latents import labels
-from tfgan_train.report import grid
-from tfgan_train.sampling import BATCH
+from tfgan_train.ops.latents import labels
+from tfgan_train.pictures import grid
+from tfgan_train.runs.sampler import BATCH
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_train import schedules
+from tfgan_train.objective import schedules
 
 _STEPS = (0, 1, 10, 333, 999, 1000, 1200)
 

@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny
-from tfgan_train.augment import AUGMENTATIONS
-from tfgan_train.latents import latents
-from tfgan_train.losses import LOSSES
 from tfgan_train.models import MODELS
 from tfgan_train.models.layers import ACTIVATIONS, INITIALIZERS
 from tfgan_train.models.variables import trainable
-from tfgan_train.optimizers import OPTIMIZERS
-from tfgan_train.penalties import PENALTIES
-from tfgan_train.schedules import SCHEDULES
-from tfgan_train.step import METRICS, TRAINING_STREAM, TrainStep
+from tfgan_train.objective.augment import AUGMENTATIONS
+from tfgan_train.objective.losses import LOSSES
+from tfgan_train.objective.optimizers import OPTIMIZERS
+from tfgan_train.objective.penalties import PENALTIES
+from tfgan_train.objective.schedules import SCHEDULES
+from tfgan_train.ops.latents import latents
+from tfgan_train.training.step import METRICS, TRAINING_STREAM, TrainStep
 
 
 @pytest.fixture

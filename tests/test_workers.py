@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train import checkpoints
-from tfgan_train.run_dir import RunDir
+from tfgan_train.runs import checkpoints
+from tfgan_train.runs.directory import RunDir
 
 
 def _start(run_dir, **environment):

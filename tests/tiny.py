@@ -2,12 +2,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.config import Config
-from tfgan_train.gan import Gan
-from tfgan_train.run_dir import DataFacts
-from tfgan_train.start import resolve
-from tfgan_train.step import METRICS, TrainStep
-from tfgan_train.validation import validate
+from tfgan_train.config.fields import Config
+from tfgan_train.runs.directory import DataFacts
+from tfgan_train.training.gan import Gan
+from tfgan_train.training.start import resolve
+from tfgan_train.training.step import METRICS, TrainStep
+from tfgan_train.training.validation import validate
 
 EXAMPLES = 48
 SHAPE = (16, 16, 1)  # two stages of dcgan, so that D has a normalised layer

@@ -4,19 +4,19 @@
     run = train(Config(dataset="mnist10k", steps=200))
     images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
 """
-from tfgan_train.config import Config
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
+from tfgan_train.config.fields import Config
 
 __all__ = ["Config", "UserError", "train", "load"]
 
 
 def train(config: Config, fresh: bool = False):
-    """Trains (or resumes) a run and returns it; see `tfgan_train.loop.train`."""
-    from tfgan_train import loop  # TensorFlow takes seconds to import; Config doesn't need it.
+    """Trains (or resumes) a run and returns it; see `tfgan_train.training.loop.train`."""
+    from tfgan_train.training import loop  # TensorFlow takes seconds to import; Config needs none.
     return loop.train(config, fresh=fresh)
 
 
 def load(run_dir):
-    """The run kept in a directory, to generate from; see `tfgan_train.run.Run`."""
-    from tfgan_train.run import Run
+    """The run kept in a directory, to generate from; see `tfgan_train.runs.run.Run`."""
+    from tfgan_train.runs.run import Run
     return Run(run_dir)

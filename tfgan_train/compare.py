@@ -1,13 +1,13 @@
 """Runs side by side: `python -m tfgan_train.compare RUN RUN … --out=compare.html`."""
 import pathlib
 
-from tfgan_train import cli
-from tfgan_train.errors import UserError
-from tfgan_train.files import write_atomically
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_atomically
+from tfgan_train.config import command
 
 
 def _define(values):
-    cli.define(values, "string", "out", "compare.html", "the page to write; a table with its name and the ending .csv goes beside it")
+    command.define(values, "string", "out", "compare.html", "the page to write; a table with its name and the ending .csv goes beside it")
 
 
 def _main(values, paths):
@@ -31,8 +31,8 @@ def _read(paths: list[str]):
     Raises:
       UserError: none given, one named twice, or one that is no run.
     """
-    from tfgan_train.report.run_facts import read_run
-    from tfgan_train.run_dir import RunDir
+    from tfgan_train.runs.directory import RunDir
+    from tfgan_train.runs.facts import read_run
     if not paths:
         raise UserError("name the runs to compare: tfgan-compare RUN RUN … --out=compare.html")
     seen: dict[pathlib.Path, str] = {}
@@ -49,7 +49,7 @@ def _read(paths: list[str]):
 
 def main():
     """The console script tfgan-compare."""
-    cli.run_binary("tfgan-compare", "set trained runs side by side: one page and one table", _define, _main,
+    command.run_binary("tfgan-compare", "set trained runs side by side: one page and one table", _define, _main,
                    positional="RUN", tensorflow=False)
 
 

@@ -2,28 +2,28 @@
 import pathlib
 import time
 
-from tfgan_train import cli
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
+from tfgan_train.config import command
 
 FEWEST, USUAL = 8, 10_000
 
 
 def _define(values):
-    cli.define(values, "string", "run_dir", None, "the run to score; the table is kept in its eval/STEP.json")
-    cli.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
-    cli.define(values, "boolean", "all", False, "score every checkpoint of the run")
-    cli.define(values, "string", "images", None, "score these instead of a run: a folder, or a .npz or .npy file (uint8 [n, H, W, C])")
-    cli.define(values, "string", "dataset", None, "what --images are compared with, as in training")
-    cli.define(values, "string", "data_dir", None, "where TFDS keeps prepared data")
-    cli.define(values, "string", "image_size", "", "with --images: resize and centre-crop the dataset to this")
-    cli.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 0 as the dataset")
-    cli.define(values, "string", "out", None, "with --images: also write the figures to this JSON file")
-    cli.define(values, "integer", "num", 0, "how many images to score; compare figures at the same number only; 0: 10,000, or what the dataset's papers draw")
-    cli.define(values, "string", "features", "", "classifier, inception, efficientnet, pixels or channels (stacked digits); empty: the best there is")
-    cli.define(values, "string", "inception_weights", "", "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port")
-    cli.define(values, "string", "metrics", "", "comma-separated; empty: the default set")
-    cli.define(values, "boolean", "parzen", False, "add the Parzen-window log-likelihood of Goodfellow et al. 2014")
-    cli.define(values, "boolean", "linear_probe", False, "add a linear classifier on D's features, and on pixels")
+    command.define(values, "string", "run_dir", None, "the run to score; the table is kept in its eval/STEP.json")
+    command.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
+    command.define(values, "boolean", "all", False, "score every checkpoint of the run")
+    command.define(values, "string", "images", None, "score these instead of a run: a folder, or a .npz or .npy file (uint8 [n, H, W, C])")
+    command.define(values, "string", "dataset", None, "what --images are compared with, as in training")
+    command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data")
+    command.define(values, "string", "image_size", "", "with --images: resize and centre-crop the dataset to this")
+    command.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 0 as the dataset")
+    command.define(values, "string", "out", None, "with --images: also write the figures to this JSON file")
+    command.define(values, "integer", "num", 0, "how many images to score; compare figures at the same number only; 0: 10,000, or what the dataset's papers draw")
+    command.define(values, "string", "features", "", "classifier, inception, efficientnet, pixels or channels (stacked digits); empty: the best there is")
+    command.define(values, "string", "inception_weights", "", "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port")
+    command.define(values, "string", "metrics", "", "comma-separated; empty: the default set")
+    command.define(values, "boolean", "parzen", False, "add the Parzen-window log-likelihood of Goodfellow et al. 2014")
+    command.define(values, "boolean", "linear_probe", False, "add a linear classifier on D's features, and on pixels")
 
 
 def _main(values):
@@ -38,9 +38,9 @@ def _main(values):
 
 
 def _score_images(values):
-    from tfgan_train import score_table, scored_images
-    from tfgan_train.config import Config
-    from tfgan_train.points import EXTENT
+    from tfgan_train.config.fields import Config
+    from tfgan_train.data.points import EXTENT
+    from tfgan_train.score import of_files, table
     if values.dataset is None:
         raise UserError("--dataset is needed with --images: what to compare with")
     for flag in ("step", "all", "linear_probe"):
@@ -52,20 +52,20 @@ def _score_images(values):
     config = Config(dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size,
                     channels=values.channels)
     values.num = _num(values, config)
-    images = scored_images.read(values.images, config, values.num)
+    images = of_files.read(values.images, config, values.num)
     evaluation = _evaluation(values, config)
     scores = evaluation.score(images, names, _added(values))
-    print(score_table.table(scores, evaluation))
+    print(table.table(scores, evaluation))
     if values.out:
-        _write(pathlib.Path(values.out), score_table.to_json(
+        _write(pathlib.Path(values.out), table.to_json(
             scores, evaluation, {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)}))
 
 
 def _score_run(values):
-    from tfgan_train import checkpoints
-    from tfgan_train.points import are_points
+    from tfgan_train.common.images import are_points
     from tfgan_train.report.page import write_report
-    from tfgan_train.run_dir import RunDir, find_checkpoint
+    from tfgan_train.runs import checkpoints
+    from tfgan_train.runs.directory import RunDir, find_checkpoint
     for flag in ("dataset", "image_size", "channels", "out"):
         if values[flag].present:
             raise UserError(f"--{flag} goes with --images; a run knows its own data and keeps its own figures")
@@ -74,7 +74,7 @@ def _score_run(values):
     names, run = _names(values), RunDir(values.run_dir)
     config, data = run.read()
     steps = ([one.step for one in checkpoints.intact(run.checkpoints_dir)] if values.all else []) or [
-        find_checkpoint(run, cli.checkpoint_step(values.step, "best")).step]
+        find_checkpoint(run, command.checkpoint_step(values.step, "best")).step]
     if values.data_dir is not None:
         config = config.replace(data_dir=values.data_dir)
     values.num = _num(values, config)
@@ -94,41 +94,41 @@ def _score_run(values):
 
 def _score_points(values, run, steps, names):
     """The same for runs on a 2-D mixture, which have figures of their own."""
-    from tfgan_train import point_scores
-    from tfgan_train.run_dir import load_run
-    point_scores.check_names(names, values.features)
+    from tfgan_train.runs.directory import load_run
+    from tfgan_train.score import points
+    points.check_names(names, values.features)
     for flag in ("parzen", "linear_probe", "inception_weights"):
         if getattr(values, flag):
             raise UserError(f"--{flag} is for pictures, and {run.path} draws points")
     for step in steps:
         begin, loaded = time.monotonic(), load_run(run.path, "best" if values.step == "best" else step)
-        results = point_scores.score(loaded, values.num)
-        print(f"\n{run.path}, step {loaded.step:,}\n{point_scores.table(results)}")
-        _write(run.eval_dir / f"{loaded.step:08d}.json", point_scores.to_json(
+        results = points.score(loaded, values.num)
+        print(f"\n{run.path}, step {loaded.step:,}\n{points.table(results)}")
+        _write(run.eval_dir / f"{loaded.step:08d}.json", points.to_json(
             results, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}, loaded.data.name))
 
 
 def _score_checkpoint(values, run, step, evaluation, names):
     """Draws, scores, prints and keeps one checkpoint's figures."""
-    from tfgan_train import run_inputs, score_table
-    from tfgan_train.evaluation import Scored, Scores
-    from tfgan_train.run_dir import load_run
+    from tfgan_train.runs.directory import load_run
+    from tfgan_train.score import of_run, table
+    from tfgan_train.score.evaluation import Scored, Scores
     begin, loaded = time.monotonic(), load_run(run.path, step)
-    images, labels = run_inputs.draw(loaded, values.num)
+    images, labels = of_run.draw(loaded, values.num)
     wants_discriminator = not names or "discriminator" in names
-    extra = run_inputs.discriminator_fields(loaded, evaluation, images, labels) if wants_discriminator else {}
+    extra = of_run.discriminator_fields(loaded, evaluation, images, labels) if wants_discriminator else {}
     scores = evaluation.score(images, names, _added(values), extra)
     if values.linear_probe:
-        scores = Scores(scores.figures + [Scored(result) for result in run_inputs.probe(loaded, evaluation)], scores.left_out)
-    print(f"\n{run.path}, step {loaded.step:,}\n{score_table.table(scores, evaluation)}")
+        scores = Scores(scores.figures + [Scored(result) for result in of_run.probe(loaded, evaluation)], scores.left_out)
+    print(f"\n{run.path}, step {loaded.step:,}\n{table.table(scores, evaluation)}")
     path = run.eval_dir / f"{loaded.step:08d}.json"
-    _write(path, score_table.to_json(
+    _write(path, table.to_json(
         scores, evaluation, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}))
     return scores
 
 
 def _evaluation(values, config):
-    from tfgan_train.evaluation import Evaluation
+    from tfgan_train.score.evaluation import Evaluation
     return Evaluation(config, values.num, values.features, values.inception_weights)
 
 
@@ -140,7 +140,7 @@ def _num(values, config) -> int:
 
 def _names(values) -> list[str]:
     """The metrics asked for; [] for the default set."""
-    from tfgan_train.evaluation import check_names
+    from tfgan_train.score.evaluation import check_names
     names = [name.strip() for name in values.metrics.split(",") if name.strip()]
     check_names(names)
     return names
@@ -152,7 +152,7 @@ def _added(values) -> list[str]:
 
 def _curve(curve) -> str:
     """The first figures of each checkpoint, a line each."""
-    from tfgan_train.score_table import number
+    from tfgan_train.score.table import number
     names = [one.result.name for one in curve[0][1].figures][:6]
     lines = ["", "".join(f"{name:>14}" for name in ["step", *names])]
     for step, scores in curve:
@@ -162,7 +162,7 @@ def _curve(curve) -> str:
 
 
 def _write(path, content):
-    from tfgan_train.files import write_json
+    from tfgan_train.common.files import write_json
     try:
         write_json(path, content)
     except OSError as error:
@@ -171,7 +171,7 @@ def _write(path, content):
 
 
 def main():
-    cli.run_binary("tfgan-evaluate", "score a run's images, or any images, against a dataset", _define, _main)
+    command.run_binary("tfgan-evaluate", "score a run's images, or any images, against a dataset", _define, _main)
 
 
 if __name__ == "__main__":

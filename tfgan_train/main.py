@@ -1,34 +1,34 @@
 """Trains a GAN: `python -m tfgan_train.main --dataset=mnist`."""
 import signal
 
-from tfgan_train import cli
-from tfgan_train.config import Config
+from tfgan_train.config import command
+from tfgan_train.config.fields import Config
 
 
 def _define(values):
-    cli.define(values, "boolean", "fresh", False, "begin anew in the next numbered directory instead of resuming")
-    cli.define(values, "boolean", "dry_run", False, "print what would be trained, and train nothing")
-    cli.define_config_flags(values)
+    command.define(values, "boolean", "fresh", False, "begin anew in the next numbered directory instead of resuming")
+    command.define(values, "boolean", "dry_run", False, "print what would be trained, and train nothing")
+    command.define_config_flags(values)
 
 
 def _main(values):
-    given = cli.given_config(values)
+    given = command.given_config(values)
     config = Config(**given)
     # The recipe that was named counts as said; the one chosen for the dataset doesn't.
-    from tfgan_train import recipes
+    from tfgan_train.config import recipes
     named = given.keys() | (recipes.read(config.recipe) if "recipe" in given else {})
     if values.dry_run:
-        from tfgan_train.describe import describe
+        from tfgan_train.training.dry_run import describe
         print(describe(config, named, values.fresh))
         return 0
-    from tfgan_train.loop import train
+    from tfgan_train.training.loop import train
     run = train(config, named, values.fresh)
     return 128 + run.stopped if run.stopped in (signal.SIGINT, signal.SIGTERM) else 0
 
 
 def main():
     """The console script tfgan-train."""
-    cli.run_binary("tfgan-train", "train a GAN on images, or resume a run that was stopped", _define, _main)
+    command.run_binary("tfgan-train", "train a GAN on images, or resume a run that was stopped", _define, _main)
 
 
 if __name__ == "__main__":

@@ -6,29 +6,29 @@ import zipfile
 
 import numpy as np
 
-from tfgan_train import cli
-from tfgan_train.errors import UserError
-from tfgan_train.files import write_atomically
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_atomically
+from tfgan_train.config import command
 
 MOST_IN_A_GRID = 10_000
 
 
 def _define(values):
-    cli.define(values, "string", "run_dir", None, "the run to draw from")
-    cli.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
-    cli.define(values, "integer", "num", 64, "how many images")
-    cli.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
-    cli.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs")
-    cli.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
-    cli.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
-    cli.define(values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside")
-    cli.define(values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside")
-    cli.define(values, "boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)")
-    cli.define(values, "string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it")
+    command.define(values, "string", "run_dir", None, "the run to draw from")
+    command.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
+    command.define(values, "integer", "num", 64, "how many images")
+    command.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
+    command.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs")
+    command.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
+    command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
+    command.define(values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside")
+    command.define(values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside")
+    command.define(values, "boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)")
+    command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it")
 
 
 def _main(values):
-    cli.require(values, "run_dir")
+    command.require(values, "run_dir")
     if values.num < 1:
         raise UserError(f"--num={values.num} must be at least 1")
     if not -2**31 <= values.seed < 2**31:
@@ -37,9 +37,9 @@ def _main(values):
     if len(special) > 1:
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
     write = _special_writer(special[0], values) if special else _writer(values.out)
-    from tfgan_train.run_dir import load_run
-    from tfgan_train.sampling import Sampler
-    loaded = load_run(values.run_dir, cli.checkpoint_step(values.step, "best"))
+    from tfgan_train.runs.directory import load_run
+    from tfgan_train.runs.sampler import Sampler
+    loaded = load_run(values.run_dir, command.checkpoint_step(values.step, "best"))
     label = loaded.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     if sampler.points and special != ["animate"]:
@@ -63,19 +63,20 @@ def _special_writer(kind: str, values):
         raise UserError(f"--out={out}: --{kind} makes one picture; end it in {' or '.join(endings)}")
 
     def write(loaded, sampler, label):
-        from tfgan_train import data, pictures, showpieces
+        from tfgan_train import data
+        from tfgan_train.pictures import of_run, training_samples
         if kind == "animate":
-            pictures.animate(loaded.path.samples_dir, out)
+            training_samples.animate(loaded.path.samples_dir, out)
             return
         if kind == "interpolate":
-            showpieces.write_walk(out, sampler, values.seed, label)
+            of_run.write_walk(out, sampler, values.seed, label)
             return
         config = loaded.config.replace(data_dir=values.data_dir) if values.data_dir else loaded.config
         source = data.load(config)
         if kind == "nearest":
-            showpieces.write_nearest(out, sampler, source, data.load_held_out(config), values.seed, min(values.num, 100), label)
+            of_run.write_nearest(out, sampler, source, data.load_held_out(config), values.seed, min(values.num, 100), label)
         else:
-            showpieces.write_game(out, sampler, source, values.seed, label)
+            of_run.write_game(out, sampler, source, values.seed, label)
     return write
 
 
@@ -89,9 +90,8 @@ def _points_writer(out: str, special: list[str], data):
         raise UserError(f"--out={out}: points of {data.name} go into one .png or .npz")
 
     def write(out, batches, num):
-        from tfgan_train import pictures
-        from tfgan_train.report import grid
-        grid.save_png(out, pictures.picture_of(np.concatenate(list(batches)), data))
+        from tfgan_train.pictures import grid, training_samples
+        grid.save_png(out, training_samples.picture_of(np.concatenate(list(batches)), data))
     return write
 
 
@@ -104,7 +104,7 @@ def _writer(out: str):
 
 
 def _write_grid(out, batches, num):
-    from tfgan_train.report import grid
+    from tfgan_train.pictures import grid
     if num > MOST_IN_A_GRID:
         raise UserError(f"--num={num} is too many for one picture (at most {MOST_IN_A_GRID}); write an .npz or a folder/")
     grid.save_png(out, grid.grid(np.concatenate(list(batches))))
@@ -124,13 +124,13 @@ def _write_npz(out, batches, num):
 
 
 def _write_folder(out, batches, num):
-    from tfgan_train.report import grid
+    from tfgan_train.common.images import to_image
     digits = len(str(num - 1))
     count = 0
     for batch in batches:
         for image in batch:
             png = io.BytesIO()
-            grid.to_image(image).save(png, "PNG")
+            to_image(image).save(png, "PNG")
             write_atomically(out / f"{count:0{digits}d}.png", png.getvalue())
             count += 1
 
@@ -142,7 +142,7 @@ WRITERS = {".png": _write_grid, ".npz": _write_npz, "/": _write_folder}
 
 def main():
     """The console script tfgan-sample."""
-    cli.run_binary("tfgan-sample", "draw pictures from a trained run", _define, _main)
+    command.run_binary("tfgan-sample", "draw pictures from a trained run", _define, _main)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import time
 
-import keras
-import tensorflow as tf
-
 import clock
+import keras
 import networks
+import tensorflow as tf
 from keras_layers import dataset, latents, model
 
 

@@ -1,9 +1,8 @@
 """The tasks' networks in stock Keras layers, and their data in tf.data, for the two peers that use them."""
+import clock
 import keras
 import numpy as np
 import tensorflow as tf
-
-import clock
 
 
 def layer(kind, *how):

@@ -11,11 +11,10 @@ import sys
 import tempfile
 import time
 
-import numpy as np
-from PIL import Image
-
 import clock
 import networks
+import numpy as np
+from PIL import Image
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from stretches import stretches  # noqa: E402  (it lies beside peers.py)

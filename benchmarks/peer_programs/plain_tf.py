@@ -5,12 +5,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import itertools
 
+import clock
 import keras
+import networks
 import numpy as np
 import tensorflow as tf
-
-import clock
-import networks
 from keras_layers import dataset, latents, model
 
 

@@ -4,11 +4,10 @@ Convolutional tasks are in channels-last memory. --compile puts both networks th
 """
 import itertools
 
-import torch
-from torch import nn
-
 import clock
 import networks
+import torch
+from torch import nn
 
 
 def layers(description, shape):

@@ -2,9 +2,9 @@
 import difflib
 import os
 
-from tfgan_train.data import folder, glyphs, idx, mixtures, mnist, mnist10k, stacked_mnist, tfds, transform
+from tfgan_train.common.errors import UserError
+from tfgan_train.data import folder, glyphs, idx, mnist, mnist10k, points, stacked_mnist, tfds, transform
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
-from tfgan_train.errors import UserError
 
 # Name -> (config, split) -> Source. A key that ends in a colon is a prefix: what follows it
 # in --dataset says which data.
@@ -13,8 +13,8 @@ DATASETS = {
     "mnist10k": mnist10k.load,
     "glyphs": glyphs.load,
     "stacked_mnist": stacked_mnist.load,
-    "ring2d": mixtures.load,
-    "grid2d": mixtures.load,
+    "ring2d": points.load,
+    "grid2d": points.load,
     "tfds:": tfds.load,
     "idx:": idx.load,
     "folder:": folder.load,

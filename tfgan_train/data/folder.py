@@ -7,9 +7,9 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import decode, source
 from tfgan_train.data.transform import parse_image_size
-from tfgan_train.errors import UserError
 
 # Image files that are no mistake to find, but that this package does not read.
 _OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg", ".psd", ".raw")

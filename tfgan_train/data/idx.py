@@ -7,8 +7,8 @@ import zlib
 
 import numpy as np
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
-from tfgan_train.errors import UserError
 
 _NAME = re.compile(r"(?P<prefix>.*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?$")
 _EXPECTED = ("train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "

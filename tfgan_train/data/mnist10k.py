@@ -6,8 +6,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
-from tfgan_train.errors import UserError
 
 _ASSETS = pathlib.Path(__file__).parent / "assets"
 _SIDE = 28

@@ -3,9 +3,9 @@ import functools
 
 import numpy as np
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.data.prefetch import Prefetcher
 from tfgan_train.data.source import MEMORY_LIMIT, Source
-from tfgan_train.errors import UserError
 
 # Decoded pixels that may wait for the training loop, beside the block it works on.
 _AHEAD_BYTES = 256 << 20

@@ -4,7 +4,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 
 Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 

@@ -5,10 +5,10 @@ from typing import Any, Callable
 
 import numpy as np
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.data import decode, network, source
 from tfgan_train.data.records import Records
 from tfgan_train.data.transform import parse_image_size
-from tfgan_train.errors import UserError
 
 # Below this many bytes an image decodes faster than threads can hand it round.
 _WORTH_THREADS = 8192

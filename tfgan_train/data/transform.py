@@ -9,10 +9,10 @@ from typing import Callable
 import numpy as np
 from PIL import Image
 
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import are_points
 from tfgan_train.data import decode
 from tfgan_train.data.source import Source
-from tfgan_train.errors import UserError
-from tfgan_train.points import are_points
 
 LARGEST_SIDE = 4096
 

@@ -9,8 +9,8 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from tfgan_train.errors import UserError
-from tfgan_train.files import write_atomically
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_atomically
 
 Arrays = dict[str, np.ndarray]
 MAGIC = b"tfgan-cache-1 "

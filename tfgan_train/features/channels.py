@@ -3,7 +3,7 @@ import dataclasses
 
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.features import classifier
 from tfgan_train.features.extractor import Extractor, Request
 

@@ -1,6 +1,5 @@
 """Which feature network serves these data when the user names none."""
-from tfgan_train.config import unknown
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.features import FEATURES, efficientnet, inception
 from tfgan_train.features.extractor import Extractor, Request
 

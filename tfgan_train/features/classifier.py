@@ -8,9 +8,9 @@ from typing import Optional
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.countdown import Countdown
-from tfgan_train.errors import UserError
-from tfgan_train.features import data
+from tfgan_train.common.countdown import Countdown
+from tfgan_train.common.errors import UserError
+from tfgan_train.data import reading
 from tfgan_train.features.cache import cached, folder, load
 from tfgan_train.features.extractor import Extractor, Request
 from tfgan_train.metrics.pixels import shrink
@@ -62,8 +62,8 @@ def kept(source) -> Optional["Classifier"]:
 
 def _trained_on(source) -> tuple[np.ndarray, str]:
     """Which images of the data a classifier is trained on, and its name in the cache."""
-    indices = np.arange(source.count) if source.count <= MOST_IMAGES else np.sort(data.some(source, MOST_IMAGES))
-    return indices, f"classifier-{VERSION}-{data.checksum(source, indices)[:24]}"
+    indices = np.arange(source.count) if source.count <= MOST_IMAGES else np.sort(reading.some(source, MOST_IMAGES))
+    return indices, f"classifier-{VERSION}-{reading.checksum(source, indices)[:24]}"
 
 
 class Classifier:
@@ -98,11 +98,11 @@ def _train(source, indices, request: Request) -> dict[str, np.ndarray]:
     """Trains on `indices`, measures on the held-out images, returns the folded weights."""
     request.say(f"training a classifier of {source.name}, once; it is kept in {folder()}")
     if request.heldout is not None:
-        held = data.labelled(request.heldout, data.some(request.heldout, 10_000))
+        held = reading.labelled(request.heldout, reading.some(request.heldout, 10_000))
     else:  # every tenth image is kept back to measure with
-        held = data.labelled(source, indices[::10])
+        held = reading.labelled(source, indices[::10])
         indices = np.delete(indices, np.s_[::10])
-    pixels, labels = data.labelled(source, indices)
+    pixels, labels = reading.labelled(source, indices)
     pixels = np.concatenate([shrink(pixels[i:i + 4096], SIDE) for i in range(0, len(pixels), 4096)])
     steps = int(np.clip(EPOCHS * len(pixels) / BATCH, FEWEST_STEPS, MOST_STEPS))
     trainer = _Trainer(pixels, labels, source.num_classes, steps)

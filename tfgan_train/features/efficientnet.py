@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.features.extractor import Extractor, Request
 from tfgan_train.features.folded import colour, convolution
 from tfgan_train.features.torch_file import read_state_dict

@@ -9,7 +9,7 @@ the logits of the Inception Score (Salimans et al. 2016's code).
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.features.folded import colour, convolution
 from tfgan_train.features.torch_file import read_state_dict
 

@@ -1,7 +1,7 @@
 """Features of real images, kept in the cache so that they are computed once."""
 import numpy as np
 
-from tfgan_train.features import data
+from tfgan_train.data import reading
 from tfgan_train.features.cache import cached
 from tfgan_train.features.extractor import Extractor, extract
 
@@ -13,11 +13,11 @@ def features(extractor: Extractor, source, indices: np.ndarray, say, progress=la
     weights are never mistaken for these.
     """
     def build():
-        found, probabilities = extract(extractor, data.images(source, indices), progress)
+        found, probabilities = extract(extractor, reading.images(source, indices), progress)
         return {"features": found} | ({} if probabilities is None else {"probabilities": probabilities})
 
     if extractor.name == "pixels":  # as quick to compute as to read
         found = build()
     else:
-        found = cached(f"features-{extractor.key}-{data.checksum(source, indices)[:24]}", build, say)
+        found = cached(f"features-{extractor.key}-{reading.checksum(source, indices)[:24]}", build, say)
     return found["features"], found.get("probabilities")

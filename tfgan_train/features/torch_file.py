@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 
 DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8",
           "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1",

@@ -1,6 +1,5 @@
 """Metrics on arrays. METRICS: name -> Metric; a new one is a function and a line here."""
-from tfgan_train.metrics import (discriminator, frechet, kernel, manifold, memorisation, modes, ms_ssim,
-                                 parzen, scores, sliced_wasserstein)
+from tfgan_train.metrics import discriminator, frechet, kernel, manifold, memorisation, modes, ms_ssim, parzen, scores, sliced_wasserstein
 from tfgan_train.metrics.inputs import Inputs, Metric
 from tfgan_train.metrics.pixels import as_rows
 from tfgan_train.metrics.result import Result

@@ -1,7 +1,7 @@
 """What every metric asks of its arrays, said in one plain line when it is not so."""
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 
 
 def enough(count: int, minimum: int, what: str) -> None:

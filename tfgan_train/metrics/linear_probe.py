@@ -5,7 +5,7 @@ Ridge regression on one-hot targets, in closed form: deterministic, one solve. R
 """
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.metrics.checks import enough
 from tfgan_train.metrics.result import HIGHER, Result
 

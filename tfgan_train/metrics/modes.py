@@ -7,29 +7,13 @@ import math
 
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.metrics.checks import enough
 from tfgan_train.metrics.result import HIGHER, LOWER, Result
 from tfgan_train.metrics.scores import kl
 
 SAMPLES = {"stacked_mnist": 26_000, "ring2d": 2_500, "grid2d": 2_500}  # that the papers draw, by dataset
-RING_SIGMA, GRID_SIGMA = 0.01, 0.05
 CEILING = 1 - math.exp(-4.5)  # the share of a 2-D Gaussian within 3 sigma
-
-
-def ring_means() -> np.ndarray:
-    """8 means on the unit circle, float64 [8, 2]."""
-    angle = 2 * np.pi * np.arange(8) / 8
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-
-def grid_means() -> np.ndarray:
-    """25 means at {-4, -2, 0, 2, 4}^2, float64 [25, 2]."""
-    axis = np.arange(-4.0, 5.0, 2.0)
-    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-
-
-MIXTURES = {"ring2d": (ring_means, RING_SIGMA), "grid2d": (grid_means, GRID_SIGMA)}
 
 
 def mixture_modes(points: np.ndarray, means: np.ndarray, sigma: float) -> list[Result]:

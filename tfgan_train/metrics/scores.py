@@ -1,7 +1,7 @@
 """Figures from a classifier's class probabilities; numpy only."""
 import numpy as np
 
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
 from tfgan_train.metrics.checks import enough
 from tfgan_train.metrics.result import HIGHER, LOWER, Result
 

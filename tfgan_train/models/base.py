@@ -3,10 +3,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.draw import dropout
 from tfgan_train.models.layers import WATCHED, Block, Dense, Embedding, Initializers, activation, condition_on, squash
 from tfgan_train.models.minibatch import MinibatchDiscrimination
 from tfgan_train.models.norms import norm
+from tfgan_train.ops.random import dropout
 
 EMBEDDING_SIZE = 32
 

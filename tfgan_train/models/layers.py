@@ -10,9 +10,9 @@ from typing import Callable, Optional
 import keras
 import tensorflow as tf
 
-from tfgan_train.errors import UserError
-from tfgan_train.models import few_channels
-
+from tfgan_train.common.errors import UserError
+from tfgan_train.models import blocked_conv
+from tfgan_train.ops.replicas import assign
 
 # A value of `training` between its two: a network is looked at as it is in training, on batches of real or of
 # fake images with their own statistics, but nothing is dropped and no variable moves.
@@ -169,7 +169,7 @@ class Conv(_Weighted):
 
     def call(self, x, training=False):
         kernel = self._kernel(x, training)
-        y = few_channels.conv(x, kernel, self._stride) if training else tf.nn.conv2d(x, kernel, self._stride, "SAME")
+        y = blocked_conv.conv(x, kernel, self._stride) if training else tf.nn.conv2d(x, kernel, self._stride, "SAME")
         return self._finish(y)
 
     def flops(self):
@@ -195,7 +195,7 @@ class UpConv(_Weighted):
     def call(self, x, training=False):
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
         kernel, shape = self._kernel(x, training), [batch, *self._image, self._channels]
-        return self._finish(few_channels.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2))
+        return self._finish(blocked_conv.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2))
 
     def flops(self):
         return 2 * self._inputs[1] * self._inputs[2] * self._size ** 2 * self._inputs[3] * self._channels
@@ -228,15 +228,6 @@ def spectrally_normalised(kernel, u, training: bool):
     if training and training != WATCHED:
         assign(u, new_u)
     return kernel / tf.reduce_sum(tf.matmul(v, matrix) * new_u)
-
-
-def assign(variable, value):
-    """Assigns on this replica only; every replica computes the same value.
-
-    A mirrored variable's own `assign` would merge the replicas' values, which costs a
-    synchronisation and isn't allowed inside a condition.
-    """
-    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
 def condition_on(x, label, embedding: Optional[Embedding]):

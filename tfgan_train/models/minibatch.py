@@ -2,7 +2,7 @@
 import tensorflow as tf
 
 from tfgan_train.models.layers import Block, Initializers
-from tfgan_train.remedies import minibatch_features
+from tfgan_train.ops.replicas import gather_over_replicas
 
 KERNEL_SIZE = 5  # Salimans et al. 2016 used 50 kernels of 5 dimensions
 
@@ -28,3 +28,19 @@ class MinibatchDiscrimination(Block):
 
     def flops(self):
         return 2 * self.tensor.shape[0] * self.tensor.shape[1]
+
+
+def minibatch_features(m) -> tf.Tensor:
+    """How near each example is to those of the global batch, [n, B]: section 3.2.
+
+    Args:
+      m: [n, B, C], each example's features times a learnt tensor: B kernels of C dimensions.
+
+    Returns:
+      float32 o with o[i, b] = sum over j of exp(-||m[i, b] - m[j, b]||_1), from 1 to the global batch N.
+      The sum takes in j = i, as the paper's does. It needs n N B C numbers.
+    """
+    m = tf.cast(m, tf.float32)
+    distance = tf.reduce_sum(
+        tf.abs(m[:, tf.newaxis] - gather_over_replicas(m)[tf.newaxis]), axis=3)
+    return tf.reduce_sum(tf.exp(-distance), axis=1)

@@ -3,7 +3,8 @@ from typing import Optional
 
 import tensorflow as tf
 
-from tfgan_train.models.layers import WATCHED, Block, assign
+from tfgan_train.models.layers import WATCHED, Block
+from tfgan_train.ops.replicas import assign
 
 
 class BatchNorm(Block):

@@ -1,1 +1,1 @@
-"""What a person looks at: grids, animations, curves, the run's page; no networks here."""
+"""The pages that people read: a run's report and the comparison of several."""

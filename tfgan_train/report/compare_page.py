@@ -4,12 +4,12 @@ from html import escape
 
 import numpy as np
 
-from tfgan_train.progress import duration
-from tfgan_train.report import comparison, pictures
+from tfgan_train.common.numbers import duration, number
+from tfgan_train.report import comparison, data_uris
+from tfgan_train.report.charts import Guide, Series, line_chart
 from tfgan_train.report.comparison import Group
 from tfgan_train.report.page import page
-from tfgan_train.report.plots import Guide, Series, line_chart, number
-from tfgan_train.report.run_facts import RunFacts
+from tfgan_train.runs.facts import RunFacts
 
 _COLOURS = 8                # classes c0 … of page.css
 _GRIDS_BYTES = 4_000_000    # of all the samples together
@@ -146,7 +146,7 @@ def _samples(groups: list[Group]) -> str:
     figures = []
     for group, run, (step, path) in last:
         words = escape(f"{_line_name(group, run)}: step {step:,}")
-        figures.append(f'<figure><img src="{pictures.data_uri(path, budget)}" alt="Samples of {words}"><figcaption>{words}</figcaption></figure>')
+        figures.append(f'<figure><img src="{data_uris.data_uri(path, budget)}" alt="Samples of {words}"><figcaption>{words}</figcaption></figure>')
     return f'<div class="pair">{"".join(figures)}</div>'
 
 

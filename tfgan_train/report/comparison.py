@@ -9,7 +9,7 @@ import statistics
 
 import numpy as np
 
-from tfgan_train.report.run_facts import Figure, RunFacts, read_json
+from tfgan_train.runs.facts import Figure, RunFacts, read_json
 
 OF_THE_TRIAL = ("seed", "run_dir")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

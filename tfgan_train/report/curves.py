@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from tfgan_train.report.plots import Guide, Series, line_chart
+from tfgan_train.report.charts import Guide, Series, line_chart
 
 
 def training_charts(rows: list[dict], sample_rows: list[dict]) -> list[str]:

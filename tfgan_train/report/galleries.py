@@ -2,8 +2,9 @@
 import json
 from html import escape
 
-from tfgan_train.report import animation, pictures
-from tfgan_train.report.run_facts import RunFacts
+from tfgan_train.pictures import animation
+from tfgan_train.report import data_uris
+from tfgan_train.runs.facts import RunFacts
 
 MAX_GRIDS = 24
 # Bytes of image; together, and a third more as base64, they keep the page below 6 MB.
@@ -21,7 +22,7 @@ def samples(run: RunFacts) -> str:
     steps = [steps[index] for index in animation.evenly(len(steps), MAX_GRIDS)]
     last = len(steps) - 1
     images = "".join(
-        f'<img src="{pictures.data_uri(path, _GRID_BYTES)}" alt="Samples at step {step:,}" data-step="{step}"'
+        f'<img src="{data_uris.data_uri(path, _GRID_BYTES)}" alt="Samples at step {step:,}" data-step="{step}"'
         f'{"" if index == last else " hidden"}>' for index, (step, path) in enumerate(steps))
     player = f"""<div class="player"><button type="button" class="play" aria-label="Play from early to late">▶</button>
 <input type="range" min="0" max="{last}" value="{last}" step="1" aria-label="Training step of the samples">
@@ -41,7 +42,7 @@ def course(run: RunFacts) -> str:
         rows = len(animation.evenly(len(paths), animation.MAX_STRIPS))
         picture = animation.strips(paths, [f"{step:,}" for step in steps])
         parts.append(f"""<figure id="strips" data-rows="{rows}"><div class="wide">
-<img src="{pictures.picture_uri(picture, _STRIPS_BYTES)}"
+<img src="{data_uris.picture_uri(picture, _STRIPS_BYTES)}"
 alt="Each row is one training step, early at the top; each column is one fixed latent"></div>
 <figcaption>Each row is a step, early at the top; each column is one fixed latent.
 <button type="button" class="replay">▶ Row by row</button></figcaption></figure>""")
@@ -53,11 +54,11 @@ alt="Each row is one training step, early at the top; each column is one fixed l
 
 def _animation(path, run: RunFacts) -> str:
     """The animation behind a still, so that nothing moves unasked."""
-    source = pictures.animation_uri(path, _ANIMATION_BYTES) or path.name
+    source = data_uris.animation_uri(path, _ANIMATION_BYTES) or path.name
     embedded = source.startswith("data:")
     note = "" if embedded else f" It is the file {escape(path.name)} beside this page, too large to be in it."
     still = run.steps_of("step")
-    poster = pictures.data_uri(still[-1][1], _GRID_BYTES) if still else source
+    poster = data_uris.data_uri(still[-1][1], _GRID_BYTES) if still else source
     return f"""<figure id="animation"><img src="{poster}" data-moving="{escape(source)}"
 alt="Animation of the samples from early to late"><figcaption>The samples from early to late.{note}
 <button type="button" class="move" aria-pressed="false">▶ Play</button></figcaption></figure>"""
@@ -108,13 +109,13 @@ def game(run: RunFacts) -> str:
     count = len(key["fake"])
     return f"""<div id="game" data-columns="{columns}" data-key="{escape(json.dumps(key["fake"]))}">
 <p>{count} of these {rows * columns} images are fake. Which? Choose {count}; arrow keys work too.</p>
-<div class="board"><img src="{pictures.data_uri(path, _PICTURE_BYTES)}" alt="A grid of real and generated images">{"".join(tiles)}</div>
+<div class="board"><img src="{data_uris.data_uri(path, _PICTURE_BYTES)}" alt="A grid of real and generated images">{"".join(tiles)}</div>
 <p class="score" role="status">0 of {count} chosen</p>
 <p><button type="button" class="reveal">Show the answer</button> <button type="button" class="again">Start over</button></p></div>"""
 
 
 def _figure(path, caption: str, budget: int, wide: bool = False) -> str:
-    image = f'<img src="{pictures.data_uri(path, budget)}" alt="{escape(caption)}">'
+    image = f'<img src="{data_uris.data_uri(path, budget)}" alt="{escape(caption)}">'
     if wide:
         image = f'<div class="wide">{image}</div>'
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -6,9 +6,9 @@ import pathlib
 import string
 from html import escape
 
-from tfgan_train import files
+from tfgan_train.common import files
 from tfgan_train.report import galleries, sections
-from tfgan_train.report.run_facts import RunFacts, read_run
+from tfgan_train.runs.facts import RunFacts, read_run
 
 STATUSES = ("running", "finished", "stopped")
 

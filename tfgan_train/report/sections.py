@@ -3,13 +3,11 @@ import math
 import time
 from html import escape
 
-from tfgan_train.clock import flop_rate, percent
-from tfgan_train.points import are_points
-from tfgan_train.progress import duration
+from tfgan_train.common.images import are_points
+from tfgan_train.common.numbers import duration, flop_rate, number, percent
+from tfgan_train.doctor.rules import SIGNS, variety
 from tfgan_train.report import curves, settings
-from tfgan_train.report.plots import number
-from tfgan_train.report.run_facts import Figure, RunFacts
-from tfgan_train.report.signs import SIGNS, variety
+from tfgan_train.runs.facts import Figure, RunFacts
 
 _BEST_TILES = 3
 _SKIPPED_SHOWN = 200

@@ -2,8 +2,8 @@
 import dataclasses
 import shlex
 
-from tfgan_train.config import FIELDS, Config
-from tfgan_train.errors import UserError
+from tfgan_train.common.errors import UserError
+from tfgan_train.config.fields import FIELDS, Config
 
 
 @dataclasses.dataclass(frozen=True)

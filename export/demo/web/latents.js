@@ -1,4 +1,4 @@
-// The package's seeded latents and labels (tfgan_train/latents.py) in JavaScript: needed only
+// The package's seeded latents and labels (tfgan_train/ops/latents.py) in JavaScript: needed only
 // for fully quantised files, whose graphs take z; the others draw from a seed by themselves.
 
 const GOLDEN = 0x9e3779b9;

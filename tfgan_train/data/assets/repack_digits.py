@@ -13,7 +13,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from tfgan_train.files import write_atomically, write_json
+from tfgan_train.common.files import write_atomically, write_json
 
 SIDE, ROW = 28, 100  # pixels of a digit's side; digits in a row of the mosaic
 

@@ -1,0 +1,1 @@
+"""Errors, files, images, the terminal: the standard library, numpy and Pillow only."""

@@ -1,0 +1,25 @@
+"""Pixels outside (uint8, 0..255) and inside (float32, -1..1); numpy and Pillow only."""
+import numpy as np
+from PIL import Image
+
+POINT_SHAPE = (1, 1, 2)  # A point travels as an image of one pixel and two channels.
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """float [..., H, W, C] in [-1, 1] -> uint8 of the same shape; values beyond are clipped."""
+    return np.clip(np.rint((np.asarray(images, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """uint8 [..., H, W, C] -> float32 in [-1, 1]; points, which are float32 already, as they are."""
+    return images if images.dtype == np.float32 else images.astype(np.float32) / 127.5 - 1.0
+
+
+def are_points(image_shape) -> bool:
+    """Whether data of this shape are points of the plane; pictures have one channel or three."""
+    return tuple(image_shape) == POINT_SHAPE
+
+
+def to_image(picture: np.ndarray) -> Image.Image:
+    """uint8 [h, w, C] -> a Pillow image of mode L (C = 1) or RGB (C = 3)."""
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)

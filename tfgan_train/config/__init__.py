@@ -1,0 +1,1 @@
+"""The settings of a run: fields, recipes, and the command lines made from them."""

@@ -1,0 +1,144 @@
+"""What the command lines share: flags from fields, plain errors, short help. Alone touches flags.
+
+Each binary has a FlagValues of its own, so importing one changes nothing for another.
+"""
+import os
+import signal
+import sys
+import tempfile
+from typing import Callable, Optional, Union
+
+from absl import flags, logging
+
+from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.config.fields import FIELDS
+
+EXIT_USER_ERROR = 2
+
+
+def run_binary(name: str, purpose: str, define: Callable, main: Callable, positional: str = "",
+               tensorflow: bool = True) -> None:
+    """Parses the command line, runs `main`, and exits with its status.
+
+    Args:
+      name: as the user calls it, for the help.
+      purpose: one line for the help.
+      define: given the FlagValues, defines the binary's flags.
+      main: given the parsed FlagValues, returns the exit status (None is 0).
+      positional: what arguments that aren't flags are called, e.g. "RUN"; `main` then gets them as a list,
+        after the FlagValues. "": there are none.
+      tensorflow: whether to import it first, silently; without it a binary starts at once.
+    """
+    values = flags.FlagValues()
+    flags.DEFINE_bool("help", False, "print this", flag_values=values, short_name="h")
+    define(values)
+    try:
+        extra = _parse(values, sys.argv)
+        if values.help:
+            print(_help(values, f"{name} {positional} …" if positional else name, purpose))
+            sys.exit(0)
+        if extra and not positional:
+            raise UserError(f"'{extra[0]}' is not a flag; flags look like --name=value (see --help)")
+        if tensorflow:
+            import_tensorflow()
+        logging.set_verbosity(logging.WARNING)  # TFDS tells each thing that it loads.
+        sys.exit(main(values, extra) if positional else main(values))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:  # Where nobody takes the signal: nothing has begun yet.
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # The reader of our output has gone, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def define_config_flags(values: flags.FlagValues) -> None:
+    """One flag for every field of Config."""
+    kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
+    for name, field in FIELDS.items():
+        kinds[field.type](name, field.default, field.metadata["help"], flag_values=values,
+                          module_name=field.metadata["group"])
+
+
+def given_config(values: flags.FlagValues) -> dict:
+    """The Config fields that stood on the command line (or in a flagfile), as name -> value."""
+    return {name: values[name].value for name in FIELDS if values[name].present}
+
+
+def define(values: flags.FlagValues, kind: str, name: str, default, text: str) -> None:
+    """Defines one flag of a binary: kind is string, integer, float or boolean."""
+    getattr(flags, f"DEFINE_{kind}")(name, default, text, flag_values=values, module_name="this command")
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+    """Raises UserError unless each flag was given."""
+    for name in names:
+        if not values[name].present:
+            raise UserError(f"--{name} is needed: {values[name].help}")
+
+
+def checkpoint_step(text: Optional[str], *words: str) -> Optional[Union[int, str]]:
+    """What --step=TEXT asks for: a number, one of `words` as it is, or None where the flag wasn't given.
+
+    Raises:
+      UserError: for anything else.
+    """
+    if text is None or text in words:
+        return text
+    # Not isdigit: "²" is a digit that int() doesn't take.
+    if not text.isdecimal():
+        raise UserError(f"--step={text} is neither a checkpoint's step nor {' nor '.join(words)}")
+    return int(text)
+
+
+def _parse(values, argv) -> list[str]:
+    try:
+        return values(argv)[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise UserError(unknown("flag", f"--{error.flagname}", [f"--{name}" for name in sorted(values) if len(name) > 1])) from None
+    except flags.CantOpenFlagFileError as error:
+        cause = error.__context__
+        raise UserError(f"--flagfile={cause.filename} can't be read: {cause.strerror}") from None
+    except flags.Error as error:
+        raise UserError(str(error).replace("flag --", "--").splitlines()[0]) from None
+
+
+def _help(values, name, purpose) -> str:
+    groups: dict[str, list[str]] = {}
+    for module, members in values.flags_by_module_dict().items():
+        for flag in members:
+            if flag.name in FIELDS or module == "this command":
+                default = "" if flag.default in (None, "", False) else f" [{flag.default}]"
+                groups.setdefault(module, []).append(f"  --{flag.name:<22} {flag.help}{default}")
+    lines = [f"{name}: {purpose}", "", "Flags are --name=value; booleans --name or --noname; --flagfile=FILE reads them from a file."]
+    for group, members in groups.items():
+        lines += ["", group.capitalize() + ":", *members]
+    return "\n".join(lines)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without its start-up messages; they are shown when that fails.
+
+    Some of them come from C++ before any log level is read, so the file descriptor itself
+    is turned away for the while. TF_CPP_MIN_LOG_LEVEL, where the user has set it, shows all.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        import tensorflow
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow
+            tensorflow.config.list_physical_devices()
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,199 @@
+"""Every hyper-parameter of a run, once: name, default, group, legal values, help.
+
+The command line's flags are made from these fields (command.py), a recipe's flagfile names
+them, config.json stores them, and Python callers pass them as keywords. To add a
+hyper-parameter, add a field here and use it.
+"""
+import dataclasses
+import importlib
+import json
+from typing import Any
+
+from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.config import recipes
+
+
+def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None):
+    """A field with its help; `choices` is a tuple, or 'module:DICT' looked up when needed."""
+    return dataclasses.field(default=default, metadata={
+        "group": group, "help": text, "choices": choices,
+        "minimum": minimum, "maximum": maximum, "above": above})
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Config:
+    """The settings of one run.
+
+    `Config(dataset="mnist10k", steps=200)` starts from this class's plain defaults, lays the
+    recipe over them (`recipe`, or the one that suits the dataset) and then the keywords.
+
+    Raises:
+      UserError: for an unknown name, a wrong type or an illegal value.
+    """
+    # --- data
+    dataset: str = _field("mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:DIR or folder:DIR")
+    data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
+    image_size: str = _field("", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data")
+    channels: int = _field(0, "data", "1 grey, 3 colour, 0 as the data", choices=(0, 1, 3))
+    binarize: bool = _field(False, "data", "make each pixel black or white, split at one half")
+    invert: bool = _field(False, "data", "exchange black and white")
+    train_examples: int = _field(0, "data", "use only the first N training images; 0: all", minimum=0)
+    max_bad_fraction: float = _field(0.01, "data", "share of unreadable files in a folder that is still accepted", minimum=0, maximum=1)
+    conditional: bool = _field(False, "data", "learn to draw a wanted label")
+
+    # --- run
+    recipe: str = _field("", "run", "a flagfile's name from flags/; empty: the one that suits the dataset")
+    run_dir: str = _field("", "run", "where the run is kept; empty: runs/<dataset>-<recipe>")
+    steps: int = _field(0, "run", "generator updates to train for", minimum=0)
+    epochs: float = _field(0.0, "run", "length in passes over the data instead of --steps", minimum=0)
+    seed: int = _field(1, "run", "seed of everything random in the run", minimum=0, maximum=2**31 - 1)
+    devices: str = _field("auto", "run", "auto, cpu:N or gpu:N (N replicas)")
+    precision: str = _field("float32", "run", "number type inside the networks", choices=("float32", "bfloat16", "float16"))
+    log_every: int = _field(50, "run", "steps between lines of metrics.jsonl", minimum=1)
+    sample_every: int = _field(0, "run", "steps between sample grids (more often early); 0: a twentieth of the run", minimum=0)
+    checkpoint_every: int = _field(500, "run", "steps between checkpoints", minimum=1)
+    keep_checkpoints: int = _field(3, "run", "how many of the newest checkpoints stay", minimum=2)
+    eval_every: int = _field(0, "run", "steps between evaluations, the best of which keeps its checkpoint; 0: none", minimum=0)
+    eval_num: int = _field(5000, "run", "images in each of those evaluations", minimum=100)
+    eval_features: str = _field("", "run", "their features: classifier, efficientnet, inception, pixels; empty: the best there is")
+    steps_per_loop: int = _field(0, "run", "steps in one call into the graph; 0: as many as the intervals allow", minimum=0)
+
+    # --- networks
+    architecture: str = _field("dcgan", "networks", "family of both networks", choices="tfgan_train.models:MODELS")
+    latent_dim: int = _field(100, "networks", "length of z", minimum=1)
+    latent_distribution: str = _field("normal", "networks", "how z is drawn; uniform is in [-1, 1]", choices=("normal", "uniform"))
+    g_width: int = _field(0, "networks", "units (mlp) or channels before the image (dcgan); 0: the family's own", minimum=0)
+    d_width: int = _field(0, "networks", "units (mlp) or channels after the image (dcgan); 0: the family's own", minimum=0)
+    g_depth: int = _field(0, "networks", "hidden layers (mlp) or upsampling stages (dcgan); 0: the family's own", minimum=0)
+    d_depth: int = _field(0, "networks", "hidden layers (mlp) or downsampling stages (dcgan); 0: the family's own", minimum=0)
+    g_norm: str = _field("batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance"))
+    d_norm: str = _field("batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "spectral"))
+    norm_placement: str = _field("after", "networks", "after a layer's weights, or before every layer", choices=("after", "before"))
+    g_activation: str = _field("relu", "networks", "hidden activation of G: relu, leaky_relu:0.2, elu, tanh, maxout:5 …")
+    d_activation: str = _field("leaky_relu:0.2", "networks", "hidden activation of D")
+    g_output: str = _field("tanh", "networks", "squashes G's last layer into the pixel range", choices=("tanh", "sigmoid"))
+    g_output_bias: str = _field("zero", "networks", "start of G's last bias; data: the mean image", choices=("zero", "data"))
+    d_input_range: str = _field("symmetric", "networks", "pixels as D sees them: [-1, 1] or [0, 1]", choices=("symmetric", "unit"))
+    d_head: str = _field("logit", "networks", "D's output: one logit, or a softmax over two (tanh) units", choices=("logit", "softmax", "tanh_softmax"))
+    d_dense: int = _field(0, "networks", "dcgan: units of a dense layer between D's convolutions and its output; 0: none", minimum=0)
+    g_dense: int = _field(0, "networks", "dcgan: units of a dense layer between z and G's smallest image; 0: none", minimum=0)
+    d_conditioning: str = _field("projection", "networks", "how D takes the label", choices=("projection", "concat"))
+    g_dropout: float = _field(0.0, "networks", "share of hidden units dropped in G", minimum=0, maximum=0.95)
+    d_dropout: float = _field(0.0, "networks", "share of hidden units dropped in D", minimum=0, maximum=0.95)
+    d_input_dropout: float = _field(0.0, "networks", "share of pixels dropped before D", minimum=0, maximum=0.95)
+    g_base_width: int = _field(0, "networks", "dcgan: channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution", minimum=0)
+    g_final_conv: bool = _field(False, "networks", "dcgan: a convolution of stride 1 makes the image after the last upsampling")
+    kernel_size: int = _field(5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15)
+    g_init: str = _field("normal:0.02", "networks", "start of G's weights: normal:STD, uniform:LIMIT, glorot, he, orthogonal")
+    d_init: str = _field("normal:0.02", "networks", "start of D's weights")
+    minibatch_discrimination: int = _field(0, "networks", "kernels with which D compares the images of a batch; 0: none", minimum=0)
+
+    # --- objective
+    loss: str = _field("non_saturating", "objective", "adversarial loss", choices="tfgan_train.objective.losses:LOSSES")
+    label_smoothing: float = _field(0.0, "objective", "one-sided: D's target for real images is 1 minus this", minimum=0, maximum=0.5)
+    fake_label_smoothing: float = _field(0.0, "objective", "two-sided: D's target for fakes is 0 plus this", minimum=0, maximum=0.5)
+    label_flip: float = _field(0.0, "objective", "share of pairs whose real and fake labels are exchanged for D", minimum=0, maximum=0.5)
+    instance_noise: float = _field(0.0, "objective", "standard deviation of noise on D's inputs", minimum=0)
+    instance_noise_steps: int = _field(0, "objective", "steps over which that noise falls to zero; 0: it stays", minimum=0)
+    penalty: str = _field("none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES")
+    penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0)
+    penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1)
+    weight_clip: float = _field(0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0)
+    augment: str = _field("", "objective", "differentiable augmentations of all that D sees, comma-separated")
+    historical_averaging: float = _field(0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0)
+    feature_matching: float = _field(0.0, "objective", "weight of matching D's mean features in G's loss", minimum=0)
+
+    # --- optimisation
+    batch_size: int = _field(64, "optimisation", "images in a step, over all replicas", minimum=1)
+    d_steps: int = _field(1, "optimisation", "updates of D for each of G", minimum=1, maximum=100)
+    update: str = _field("alternating", "optimisation", "alternating: D, then G against the new D; simultaneous: both from one pass", choices=("alternating", "simultaneous"))
+    shared_z: bool = _field(True, "optimisation", "G's update reuses the fakes of D's last one")
+    g_optimizer: str = _field("adam", "optimisation", "optimiser of G", choices="tfgan_train.objective.optimizers:OPTIMIZERS")
+    d_optimizer: str = _field("adam", "optimisation", "optimiser of D", choices="tfgan_train.objective.optimizers:OPTIMIZERS")
+    g_lr: float = _field(2e-4, "optimisation", "learning rate of G", above=0)
+    d_lr: float = _field(2e-4, "optimisation", "learning rate of D", above=0)
+    beta1: float = _field(0.5, "optimisation", "Adam's decay of the mean gradient", minimum=0, maximum=0.99999)
+    beta2: float = _field(0.999, "optimisation", "Adam's decay of the squared gradient", minimum=0, maximum=0.9999999)
+    rho: float = _field(0.9, "optimisation", "RMSprop's decay of the squared gradient", minimum=0, maximum=0.9999999)
+    epsilon: float = _field(1e-8, "optimisation", "Adam's and RMSprop's guard against division by zero", above=0)
+    momentum: float = _field(0.0, "optimisation", "momentum of sgd and rmsprop", minimum=0, maximum=0.9999)
+    momentum_final: float = _field(0.0, "optimisation", "momentum at the end of its linear rise; 0: it does not rise", minimum=0, maximum=0.9999)
+    momentum_epochs: float = _field(0.0, "optimisation", "epoch at which the rise ends (it starts after the first)", minimum=0)
+    schedule: str = _field("constant", "optimisation", "course of both learning rates", choices="tfgan_train.objective.schedules:SCHEDULES")
+    schedule_decay: float = _field(1.0, "optimisation", "exponential: the factor for each step", above=0, maximum=1)
+    schedule_floor: float = _field(0.0, "optimisation", "no learning rate falls below this", minimum=0)
+    warmup_steps: int = _field(0, "optimisation", "steps over which both rates rise from zero", minimum=0)
+    cooldown_steps: int = _field(0, "optimisation", "steps over which both rates fall to zero at the end, whatever the schedule", minimum=0)
+    ema_half_life: float = _field(10000.0, "optimisation", "images after which a weight counts half in G's average; 0: no averaging", minimum=0)
+
+    def __init__(self, **given: Any):
+        """Plain defaults, then the recipe, then `given`; each value checked by itself."""
+        for name in given:
+            if name not in FIELDS:
+                raise UserError(unknown("setting", name, FIELDS))
+        given = {name: _typed(FIELDS[name], value) for name, value in given.items()}
+        dataset = given.get("dataset", FIELDS["dataset"].default)
+        recipe = given.get("recipe") or recipes.default_for(dataset)
+        values = {name: field.default for name, field in FIELDS.items()}
+        # A stored config is complete: it can be read where its recipe isn't installed.
+        laid_under = {} if given.keys() == FIELDS.keys() else recipes.read(recipe)
+        for name, value in laid_under.items():
+            if name not in FIELDS:
+                raise UserError(f"recipe {recipe}: {unknown('flag', name, FIELDS)}")
+            values[name] = _typed(FIELDS[name], value)
+        # A recipe's length is a default: asking for the other unit of length replaces it.
+        if "epochs" in given and "steps" not in given:
+            values["steps"] = 0
+        if "steps" in given and "epochs" not in given:
+            values["epochs"] = 0.0
+        values |= given | {"recipe": recipe}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def replace(self, **changes: Any) -> "Config":
+        """A copy with some fields changed."""
+        return Config(**(dataclasses.asdict(self) | changes))
+
+    def as_dict(self) -> dict:
+        """Field name -> value, as config.json stores it."""
+        return dataclasses.asdict(self)
+
+    def to_json(self) -> str:
+        return json.dumps(self.as_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        return cls(**json.loads(text))
+
+
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+
+
+def legal_values(field: dataclasses.Field) -> tuple:
+    """The values `field` may take, or () where any value in its range will do."""
+    choices = field.metadata["choices"] or ()
+    if isinstance(choices, str):
+        module, registry = choices.split(":")
+        choices = tuple(getattr(importlib.import_module(module), registry))
+        if field.name == "penalty":
+            choices = ("none",) + choices
+    return choices
+
+
+def _typed(field: dataclasses.Field, value: Any):
+    """`value` (text from a flagfile, or a Python value) as the field's type."""
+    if type(value) is field.type:
+        return value
+    try:
+        if value is None or isinstance(value, bool):  # int(True) is 1, which nobody means.
+            raise TypeError
+        if field.type is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+        if field.type is int and isinstance(value, float) and value != int(value):
+            raise ValueError
+        return field.type(value)
+    except (KeyError, ValueError, TypeError):
+        raise UserError(f"--{field.name}={value} is not {_KIND[field.type]}") from None
+
+
+_KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

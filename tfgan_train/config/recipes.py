@@ -1,0 +1,59 @@
+"""Recipes: the flagfiles in flags/, found in a checkout and after installation alike."""
+import difflib
+import pathlib
+
+from tfgan_train.common.errors import UserError
+
+# The recipe that suits a dataset, by its name or by what stands before the colon.
+DEFAULTS = {"mnist": "digits", "mnist10k": "digits", "idx": "digits", "glyphs": "digits", "stacked_mnist": "stacked_mnist",
+            "ring2d": "ring2d", "grid2d": "grid2d",
+            "tfds:mnist": "digits", "tfds:fashion_mnist": "digits", "tfds:kmnist": "digits", "tfds": "photos", "folder": "photos"}
+
+
+def default_for(dataset: str) -> str:
+    """The name of the recipe used for `dataset` when none is asked for."""
+    return DEFAULTS.get(dataset, DEFAULTS.get(dataset.split(":")[0], "digits"))
+
+
+def folder() -> pathlib.Path:
+    """Where the flagfiles are: the installed package data, else flags/ of the checkout."""
+    package = pathlib.Path(__file__).resolve().parent.parent
+    installed = package / "recipe_files"
+    return installed if installed.is_dir() else package.parent / "flags"
+
+
+def names() -> list[str]:
+    """All recipes' names, sorted."""
+    return sorted(path.stem for path in folder().glob("*.flags"))
+
+
+def path(name: str) -> pathlib.Path:
+    """The flagfile of recipe `name`.
+
+    Raises:
+      UserError: when there is none, with the nearest names.
+    """
+    file = folder() / f"{name}.flags"
+    if not file.is_file():
+        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
+        raise UserError(f"--recipe={name}: no such recipe; there are {', '.join(near)}")
+    return file
+
+
+def read(name: str) -> dict[str, str]:
+    """A recipe's flags as name -> text, in absl's flagfile syntax (`--x=1`, `--x`, `--nox`)."""
+    values = {}
+    for number, line in enumerate(path(name).read_text().splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith(("#", "//")):
+            continue
+        if not line.startswith("--"):
+            raise UserError(f"recipe {name}, line {number}: '{line}' is not of the form --flag=value")
+        flag, equals, value = line.lstrip("-").partition("=")
+        if equals:
+            values[flag] = value
+        elif flag.startswith("no"):
+            values[flag[2:]] = "false"
+        else:
+            values[flag] = "true"
+    return values

@@ -1,0 +1,1 @@
+"""Watches a run's figures and says what goes wrong."""

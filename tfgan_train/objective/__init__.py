@@ -1,0 +1,1 @@
+"""What papers have equations for: losses, penalties, augmentations, optimisers, schedules."""

@@ -1,0 +1,110 @@
+"""Gradient penalties: pure functions of a critic that know nothing of models or devices.
+
+Every penalty is `(critic, real, fake, draw) -> [n]`, a float32 vector with one value per example,
+for the step to weigh, sum and divide by the global batch.
+
+`critic` takes images [n, H, W, C] to logits [n], with labels and augmentation bound in it. It
+judges examples one by one: with batch normalisation in it, an example's gradient would be
+mixed with its neighbours'. `real` and `fake` are float32 images [n, H, W, C]; whoever doesn't want
+the generator to learn from the penalty cuts `fake` off from it. `draw` is this step's
+randomness. Gradients are summed up in float32 whatever the critic computes in.
+"""
+import tensorflow as tf
+
+from tfgan_train.ops.replicas import mean_over_replicas
+
+# sqrt has an infinite slope at 0, and 0 times that is NaN.
+_EPSILON = 1e-12
+
+
+class Critic:
+    """A critic that can differentiate its logits by images which it has already judged.
+
+    The step judges `real` and `fake` anyway, for its loss. When it does so with a Critic, the
+    penalties at these very tensors start from those passes and don't run the network again,
+    which takes a quarter to a third off a step of D with R1 (measured on a small DCGAN).
+
+    Args:
+      function: (images, *more) -> logits [n], or a tuple that begins with them. Penalties call it
+        with images alone where they want other ones judged.
+    """
+
+    def __init__(self, function):
+        self._function = function
+        self._judged = []
+
+    def __call__(self, images, *more):
+        """What the function gives for images."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            result = self._function(images, *more)
+        logits = result[0] if isinstance(result, tuple) else result
+        self._judged.append((images, logits, tape))
+        return result
+
+    def squared_gradient(self, images) -> tf.Tensor:
+        """||gradient of each example's logit by its pixels||^2, float32 [n]."""
+        if not any(judged is images for judged, _, _ in self._judged):
+            self(images)
+        at = next(i for i, (judged, _, _) in enumerate(self._judged) if judged is images)
+        _, logits, tape = self._judged.pop(at)  # since a tape gives its gradient once
+        gradient = tf.cast(tape.gradient(logits, images), tf.float32)
+        return tf.reduce_sum(tf.square(gradient), axis=range(1, gradient.shape.rank))
+
+
+def _squared_gradient(critic, images):
+    critic = critic if isinstance(critic, Critic) else Critic(critic)
+    return critic.squared_gradient(images)
+
+
+def _distance_of_norm_from_one(critic, images):
+    return tf.square(tf.sqrt(_squared_gradient(critic, images) + _EPSILON) - 1.0)
+
+
+def r1(critic, real, fake, draw):
+    """||grad D(x)||^2 / 2: Mescheder et al. 2018 (arXiv:1801.04406), equation 9; the weight is
+    their gamma."""
+    del fake, draw
+    return 0.5 * _squared_gradient(critic, real)
+
+
+def r2(critic, real, fake, draw):
+    """||grad D(G(z))||^2 / 2: as above, equation 10."""
+    del real, draw
+    return 0.5 * _squared_gradient(critic, fake)
+
+
+def r1_r2(critic, real, fake, draw):
+    """R1 + R2, as R3GAN has it: Huang et al. 2024 (arXiv:2501.05441), section 2."""
+    return r1(critic, real, fake, draw) + r2(critic, real, fake, draw)
+
+
+def wgan_gp(critic, real, fake, draw):
+    """(||grad D(x')|| - 1)^2, x' uniform on the line from each real image to its fake: Gulrajani
+    et al. 2017 (arXiv:1704.00028), equation 3, where the weight is 10."""
+    share = draw.uniform((1, 1, 1))
+    return _distance_of_norm_from_one(critic, real + share * (fake - real))
+
+
+def dragan(critic, real, fake, draw):
+    """(||grad D(x + noise)|| - 1)^2 round the real images: Kodali et al. 2017 (arXiv:1705.07215),
+    section 2.3, where the weight is 10.
+
+    The noise is that of the authors' code: uniform in [0, std / 2) for each pixel, with the
+    standard deviation of all pixels of the global batch.
+    """
+    del fake
+    mean, mean_square = tf.unstack(mean_over_replicas(
+        tf.stack([tf.reduce_mean(real), tf.reduce_mean(tf.square(real))])))
+    std = tf.sqrt(tf.maximum(mean_square - tf.square(mean), 0.0))
+    noise = 0.5 * std * draw.uniform(tuple(real.shape[1:]))
+    return _distance_of_norm_from_one(critic, real + noise)
+
+
+PENALTIES = {
+    "r1": r1,
+    "r2": r2,
+    "r1_r2": r1_r2,
+    "wgan_gp": wgan_gp,
+    "dragan": dragan,
+}

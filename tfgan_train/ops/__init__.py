@@ -1,0 +1,1 @@
+"""TensorFlow helpers that know no GAN: seeded latents, stateless randomness, replicas."""

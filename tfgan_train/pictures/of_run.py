@@ -1,0 +1,71 @@
+"""Pictures of a trained generator beside real data: nearest images, spot the fake, walks."""
+import numpy as np
+
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_json
+from tfgan_train.pictures import grid
+from tfgan_train.pictures.nearest import facts, nearest, pair_picture
+from tfgan_train.pictures.spot_the_fake import make_game
+from tfgan_train.runs.sampler import Sampler, walk
+
+PAIRS = 30
+WALK_ROWS = 8
+GAME_REAL = 24  # real images in a game
+SEARCHED = 60_000  # training images that are compared with
+
+
+def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
+    """Writes interpolation.png, nearest.png and spot.png, with their JSON, into `folder`.
+
+    Too few real images make no game, and points none of these pictures.
+    """
+    if sampler.points:  # Their scatter plots say it all.
+        return
+    write_walk(folder / "interpolation.png", sampler, seed)
+    write_nearest(folder / "nearest.png", sampler, source, held_out, seed)
+    if source.count >= GAME_REAL:
+        write_game(folder / "spot.png", sampler, source, seed)
+
+
+def write_walk(path, sampler: Sampler, seed: int, label=None) -> None:
+    """A grid whose rows walk from one latent to another."""
+    images, columns = walk(sampler, seed, WALK_ROWS, label)
+    grid.save_png(path, grid.grid(images, columns))
+
+
+def write_nearest(path, sampler: Sampler, source, held_out, seed: int, num: int = PAIRS, label=None) -> dict:
+    """Samples beside their nearest training images, and the distances as JSON beside the picture.
+
+    Args:
+      path: the .png; the JSON has its name with another ending.
+      sampler: draws the samples.
+      source: the training data; a stride of them where there are more than SEARCHED.
+      held_out: real images that were not trained on, for comparison; None: there are none.
+      seed: which samples.
+    """
+    samples = sampler.images(num, seed, label)
+    train = source.read(np.arange(0, source.count, -(-source.count // SEARCHED)))[0]
+    indices, distances = nearest(samples, train)
+    held_out_distances = None
+    if held_out is not None:
+        held_out_distances = nearest(held_out.read(np.arange(min(num * 4, held_out.count)))[0], train)[1]
+    grid.save_png(path, pair_picture(samples, train, indices))
+    found = facts(indices, distances, len(train), held_out_distances)
+    write_json(path.with_suffix(".json"), found)
+    return found
+
+
+def write_game(path, sampler: Sampler, source, seed: int, label=None) -> dict:
+    """A 6x6 grid, a third of it fake, and its key as JSON beside it.
+
+    Raises:
+      UserError: where there are too few real images.
+    """
+    if source.count < GAME_REAL:
+        raise UserError(f"--spot_the_fake takes {GAME_REAL} real images, and {source.name} has {source.count}")
+    random = np.random.default_rng(seed)
+    real = source.read(np.sort(random.choice(source.count, min(200, source.count), replace=False)))[0]
+    picture, key = make_game(real, sampler.images(36, seed, label), seed)
+    grid.save_png(path, picture)
+    write_json(path.with_suffix(".json"), key)
+    return key

@@ -1,0 +1,155 @@
+"""Checkpoints as folders that appear whole: checkpoints/00001234/ with hashes of its files.
+
+A folder is intact when its checkpoint.json is there and every file has the SHA-256 that it
+says. Whatever was cut short is passed over, and the one before is used.
+"""
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import sha256, write_json
+
+META = "checkpoint.json"
+WEIGHTS = "weights"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """An intact checkpoint: its step, its folder and what was saved beside the weights."""
+    step: int
+    path: pathlib.Path
+    extra: dict
+
+    @property
+    def prefix(self) -> str:
+        """What tf.train.Checkpoint.read takes."""
+        return str(self.path / WEIGHTS)
+
+
+def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -> None:
+    """Writes the checkpoint of a step into the run's checkpoints folder, and drops those beyond the newest `keep`.
+
+    Raises:
+      UserError: as `write`.
+    """
+    write(folder / f"{step:08d}", state, step, extra)
+    for path in _folders(folder)[:-keep]:
+        shutil.rmtree(path)
+    for path in folder.glob(".writing-*"):  # Of a process that was killed.
+        shutil.rmtree(path)
+
+
+def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
+    """Writes a checkpoint beside `final`, then renames it into place.
+
+    Args:
+      final: the checkpoint's folder; one that is there is replaced.
+      state: what to store: names of trackable objects, variables, or dicts of them.
+      step: completed generator updates.
+      extra: JSON facts to store with it.
+
+    Raises:
+      UserError: when it can't be written (a full disk); the earlier ones are untouched.
+    """
+    beside, old = (final.with_name(f".{word}-{final.name}") for word in ("writing", "replaced"))
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        tf.train.Checkpoint(**state).write(str(beside / WEIGHTS))
+        files = {path.name: sha256(path) for path in sorted(beside.iterdir())}
+        for name in files:
+            with open(beside / name, "rb") as file:
+                os.fsync(file.fileno())
+        write_json(beside / META, {"step": step, "sha256": files, "extra": extra})
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(final, old)
+        os.rename(beside, final)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, tf.errors.OpError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"can't write the checkpoint of step {step} in {final.parent}: {reason}; "
+                        "earlier checkpoints are kept; free some space and start the same command again") from None
+
+
+def intact(folder: pathlib.Path) -> list[Checkpoint]:
+    """The intact checkpoints, oldest first; [] when there are none."""
+    found = (read(path) for path in _folders(folder))
+    return [checkpoint for checkpoint in found if checkpoint is not None]
+
+
+def set_damaged_aside(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Renames the folders that aren't intact to damaged-…, where they push out no good one; the old names."""
+    found = [path for path in _folders(folder) if read(path) is None]
+    for path in found:
+        aside = path.with_name(f"damaged-{path.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(path, aside)
+    return found
+
+
+def put_back_replaced(folder: pathlib.Path) -> None:
+    """Finishes what `write` was killed at: a folder that was moved out of the way comes back, or goes."""
+    for old in folder.glob(".replaced-*"):
+        final = old.with_name(old.name.removeprefix(".replaced-"))
+        if final.exists():
+            shutil.rmtree(old)
+        else:
+            os.rename(old, final)
+
+
+def read(path: pathlib.Path):
+    """The Checkpoint in this folder, or None when it isn't intact."""
+    try:
+        meta = json.loads((path / META).read_text())
+        whole = all(sha256(path / name) == digest for name, digest in meta["sha256"].items())
+        return Checkpoint(meta["step"], path, meta["extra"]) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def latest(folder: pathlib.Path):
+    """The newest intact checkpoint, or None; older ones are not even read."""
+    return next((found for path in reversed(_folders(folder)) if (found := read(path)) is not None), None)
+
+
+def restore(checkpoint: Checkpoint, state: dict) -> None:
+    """Reads the whole state back into variables that exist, and makes sure that nothing was left out.
+
+    Raises:
+      UserError: when the checkpoint is of other networks.
+    """
+    with _misfits(checkpoint):
+        status = tf.train.Checkpoint(**state).read(checkpoint.prefix)
+        status.assert_consumed()
+
+
+def restore_part(checkpoint: Checkpoint, **parts) -> None:
+    """Reads some of the state's parts, e.g. `ema_generator=named(model)`, each built before.
+
+    Raises:
+      UserError: when the checkpoint lacks a variable of theirs.
+    """
+    with _misfits(checkpoint):
+        status = tf.train.Checkpoint(**parts).read(checkpoint.prefix)
+        status.expect_partial()
+        status.assert_existing_objects_matched()
+
+
+@contextlib.contextmanager
+def _misfits(checkpoint):
+    try:
+        yield
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
+
+
+def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())

@@ -1,0 +1,162 @@
+"""The run directory: where everything is, and a trained run read back from it alone."""
+import dataclasses
+import json
+import pathlib
+from typing import Any, Optional, Union
+
+from tfgan_train.config.fields import Config
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import are_points
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """What a run's later tools need to know of its data."""
+    name: str
+    count: int
+    image_shape: tuple[int, int, int]
+    num_classes: int = 0
+    label_names: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source) -> "DataFacts":
+        """The facts of a data Source."""
+        return cls(**{field.name: getattr(source, field.name) for field in dataclasses.fields(cls)})
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "DataFacts":
+        lists = {"image_shape": tuple(values["image_shape"]), "label_names": tuple(values["label_names"]),
+                 "skipped": tuple(map(tuple, values["skipped"])), "notes": tuple(values["notes"])}
+        return cls(**(values | lists))
+
+    def label_index(self, label: str) -> int:
+        """A label's number from its number or its name.
+
+        Raises:
+          UserError: when the data has no such label.
+        """
+        if label in self.label_names:
+            return self.label_names.index(label)
+        if label.isdecimal() and int(label) < self.num_classes:
+            return int(label)
+        names = f", or {', '.join(self.label_names[:12])}" if self.label_names else ""
+        raise UserError(f"--label={label} is not one of {self.name}'s labels: 0 to {self.num_classes - 1}{names}")
+
+
+class RunDir:
+    """Paths inside a run directory."""
+
+    def __init__(self, path: Union[str, pathlib.Path]):
+        self.path = pathlib.Path(path)
+        self.config_path = self.path / "config.json"
+        self.metrics_path = self.path / "metrics.jsonl"
+        self.checkpoints_dir = self.path / "checkpoints"
+        self.samples_dir = self.path / "samples"
+        self.events_dir = self.path / "events"
+        self.eval_dir = self.path / "eval"
+        self.report_path = self.path / "report.html"
+        self.animation_path = self.path / "progress.webp"
+        self.lock_path = self.path / ".lock"
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.config_path.is_file()
+
+    def read(self) -> tuple[Config, DataFacts]:
+        """The resolved Config and the data's facts.
+
+        Raises:
+          UserError: when there is no run here, or its config.json can't be understood.
+        """
+        if not self.exists():
+            raise UserError(f"--run_dir={self.path}: no run there (it has no config.json)")
+        try:
+            stored = json.loads(self.config_path.read_text())
+            if stored["format"] != FORMAT:
+                raise UserError(f"it is of format {stored['format']}, and this version reads {FORMAT}")
+            return Config(**stored["config"]), DataFacts.from_dict(stored["data"])
+        except UserError as error:
+            raise UserError(f"{self.config_path}: {error}") from None
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise UserError(f"{self.config_path} is damaged: {error}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedRun:
+    """A run's networks at one checkpoint, float32 whatever it was trained in.
+
+    Attributes:
+      generator: G's running average (see Gan.ema_generator): call(z [n, latent_dim], label
+        int32 [n] or None, training=False) -> float32 [n, H, W, C] in [-1, 1].
+      discriminator: call(images, label, training=False) -> logits [n]; `.features(images, label)`.
+    """
+    path: RunDir
+    config: Config
+    data: DataFacts
+    step: int
+    generator: Any
+    discriminator: Any
+
+    def label_index(self, label: Optional[Union[int, str]]) -> Optional[int]:
+        """A label's number from its number or name; None for None, which leaves it to the seed.
+
+        Raises:
+          UserError: when the run isn't conditional, or its data have no such label.
+        """
+        if label is None:
+            return None
+        if not self.config.conditional:
+            raise UserError(f"--label={label}: {self.path.path} was not trained with --conditional")
+        return self.data.label_index(str(label))
+
+
+def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
+    """The checkpoint of a step, "best", or (None) the newest intact one.
+
+    Raises:
+      UserError: when it isn't there, naming those that are.
+    """
+    from tfgan_train.runs import checkpoints
+    if step is None:
+        found = checkpoints.latest(run.checkpoints_dir)
+        if found is None:
+            raise UserError(f"--run_dir={run.path} holds no intact checkpoint yet; train it first")
+        return found
+    if step == "best":
+        found = checkpoints.read(run.checkpoints_dir / "best")
+        if found is None:
+            advice = "runs on points keep none" if are_points(run.read()[1].image_shape) else "train with --eval_every to choose one"
+            raise UserError(f"--run_dir={run.path} has no best checkpoint; {advice}")
+        return found
+    found = checkpoints.read(run.checkpoints_dir / f"{int(step):08d}")
+    if found is None:
+        steps = ", ".join(str(one.step) for one in checkpoints.intact(run.checkpoints_dir)) or "none"
+        raise UserError(f"--step={step}: {run.path} has no intact checkpoint of that step; there are: {steps}")
+    return found
+
+
+def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
+    """Rebuilds a run's networks from its directory alone.
+
+    Args:
+      run_dir: the directory; may have been moved since.
+      step: a checkpoint's step, "best", or None for the newest intact one.
+
+    Raises:
+      UserError: no run, no such checkpoint, or one that doesn't fit.
+    """
+    from tfgan_train.runs import checkpoints
+    from tfgan_train.models import build_networks
+    from tfgan_train.models.variables import named
+    run = RunDir(run_dir)
+    config, data = run.read()
+    checkpoint = find_checkpoint(run, step)
+    # Sampling and export want full precision; the stored weights are float32 anyway.
+    generator, discriminator = build_networks(config.replace(precision="float32"), data)
+    average = "ema_generator" if config.ema_half_life else "generator"
+    checkpoints.restore_part(checkpoint, **{average: named(generator), "discriminator": named(discriminator)})
+    return LoadedRun(run, config, data, checkpoint.step, generator, discriminator)

@@ -1,0 +1,122 @@
+"""Reads what a run directory holds into one plain object; knows files, not HTML.
+
+Everything but the folder itself may be missing or half written: the report is made while
+the run goes on.
+"""
+import dataclasses
+import json
+import pathlib
+import re
+
+from tfgan_train.runs.rows import read_rows
+
+_STEP_IN_NAME = re.compile(r"-(\d+)\.png$")
+
+
+_NOT_FIGURES = ("step", "epoch", "seconds", "seed", "format", "num", "count")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One measured figure: its value, its standard deviation where known, which way is better."""
+
+    value: float
+    spread: float | None = None
+    better: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFacts:
+    """A run as its files tell it.
+
+    Attributes:
+      path: the run directory.
+      config: the settings, name -> value; {} where there is no config.json.
+      data, versions: the other parts of config.json.
+      train: the rows of kind "train" in metrics.jsonl, in order.
+      samples: the rows of kind "samples" (statistics of the sample grid), in order.
+      doctor: the rows of kind "doctor".
+      accuracy: the row of kind "d_accuracy", D over the whole data at the run's end; {} before.
+      clock: the row of kind "clock", where the time went; {} before the run's end.
+      evaluations: step -> metric name -> Figure, from rows of kind "eval" and eval/STEP.json.
+      updated: when metrics.jsonl (or else config.json) was last written, seconds since 1970.
+    """
+
+    path: pathlib.Path
+    config: dict
+    data: dict
+    versions: dict
+    train: list[dict]
+    samples: list[dict]
+    doctor: list[dict]
+    accuracy: dict
+    clock: dict
+    evaluations: dict[int, dict[str, Figure]]
+    updated: float
+
+    @property
+    def step(self) -> int:
+        """The last step that was logged; 0 before the first."""
+        return self.train[-1]["step"] if self.train else 0
+
+    def picture(self, name: str) -> pathlib.Path | None:
+        """samples/NAME where it is there, else None."""
+        path = self.path / "samples" / name
+        return path if path.is_file() else None
+
+    def steps_of(self, prefix: str) -> list[tuple[int, pathlib.Path]]:
+        """(step, path) of every samples/PREFIX-STEP.png, ascending."""
+        found = ((_STEP_IN_NAME.search(path.name), path) for path in (self.path / "samples").glob(f"{prefix}-*.png"))
+        return sorted((int(match[1]), path) for match, path in found if match)
+
+    def facts_of(self, name: str) -> dict:
+        """samples/NAME.json; {} where it is missing."""
+        return read_json(self.path / "samples" / f"{name}.json")
+
+
+def read_run(path) -> RunFacts:
+    """Reads a run directory, whatever is in it so far."""
+    path = pathlib.Path(path)
+    stored = read_json(path / "config.json")
+    rows = read_rows(path / "metrics.jsonl")
+    kinds = {kind: [row for row in rows if row.get("kind") == kind]
+             for kind in ("train", "samples", "doctor", "eval", "d_accuracy", "clock")}
+    return RunFacts(path, stored.get("config", {}), stored.get("data", {}), stored.get("versions", {}),
+                    kinds["train"], kinds["samples"], kinds["doctor"], (kinds["d_accuracy"] or [{}])[-1], (kinds["clock"] or [{}])[-1],
+                    _evaluations(path / "eval", kinds["eval"]), _updated(path))
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """A JSON file's object; {} where it is missing."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict[str, Figure]]:
+    found = {row["step"]: _figures(row) for row in rows}
+    for path in folder.glob("*.json"):
+        if path.stem.isdigit():
+            step = int(path.stem)
+            found[step] = found.get(step, {}) | _figures(read_json(path))
+    return {step: found[step] for step in sorted(found) if found[step]}
+
+
+def _figures(stored: dict) -> dict[str, Figure]:
+    """The figures in an evaluation: plain numbers, and metrics' results in lists or by name."""
+    found = {}
+    for name, value in stored.items():
+        if isinstance(value, (list, dict)):
+            results = value if isinstance(value, list) else value.values()
+            results = [result for result in results if isinstance(result, dict) and "value" in result and "name" in result]
+            for result in results:
+                if result["value"] is not None:
+                    found[result["name"]] = Figure(result["value"], result.get("spread"), result.get("better", ""))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and name not in _NOT_FIGURES:
+            found[name] = Figure(value)
+    return found
+
+
+def _updated(path: pathlib.Path) -> float:
+    for name in ("metrics.jsonl", "config.json"):
+        if (path / name).is_file():
+            return (path / name).stat().st_mtime
+    return path.stat().st_mtime

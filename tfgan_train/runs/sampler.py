@@ -1,0 +1,94 @@
+"""Images from a generator: the one place where a seed becomes pictures."""
+from typing import Iterator, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train.ops.latents import labels, latents
+from tfgan_train.common.images import are_points
+
+BATCH = 64
+
+
+class Sampler:
+    """Draws uint8 images (or float32 points) from a generator, a batch at a time.
+
+    The i-th image of a seed is the same whatever the batch, the number asked for, or the
+    process. Its label, where none is asked for, comes from the same seed.
+
+    Args:
+      generator: call(z, label, training=False) -> float32 [n, H, W, C] in [-1, 1].
+      config: latent_dim, latent_distribution, conditional.
+      data: num_classes and image_shape.
+    """
+
+    def __init__(self, generator, config, data):
+        self._generator, self._config, self._data = generator, config, data
+
+    @property
+    def normal(self) -> bool:
+        """Whether latents are normal (else uniform)."""
+        return self._config.latent_distribution == "normal"
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator takes labels."""
+        return self._config.conditional
+
+    @property
+    def points(self) -> bool:
+        """Whether the generator draws points instead of images: all arrays are float32 [n, 1, 1, 2] then."""
+        return are_points(self._data.image_shape)
+
+    def batches(self, num: int, seed: int, label: Optional[int] = None) -> Iterator[np.ndarray]:
+        """uint8 [<= BATCH, H, W, C] until `num` images are drawn."""
+        for start in range(0, num, BATCH):
+            # The last batch is drawn whole and cut: one trace, and the same arithmetic for each image.
+            indices = tf.range(start, start + BATCH)
+            yield self.at(self.latents(seed, indices), self.labels(seed, indices, label)).numpy()[:num - start]
+
+    def images(self, num: int, seed: int, label: Optional[int] = None) -> np.ndarray:
+        """uint8 [num, H, W, C] in one array."""
+        return np.concatenate(list(self.batches(num, seed, label)))
+
+    def latents(self, seed: int, indices) -> tf.Tensor:
+        """float32 [n, latent_dim], the latents of these places in the seed's sequence."""
+        return latents(seed, indices, self._config.latent_dim, self._config.latent_distribution)
+
+    def labels(self, seed: int, indices, label: Optional[int] = None):
+        """int32 [n], or None for unconditional runs."""
+        if not self.conditional:
+            return None
+        if label is not None:
+            return tf.fill(tf.shape(indices), label)
+        return labels(seed, indices, self._data.num_classes)
+
+    @tf.function(reduce_retracing=True)
+    def at(self, z, label=None) -> tf.Tensor:
+        """uint8 [n, H, W, C] at given latents (and labels)."""
+        images = self._generator(z, label, training=False)
+        if self.points:
+            return images
+        return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
+
+
+def walk(sampler: Sampler, seed: int, rows: int, label: Optional[int] = None, columns: int = 10) -> tuple[np.ndarray, int]:
+    """Walks between latents: uint8 [rows * columns, H, W, C] and the columns of its grid.
+
+    Each row leads from one latent of the seed to another: along the arc between them for
+    normal latents, whose lengths are all alike (White 2016), in a straight line for uniform ones.
+    A conditional walk keeps the label of its start.
+    """
+    ends = sampler.latents(seed, tf.range(2 * rows)).numpy()
+    share = np.linspace(0, 1, columns, dtype=np.float32)[None, :, None]
+    first, last = ends[:rows, None], ends[rows:, None]
+    if sampler.normal:
+        cosine = np.sum(first * last, -1, keepdims=True) / (
+            np.linalg.norm(first, axis=-1, keepdims=True) * np.linalg.norm(last, axis=-1, keepdims=True))
+        angle = np.arccos(np.clip(cosine, -0.9999, 0.9999))
+        z = (np.sin((1 - share) * angle) * first + np.sin(share * angle) * last) / np.sin(angle)
+    else:
+        z = (1 - share) * first + share * last
+    labels_of_rows = sampler.labels(seed, tf.range(rows), label)
+    repeated = None if labels_of_rows is None else tf.repeat(labels_of_rows, columns)
+    return sampler.at(tf.constant(z.reshape(rows * columns, -1), tf.float32), repeated).numpy(), columns

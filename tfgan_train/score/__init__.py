@@ -1,0 +1,1 @@
+"""What `evaluate` does: from a run or files to a table of figures."""

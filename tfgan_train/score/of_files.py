@@ -1,0 +1,41 @@
+"""Images made elsewhere, read for scoring: a folder of pictures, or one array in .npz or .npy."""
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tfgan_train import data as datasets
+from tfgan_train.common.errors import UserError
+
+
+def read(path: str, config, num: int) -> np.ndarray:
+    """Up to `num` images, uint8 [n, H, W, C].
+
+    Args:
+      path: a folder of images, or a .npz or .npy file with one uint8 array [n, H, W] or [n, H, W, C].
+      config: any Config; says how many damaged files are accepted.
+
+    Raises:
+      UserError: nothing there, or something else than images.
+    """
+    place = pathlib.Path(path)
+    if place.is_dir():
+        source = datasets.load(config.replace(
+            dataset=f"folder:{path}", image_size="", train_examples=0, binarize=False, invert=False, epochs=0.0), "train")
+        return source.read(np.arange(min(num, source.count)))[0]
+    if place.suffix not in (".npz", ".npy") or not place.is_file():
+        raise UserError(f"--images={path} must be a folder of images, or a .npz or .npy file")
+    return _array(place)[:num]
+
+
+def _array(place: pathlib.Path) -> np.ndarray:
+    try:
+        stored = np.load(place, allow_pickle=False)
+        arrays = [stored] if isinstance(stored, np.ndarray) else [stored[name] for name in stored.files]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"--images={place} can't be read: {error}") from None
+    found = [array for array in arrays if array.ndim in (3, 4)]
+    if len(found) != 1 or found[0].dtype != np.uint8:
+        shapes = ", ".join(f"{array.dtype} {list(array.shape)}" for array in arrays) or "nothing"
+        raise UserError(f"--images={place} must hold one uint8 array [n, H, W] or [n, H, W, C]; it holds {shapes}")
+    return found[0] if found[0].ndim == 4 else found[0][..., None]

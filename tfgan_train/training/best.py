@@ -1,0 +1,40 @@
+"""Which checkpoint of a run is its best, by its own evaluations while it trains."""
+import pathlib
+
+from tfgan_train.runs import checkpoints
+from tfgan_train.score.during_training import BEST_BY, QuickEval
+
+BEST = "best"
+# Other latents than those of the sample grids, which the seed itself gives.
+SEED_OFFSET = 1_000_003
+
+
+class Selection:
+    """Evaluates G's average and keeps the checkpoint whose Frechet distance is lowest.
+
+    Args:
+      folder: the run's checkpoints folder; the best is in its `best/`, which rotation never drops.
+      gan: the Gan in training.
+      config: of the run.
+      source: the training data.
+      held_out: images that are not trained on, or None.
+      sampler: draws from G's average.
+      tell: prints a line that stays.
+    """
+
+    def __init__(self, folder: pathlib.Path, gan, config, source, held_out, sampler, tell):
+        self._path, self._gan, self._sampler, self._tell = folder / BEST, gan, sampler, tell
+        self._seed = (config.seed + SEED_OFFSET) % 2**31
+        self._evaluate = QuickEval(source, held_out, config.eval_num, config.eval_features, tell)
+
+    def evaluate(self, step: int) -> dict:
+        """Scores this step, keeps its checkpoint if it is the best so far, and returns its row."""
+        figures = self._evaluate(self._sampler.images(self._evaluate.num, self._seed))
+        value = figures[BEST_BY]
+        best = checkpoints.read(self._path)
+        if best is None or value < best.extra["value"]:
+            checkpoints.write(self._path, self._gan.state(), step, {"metric": self._evaluate.fd_name, "value": value})
+        row = {"kind": "eval", "step": step, **figures}
+        was = "" if best is None else f" (best so far {min(value, best.extra['value']):.2f})"
+        self._tell(f"step {step:,}: {self._evaluate.fd_name} {value:.2f} of {self._evaluate.num:,} samples{was}")
+        return row

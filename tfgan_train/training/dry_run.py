@@ -1,0 +1,51 @@
+"""--dry_run: the resolved config, both networks' layers and costs, the data's facts."""
+from typing import Collection
+
+import tensorflow as tf
+
+from tfgan_train.config.fields import FIELDS, Config
+from tfgan_train.models import build_networks
+from tfgan_train.training import start
+from tfgan_train.training.step_flops import step_flops
+
+
+def describe(config: Config, given: Collection[str], fresh: bool) -> str:
+    """The text that --dry_run prints; nothing is written."""
+    prepared = start.prepare(config, given, fresh)
+    config, data = prepared.config, prepared.data
+    generator, discriminator = build_networks(config, data)
+    height, width, channels = data.image_shape
+    lines = [f"run directory: {prepared.run.path} ({'resumed' if prepared.resumes else 'new'})",
+             f"data: {data.name}, {data.count:,} images of {height}x{width}x{channels}"
+             + (f", {data.num_classes} labels" if data.num_classes else ", no labels"),
+             *(f"  note: {note}" for note in data.notes),
+             *(f"  skipped: {file}: {reason}" for file, reason in data.skipped), ""]
+    lines += ["config:", *_config_lines(config), ""]
+    for network in (generator, discriminator):
+        lines += [*layer_table(network), ""]
+    flops = step_flops(config, generator, discriminator)
+    lines.append(f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
+                 f"({flops / 1e6:.1f} MFLOP an image); {config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP")
+    return "\n".join(lines)
+
+
+def layer_table(network) -> list[str]:
+    """One line for each weighted or normalising layer: output, parameters, FLOPs of one image."""
+    lines = [f"{network.name}:", f"  {'layer':<28}{'output':<18}{'parameters':>12}{'MFLOP':>10}"]
+    for block in network.blocks():
+        own = [weight for weight in block._trainable_variables]
+        if not own:
+            continue
+        shape = "x".join(map(str, block.output_size))
+        count = sum(int(tf.size(weight.value)) for weight in own)
+        lines.append(f"  {block.path.split('/', 1)[-1]:<28}{shape:<18}{count:>12,}{block.flops() / 1e6:>10.2f}")
+    total = sum(int(tf.size(weight.value)) for weight in network.trainable_variables)
+    lines.append(f"  {'total':<28}{'':<18}{total:>12,}{network.flops() / 1e6:>10.2f}")
+    return lines
+
+
+def _config_lines(config):
+    groups: dict[str, list[str]] = {}
+    for name, field in FIELDS.items():
+        groups.setdefault(field.metadata["group"], []).append(f"{name}={getattr(config, name)}")
+    return [f"  {group}: " + "  ".join(members) for group, members in groups.items()]

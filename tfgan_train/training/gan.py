@@ -1,0 +1,60 @@
+"""What a checkpoint holds: both networks, G's average, both optimisers, the step."""
+import numpy as np
+import tensorflow as tf
+
+from tfgan_train.models import build_generator, build_networks
+from tfgan_train.models.variables import named, trainable
+from tfgan_train.objective.optimizers import OPTIMIZERS
+
+
+class Gan:
+    """The trained state of a run, built whole (every variable exists after __init__).
+
+    Attributes:
+      generator, discriminator: the networks in training.
+      ema_generator: G's running average; the generator itself where --ema_half_life=0.
+      step: completed generator updates, int64 scalar.
+      loss_scale, scale_age: float16's loss scale, and the steps since it last changed.
+    """
+
+    def __init__(self, config, data):
+        """Builds everything in the current distribution strategy's scope.
+
+        Args:
+          config: a resolved Config.
+          data: facts of the data: image_shape, num_classes.
+        """
+        self.generator, self.discriminator = build_networks(config, data)
+        self.ema_generator = build_generator(config, data) if config.ema_half_life else self.generator
+        self.g_optimizer = OPTIMIZERS[config.g_optimizer](trainable(self.generator), config, "g_optimizer")
+        self.d_optimizer = OPTIMIZERS[config.d_optimizer](trainable(self.discriminator), config, "d_optimizer")
+        self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
+        self.loss_scale = tf.Variable(2.0 ** 15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale")
+        self.scale_age = tf.Variable(0, trainable=False, dtype=tf.int32, name="scale_age")
+        # Means of all past weights, for --historical_averaging.
+        self.g_history, self.d_history = (
+            [tf.Variable(weight, trainable=False, name="history") for weight in trainable(network)]
+            if config.historical_averaging else [] for network in (self.generator, self.discriminator))
+
+    def state(self) -> dict:
+        """Everything that a checkpoint must hold, by name.
+
+        The networks' variables are named one by one: tf.train.Checkpoint doesn't see layers that a
+        Keras 3 model keeps in a list, and asserts nothing about what it doesn't see.
+        """
+        parts = {"generator": named(self.generator), "discriminator": named(self.discriminator),
+                 "g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer,
+                 "step": self.step, "loss_scale": self.loss_scale, "scale_age": self.scale_age}
+        if self.ema_generator is not self.generator:
+            parts["ema_generator"] = named(self.ema_generator)
+        if self.g_history:
+            parts |= {"g_history": self.g_history, "d_history": self.d_history}
+        return parts
+
+    def start_at_mean(self, mean_image: np.ndarray):
+        """Sets G's output bias, in its average and history too, so that it begins at the mean image."""
+        self.generator.set_output_bias(mean_image)
+        if self.ema_generator is not self.generator:
+            self.ema_generator.set_output_bias(mean_image)
+        for mean, weight in zip(self.g_history, trainable(self.generator)):
+            mean.assign(weight)

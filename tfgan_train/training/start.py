@@ -1,0 +1,162 @@
+"""From what was asked for to a run that can begin: resume or new, data read, Config resolved."""
+import dataclasses
+import fcntl
+import importlib.metadata
+import math
+import pathlib
+import re
+import sys
+from typing import Collection, Optional
+
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.files import write_json
+from tfgan_train.config.fields import FIELDS, Config
+from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
+from tfgan_train.training.validation import validate, validate_with_data
+
+# What may change when a run is resumed: how long, how often, and where things are.
+FREE = {"steps", "epochs", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints",
+        "eval_every", "eval_num", "eval_features", "steps_per_loop", "data_dir", "devices", "run_dir"}
+# Zero or empty here means "choose for me", so it contradicts nothing.
+CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every"}
+
+
+@dataclasses.dataclass
+class Start:
+    """Everything a run begins with."""
+    config: Config
+    run: RunDir
+    source: object
+    data: DataFacts
+    strategy: object
+    resumes: bool
+
+
+def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool = False) -> Start:
+    """Finds or chooses the run directory, reads the data, resolves and checks the Config.
+
+    Args:
+      asked: the settings asked for.
+      given: names of those that were given; the others are the stored run's when one is
+        resumed. None: all were.
+      fresh: begin anew, in the next numbered directory if the run exists.
+
+    Raises:
+      UserError: whatever is wrong, before anything is written.
+    """
+    from tfgan_train import data as datasets
+    from tfgan_train.training.devices import make_strategy
+    run = run_directory(asked, fresh)
+    config, stored = asked, None
+    if run.exists():
+        stored_config, stored = run.read()
+        config = resumed(stored_config, asked, FIELDS if given is None else given, run)
+    validate(config)
+    source = datasets.load(config, "train")
+    data = DataFacts.of(source)
+    if stored and (stored.count, stored.image_shape) != (data.count, data.image_shape):
+        raise UserError(f"--dataset={config.dataset} now gives {data.count} images of {data.image_shape}, but {run.path} "
+                        f"was begun on {stored.count} of {stored.image_shape}; use --fresh to begin anew")
+    strategy = make_strategy(config.devices)
+    validate_with_data(config, source, strategy.num_replicas_in_sync)
+    config = resolve(config, data).replace(run_dir=str(run.path))
+    return Start(config, run, source, data, strategy, stored is not None)
+
+
+def run_directory(config: Config, fresh: bool) -> RunDir:
+    """--run_dir, or runs/<dataset>-<recipe>; with `fresh`, the first such with a number that is free."""
+    dataset = re.sub(r"[^\w.-]+", "-", pathlib.PurePath(config.dataset).as_posix()).strip("-")
+    first = pathlib.Path(config.run_dir or f"runs/{dataset}-{config.recipe}")
+    try:
+        return _free_of_others(_numbered(first) if fresh else first)
+    except OSError as error:
+        raise UserError(f"--run_dir={first} can't be read: {error.strerror}") from None
+
+
+def _numbered(first: pathlib.Path) -> pathlib.Path:
+    """`first` if there is nothing, else the first of first-2, first-3, … where there is nothing."""
+    named = first if first.name else first.resolve()  # --run_dir=. has no name of its own
+    path, number = first, 2
+    while path.exists():
+        path, number = named.parent / f"{named.name}-{number}", number + 1
+    return path
+
+
+def _free_of_others(path: pathlib.Path) -> RunDir:
+    run = RunDir(path)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--run_dir={path} is a file; name a folder")
+    if path.is_dir() and not run.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise UserError(f"--run_dir={path} is not empty and holds no run; name an empty or new folder")
+    return run
+
+
+def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) -> Config:
+    """The stored Config with what may change taken from `asked`.
+
+    Raises:
+      UserError: when `asked` contradicts the stored run.
+    """
+    changes = {}
+    for name in given:
+        now, before = getattr(asked, name), getattr(stored, name)
+        if name in FREE:
+            changes[name] = now
+        elif now != before and not (name in CHOSEN_LATER and not now):
+            raise UserError(f"--{name}={now}, but the run in {run.path} was begun with {before}; "
+                            "leave it out to resume, name another --run_dir, or add --fresh")
+    if changes.get("epochs"):
+        changes["steps"] = 0
+    elif changes.get("steps"):
+        changes["epochs"] = 0.0
+    else:
+        changes.pop("steps", None)
+    if "sample_every" in changes and not changes["sample_every"]:
+        changes.pop("sample_every")
+    return stored.replace(**changes)
+
+
+def resolve(config: Config, data: DataFacts) -> Config:
+    """Fills in what 0 leaves open, from the data's facts and the architecture's defaults."""
+    from tfgan_train.models import MODELS
+    chosen = {name: value for name, value in MODELS[config.architecture].DEFAULTS.items() if not getattr(config, name)}
+    steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
+    sample_every = config.sample_every or max(25, steps // 20)
+    return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
+
+
+def write_config(start: Start, run: RunDir) -> None:
+    """Makes the run directory and writes its config.json, before step 0.
+
+    Raises:
+      UserError: when it can't be written.
+    """
+    packages = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-datasets")
+    versions = {"python": sys.version.split()[0]} | {name: importlib.metadata.version(name) for name in packages}
+    try:
+        # First of all: a folder that has anything else and no config.json is taken for somebody else's.
+        write_json(run.config_path, {
+            "format": FORMAT, "config": start.config.as_dict(), "data": dataclasses.asdict(start.data), "versions": versions})
+        for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--run_dir={run.path} can't be written: {error.strerror}") from None
+
+
+def lock(run: RunDir):
+    """Keeps other processes from training in the same directory until the file returned is closed.
+
+    Raises:
+      UserError: when one does already.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        file = open(run.lock_path, "w")
+    except OSError as error:
+        raise UserError(f"--run_dir={run.path} can't be written: {error.strerror}") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise UserError(f"--run_dir={run.path}: another process is training there; wait for it, or name another folder") from None
+    return file

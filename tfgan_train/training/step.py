@@ -1,0 +1,294 @@
+"""The training step: what runs in the graph and on each replica. The only training tf.function.
+
+It is told which examples to use and gives back numbers; when to call it, and what becomes
+of the numbers, the loop decides.
+"""
+import functools
+
+import tensorflow as tf
+
+from tfgan_train.models.variables import every, trainable
+from tfgan_train.objective.augment import augment
+from tfgan_train.objective.averaging import ema_decay, ema_update
+from tfgan_train.objective.losses import LOSSES, d_accuracy
+from tfgan_train.objective.penalties import PENALTIES, Critic
+from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
+from tfgan_train.objective.schedules import momentum, rate
+from tfgan_train.ops.latents import latents
+from tfgan_train.ops.random import Draw
+from tfgan_train.ops.replicas import all_reduce_sum, assign, local_value
+
+# What each step reports, as means over the global batch, in the order of the returned rows.
+METRICS = ("d_loss", "g_loss", "penalty", "d_accuracy", "d_accuracy_real", "d_accuracy_fake",
+           "real_logits", "fake_logits", "d_grad_norm", "g_grad_norm", "d_lr", "g_lr")
+TRAINING_STREAM = 1  # latents' stream; sampling uses 0
+
+
+class TrainStep:
+    """The graph layer: trains `gan` on batches; holds no state of its own.
+
+    Args:
+      config: a resolved Config.
+      gan: the Gan, built in the strategy's scope.
+      strategy: where the replicas are.
+      images, labels: the whole training set, uint8 [N, H, W, C] (points: float32) and int32 [N], when it is
+        resident; batches are then indices. None: batches are images and labels.
+      steps_per_epoch: for the momentum's course.
+    """
+
+    def __init__(self, config, gan, strategy, images, labels, steps_per_epoch: float):
+        self._config, self._gan, self._strategy = config, gan, strategy
+        self._steps_per_epoch = steps_per_epoch
+        self._resident = None
+        if images is not None:
+            # On the host: a GPU need only see its batches.
+            with tf.device("CPU:0"):
+                self._resident = tf.constant(images), tf.constant(labels)
+        shape = [None, config.d_steps, config.batch_size]
+        signature = (tf.TensorSpec(shape, tf.int32) if self._resident is not None else (
+            tf.TensorSpec([*shape, *gan.discriminator.data.image_shape], tf.uint8), tf.TensorSpec(shape, tf.int32)))
+        # One graph for any number of steps, and one more for steps with a penalty: a condition round
+        # the penalty would have to hold the replicas' sums, which no condition may.
+        self._functions = {with_penalty: tf.function(functools.partial(self._steps, with_penalty=with_penalty),
+                                                     input_signature=[signature]) for with_penalty in (False, True)}
+
+    def run(self, batches, with_penalty: bool) -> tf.Tensor:
+        """As many steps as `batches` has, without leaving the graph.
+
+        Args:
+          batches: int32 indices [steps, d_steps, batch], or (uint8 images [steps, d_steps,
+            batch, H, W, C], int32 labels [steps, d_steps, batch]).
+          with_penalty: whether these steps apply the (lazy) gradient penalty.
+
+        Returns:
+          float32 [steps, len(METRICS)].
+        """
+        return self._functions[with_penalty](batches)
+
+    def _steps(self, batches, with_penalty):
+        steps = tf.shape(tf.nest.flatten(batches)[0])[0]
+        rows = tf.TensorArray(tf.float32, steps, element_shape=[len(METRICS)])
+        for i in tf.range(steps):
+            batch = tf.nest.map_structure(lambda x: x[i], batches)
+            row = self._strategy.run(self._replica_step, (batch, with_penalty))
+            rows = rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
+        return rows.stack()
+
+    def _replica_step(self, batch, with_penalty):
+        return _ReplicaStep(self._config, self._gan, self._resident, self._steps_per_epoch).take(batch, with_penalty)
+
+
+class _ReplicaStep:
+    """The replica layer: one step on one replica's share of the batches.
+
+    Each replica has an object of its own: they are traced by turns, and each has its own numbers.
+    """
+
+    def __init__(self, config, gan, resident, steps_per_epoch):
+        replica = tf.distribute.get_replica_context()
+        self._config, self._gan, self._resident = config, gan, resident
+        self._loss, self._penalty = LOSSES[config.loss], PENALTIES.get(config.penalty)
+        self._steps_per_epoch = steps_per_epoch
+        self._replicas = replica.num_replicas_in_sync
+        self._local = config.batch_size // self._replicas
+        self._offset = replica.replica_id_in_sync_group * self._local
+        self._metrics = {}
+
+    def take(self, batch, with_penalty: bool) -> tf.Tensor:
+        """Updates D and G on `batch`, one step of TrainStep.run's; this replica's part of the METRICS."""
+        config, gan = self._config, self._gan
+        step = local_value(gan.step)
+        draw = Draw(config.seed, step, config.batch_size, self._offset, self._local)
+        simultaneous = config.update == "simultaneous"
+        for i in range(config.d_steps):
+            at = draw.child(f"d{i}")
+            real, label = self._real(batch, i)
+            with tf.GradientTape() as g_tape:
+                fake = self._fake(i, label, at)
+            judged = self._d_update(real, fake, label, at, with_penalty, simultaneous and i == config.d_steps - 1)
+        if simultaneous:
+            d_apply, fake_gradient = judged
+            g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
+            d_apply()
+        else:
+            at = draw.child("g")
+            if not config.shared_z:
+                with tf.GradientTape() as g_tape:
+                    fake = self._fake(config.d_steps, label, at)
+            fake_gradient = self._g_gradient(real, fake, label, at)
+            g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
+        self._apply("g", gan.generator, gan.g_optimizer, g_gradients, gan.g_history)
+        if config.ema_half_life:
+            ema_update(every(gan.ema_generator), every(gan.generator),
+                       ema_decay(step, config.batch_size, config.ema_half_life))
+        tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
+        return tf.stack([self._metrics[name] for name in METRICS])
+
+    # --- what goes in
+
+    def _real(self, batch, i):
+        """This replica's share of the i-th real batch: float32 images and labels."""
+        mine = lambda x: x[i, self._offset:self._offset + self._local] if self._replicas > 1 else x[i]
+        if self._resident is not None:
+            ids = mine(batch)
+            images, label = (tf.gather(values, ids) for values in self._resident)
+        else:
+            images, label = mine(batch[0]), mine(batch[1])
+        images = tf.ensure_shape(images, [self._local, *self._gan.discriminator.data.image_shape])
+        if images.dtype == tf.uint8:  # Points are what the networks take already.
+            images = tf.cast(images, tf.float32) / 127.5 - 1.0
+        return images, label
+
+    def _fake(self, i, label, draw):
+        """Fakes with the real batch's labels, from latents that no other batch of the run has."""
+        config = self._config
+        batch = draw.step * (config.d_steps + 1) + i
+        first = tf.cast(batch * config.batch_size, tf.int32) + draw.offset
+        z = latents(config.seed, first + tf.range(self._local), config.latent_dim,
+                    config.latent_distribution, TRAINING_STREAM)
+        return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
+
+    def _judge(self, x, label, draw):
+        """D's (logits, features) of images as it is to see them: noisy and augmented."""
+        config = self._config
+        if config.instance_noise:
+            left = 1.0
+            if config.instance_noise_steps:
+                left = tf.maximum(0.0, 1.0 - tf.cast(draw.step, tf.float32) / config.instance_noise_steps)
+            x += config.instance_noise * left * draw.child("noise").normal(tuple(x.shape[1:]))
+        if config.augment:
+            x = augment(x, config.augment.split(","), draw.child("augment"))
+        return self._gan.discriminator.logits_and_features(x, label, training=True, draw=draw.child("dropout"))
+
+    # --- D
+
+    def _d_update(self, real, fake, label, draw, with_penalty, postpone):
+        """One update of D; with `postpone`, (the update to do later, G's gradient at `fake`)."""
+        gan, variables = self._gan, trainable(self._gan.discriminator)
+        with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
+            tape.watch(variables + [fake] if postpone else variables)
+            seen = fake if postpone else tf.stop_gradient(fake)
+            critic = lambda images, at=draw.child("penalty"): self._judge(images, label, at)
+            if with_penalty:  # It starts from these very passes, which saves one through D.
+                critic = Critic(critic)
+            real_logits, real_features = critic(real, draw.child("real"))
+            fake_logits, fake_features = critic(seen, draw.child("fake"))
+            total = self._adversarial(real_logits, fake_logits, draw)
+            if with_penalty:
+                total += self._penalise(critic, real, seen, draw)
+            total = self._scaled(total)
+            if postpone:
+                g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
+        gradients = self._summed(tape.gradient(total, variables))
+        update = lambda: self._apply("d", gan.discriminator, gan.d_optimizer, gradients, gan.d_history)
+        if postpone:
+            return update, tape.gradient(g_total, fake)
+        return update()
+
+    def _adversarial(self, real_logits, fake_logits, draw):
+        """D's adversarial loss, as this replica's part of the mean; reports what D thinks."""
+        config, metrics = self._config, self._metrics
+        real_right, fake_right = d_accuracy(self._loss, real_logits, fake_logits)
+        for name, values in (("d_accuracy_real", real_right), ("d_accuracy_fake", fake_right),
+                             ("real_logits", real_logits), ("fake_logits", fake_logits)):
+            metrics[name] = self._mean(values)
+        metrics["d_accuracy"] = (metrics["d_accuracy_real"] + metrics["d_accuracy_fake"]) / 2
+        if config.label_flip:
+            flip = draw.child("flip").bernoulli((), config.label_flip)
+            real_logits, fake_logits = (tf.where(flip, fake_logits, real_logits),
+                                        tf.where(flip, real_logits, fake_logits))
+        targets = {}
+        if self._loss.has_targets:
+            targets = {"real_target": 1.0 - config.label_smoothing, "fake_target": config.fake_label_smoothing}
+        metrics["d_loss"] = self._mean(self._loss.d(real_logits, fake_logits, **targets))
+        metrics["penalty"] = tf.zeros([])
+        return metrics["d_loss"]
+
+    def _penalise(self, critic, real, fake, draw):
+        """The weighted gradient penalty; a lazy one is as strong as the steps it stands for."""
+        self._metrics["penalty"] = self._mean(self._penalty(critic, real, fake, draw.child("penalty")))
+        return self._config.penalty_weight * self._config.penalty_every * self._metrics["penalty"]
+
+    # --- G
+
+    def _g_gradient(self, real, fake, label, draw):
+        """The gradient of G's loss at `fake`, through D as it is now."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fake)
+            fake_logits, fake_features = self._judge(fake, label, draw.child("fake"))
+            real_logits = real_features = None
+            if self._loss.uses_real or self._config.feature_matching:
+                real_logits, real_features = self._judge(real, label, draw.child("real"))
+            total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
+        return tape.gradient(total, fake)
+
+    def _g_objective(self, real_logits, fake_logits, real_features, fake_features):
+        self._metrics["g_loss"] = total = self._mean(self._loss.g(real_logits, fake_logits))
+        if self._config.feature_matching:
+            matched = feature_matching(real_features, fake_features)
+            total += self._config.feature_matching * matched / self._replicas
+        return self._scaled(total)
+
+    # --- both
+
+    def _mean(self, values):
+        """This replica's part of the mean over the global batch: the replicas' parts add up."""
+        return tf.reduce_sum(values) / self._config.batch_size
+
+    def _scaled(self, loss):
+        return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
+
+    def _summed(self, gradients):
+        """The replicas' gradients added up, without the loss scale that they were computed with.
+
+        To be called before the next `_apply`, which may change that scale. Gradients of an
+        embedding become dense: the norm of a sparse one would miss that its rows repeat.
+        """
+        gradients = [tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+                     for gradient in all_reduce_sum(gradients)]
+        if self._config.precision == "float16":
+            gradients = [gradient / local_value(self._gan.loss_scale) for gradient in gradients]
+        return gradients
+
+    def _apply(self, side, network, optimizer, gradients, history):
+        """Moves one network by the summed gradients, as its schedule says."""
+        config, gan = self._config, self._gan
+        variables = trainable(network)
+        if history:
+            gradients = [gradient + extra for gradient, extra in zip(
+                gradients, historical_averaging(variables, history, config.historical_averaging))]
+        norm = tf.linalg.global_norm(gradients)
+        step = tf.cast(local_value(gan.step), tf.float32)
+        learning_rate = rate(config.schedule, getattr(config, f"{side}_lr"), step, config.steps,
+                             config.schedule_decay, config.schedule_floor, config.warmup_steps, config.cooldown_steps)
+        self._metrics[f"{side}_grad_norm"] = norm / self._replicas
+        self._metrics[f"{side}_lr"] = learning_rate / self._replicas
+        ramp = None
+        if config.momentum_final:
+            # From the end of the first epoch, as pylearn2's MomentumAdjustor(start=1) has it.
+            epoch = tf.maximum(step / self._steps_per_epoch - 1.0, 0.0)
+            ramp = momentum(epoch, config.momentum, config.momentum_final, max(config.momentum_epochs - 1.0, 1e-6))
+        move = lambda: self._move(side, variables, optimizer, gradients, learning_rate, ramp, history)
+        if config.precision == "float16":
+            finite = tf.math.is_finite(norm)
+            tf.cond(finite, move, lambda: None)
+            self._adapt_scale(finite)
+        else:
+            move()
+
+    def _move(self, side, variables, optimizer, gradients, learning_rate, ramp, history):
+        optimizer.apply(gradients, learning_rate, ramp)
+        if side == "d" and self._config.weight_clip:
+            for variable in variables:
+                assign(variable, tf.clip_by_value(variable, -self._config.weight_clip, self._config.weight_clip))
+        if history:
+            update_history(history, variables, optimizer.count)
+
+    def _adapt_scale(self, finite):
+        """Micikevicius et al. 2018: halve the loss scale on overflow, double it after 2,000 good updates."""
+        gan = self._gan
+        age = tf.where(finite, local_value(gan.scale_age) + 1, 0)
+        scale = local_value(gan.loss_scale)
+        scale = tf.where(finite, tf.where(age >= 2000, scale * 2, scale), tf.maximum(scale / 2, 1.0))
+        assign(gan.loss_scale, scale)
+        assign(gan.scale_age, tf.where(age >= 2000, 0, age))

@@ -1,0 +1,39 @@
+"""What a training step costs, from the networks' own counts; weighted layers only."""
+from tfgan_train.config.fields import Config
+from tfgan_train.objective.losses import LOSSES
+
+# A gradient by the images is a backward pass (1), and differentiating it takes two more; penalties at
+# images that the loss hasn't judged (WGAN-GP, DRAGAN) add a forward pass.
+_PENALTY_PASSES = {"none": 0, "r1": 3, "r2": 3, "r1_r2": 6, "wgan_gp": 4, "dragan": 4}
+
+
+def step_flops(config: Config, generator, discriminator) -> float:
+    """Multiplications and additions of a training step for one image of its batch, the mean over steps of a lazy penalty.
+
+    A backward pass costs a forward pass for the weights and another for the inputs. Nobody wants the
+    gradient by the latents, nor in D's own update that by the pixels, unless a label's embedding is learnt
+    there: the first layers do without. The count is of piecewise linear activations, whose second derivative is
+    nothing, and leaves out what isn't a weighted layer: normalisation, optimisers, power iterations.
+
+    Args:
+      config: a resolved Config.
+      generator, discriminator: the networks, built.
+    """
+    g, d = generator.flops(), discriminator.flops()
+    g_inputs = d_inputs = 0  # FLOPs of the inputs' gradients that aren't computed
+    if not config.conditional:
+        g_inputs = _first_layer(generator)
+    if not (config.conditional and config.d_conditioning == "concat"):
+        d_inputs = _first_layer(discriminator)
+    d_update = 2 * (3 * d - d_inputs) + _PENALTY_PASSES[config.penalty] * d / config.penalty_every
+    total = config.d_steps * (g + d_update) + 2 * g - g_inputs
+    if config.update == "simultaneous":  # G's gradient goes back through D's own pass.
+        return total + d
+    total += 2 * d
+    if LOSSES[config.loss].uses_real or config.feature_matching:
+        total += d
+    return total if config.shared_z else total + g
+
+
+def _first_layer(network) -> int:
+    return next(block.flops() for block in network.blocks() if block.flops())

@@ -1,0 +1,130 @@
+"""What a Config may say: each value by its field, and the combinations that can't work."""
+import math
+import os
+import re
+
+from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.common.images import are_points
+from tfgan_train.config.fields import FIELDS, Config, legal_values
+
+
+def validate(config: Config) -> None:
+    """Checks everything that can be known before the data is read.
+
+    Raises:
+      UserError: naming the flag, what was given and what is legal.
+    """
+    for name, field in FIELDS.items():
+        _check_value(field, getattr(config, name))
+    for rule in RULES:
+        complaint = rule(config)
+        if complaint:
+            raise UserError(complaint)
+    if config.devices != "auto" and not re.match(r"^(cpu|gpu):[1-9]\d*$", config.devices):
+        raise UserError(f"--devices={config.devices} is not auto, cpu:N or gpu:N")
+    from tfgan_train.data import check_name
+    from tfgan_train.data.transform import parse_image_size
+    check_name(config.dataset)
+    parse_image_size(config.image_size)
+    _check_networks(config)
+
+
+def validate_with_data(config: Config, source, replicas: int) -> None:
+    """Checks what depends on the data and the devices.
+
+    Args:
+      source: the training Source.
+      replicas: number of devices that share a batch.
+    """
+    if config.batch_size > source.count:  # Batches says so too, but only once files are being made.
+        raise UserError(f"--batch_size={config.batch_size} is more than the {source.count} images of {source.name}")
+    if config.batch_size % replicas:
+        raise UserError(f"--batch_size={config.batch_size} can't be shared evenly by {replicas} devices")
+    if config.conditional and not source.num_classes:
+        raise UserError(f"--conditional needs labelled data, and {source.name} has no labels; add --noconditional")
+    if config.eval_every and are_points(source.image_shape):
+        raise UserError(f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate")
+    height, width, _ = source.image_shape
+    if config.architecture == "dcgan" and max(height, width) < 8:
+        raise UserError(f"--architecture=dcgan wants images of at least 8 pixels a side, not {height}x{width}; try mlp")
+    deepest = max(height, width).bit_length() - 1
+    for flag in ("g_depth", "d_depth"):
+        if config.architecture == "dcgan" and getattr(config, flag) > deepest:
+            raise UserError(f"--{flag}={getattr(config, flag)}: {height}x{width} images can be halved {deepest} times at most")
+
+
+def _check_value(field, value):
+    meta = field.metadata
+    legal = legal_values(field)
+    if legal and value not in legal:
+        raise UserError(unknown(f"value of --{field.name}:", value, legal))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"--{field.name}={value} is not a finite number")
+    low, high, above = meta["minimum"], meta["maximum"], meta["above"]
+    if above is not None and not value > above:
+        raise UserError(f"--{field.name}={value} must be above {above}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise UserError(f"--{field.name}={value} must be {bounds}")
+
+
+def _check_networks(config):
+    from tfgan_train.models.layers import INITIALIZERS, activation
+    for flag in ("g_activation", "d_activation"):
+        try:
+            activation(getattr(config, flag))
+        except UserError as error:
+            raise UserError(f"--{flag}: {error}") from None
+    for flag in ("g_init", "d_init"):
+        name, _, scale = getattr(config, flag).partition(":")
+        if name not in INITIALIZERS:
+            raise UserError(unknown(f"value of --{flag}:", name, INITIALIZERS))
+        if scale and not re.match(r"^\d*\.?\d+(e-?\d+)?$", scale):
+            raise UserError(f"--{flag}={name}:{scale}: '{scale}' is not a positive number")
+
+
+def _length(config):
+    if config.steps and config.epochs:
+        return "--steps and --epochs both say how long to train; give one of them"
+    if not config.steps and not config.epochs:
+        return "give --steps or --epochs, above 0, to say how long to train"
+
+
+def _targets(config):
+    from tfgan_train.objective.losses import LOSSES
+    if (config.label_smoothing or config.fake_label_smoothing) and not LOSSES[config.loss].has_targets:
+        legal = ", ".join(name for name, loss in LOSSES.items() if loss.has_targets)
+        return f"--label_smoothing needs a loss with targets ({legal}), not --loss={config.loss}"
+
+
+def _wasserstein(config):
+    if config.loss == "wasserstein" and not config.weight_clip and config.penalty == "none" and config.d_norm != "spectral":
+        return "--loss=wasserstein needs --weight_clip=0.01, --penalty=wgan_gp or --d_norm=spectral to keep D Lipschitz"
+
+
+def _penalised_norm(config):
+    if config.penalty in ("wgan_gp", "dragan") and config.d_norm == "batch":
+        return (f"--penalty={config.penalty} is of single images, and --d_norm=batch mixes those of a batch; "
+                "use --d_norm=layer, instance, spectral or none")
+
+
+def _augmentations(config):
+    from tfgan_train.objective.augment import AUGMENTATIONS
+    for name in config.augment.split(",") if config.augment else ():
+        if name not in AUGMENTATIONS:
+            return unknown("value of --augment:", name, AUGMENTATIONS)
+
+
+def _momentum(config):
+    if config.momentum_final and "adam" in (config.g_optimizer, config.d_optimizer):
+        return "--momentum_final is for --g_optimizer and --d_optimizer sgd or rmsprop, not adam"
+    if config.momentum_final and config.momentum_epochs <= 1:
+        return f"--momentum_epochs={config.momentum_epochs} must be above 1 for --momentum_final to be reached"
+
+
+def _workers(config):
+    if os.environ.get("TF_CONFIG") and config.devices.startswith("cpu:"):
+        return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
+
+
+RULES = (_length, _targets, _wasserstein, _penalised_norm, _augmentations, _momentum, _workers)
