@@ -2,7 +2,6 @@
 import os
 import pathlib
 import shutil
-import sys
 import tempfile
 import time
 from typing import Optional, Sequence, Union
@@ -19,6 +18,7 @@ from export.quiet import quiet
 from export.verify import Report, verify
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_atomically, write_json
+from tfgan_train.common.terminal import Terminal
 from tfgan_train.common.images import to_uint8
 from tfgan_train.pictures.grid import grid, save_png
 from tfgan_train.runs.facts import read_run
@@ -168,4 +168,4 @@ def _remove(path: pathlib.Path) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    Terminal().line(text)

@@ -9,7 +9,7 @@ from tfgan_train.features import classifier
 from tfgan_train.runs.rows import read_rows
 from tfgan_train.score import discriminator_accuracy
 
-COUNT = 450  # two batches and a quarter
+COUNT = 450  # three batches of 150
 
 
 class Brightness:
@@ -42,7 +42,7 @@ def test_each_image_counts_once_whatever_the_batch():
     assert found["d_accuracy_real"] == 0 and found["images"] == COUNT
     np.testing.assert_allclose(found["d_accuracy_fake"], np.mean(fakes < 127.5), rtol=1e-6)
     np.testing.assert_allclose(found["d_accuracy"], np.mean(fakes < 127.5) / 2, rtol=1e-6)
-    of_batches = [np.mean(fakes[i:i + 200] < 127.5) / 2 for i in (0, 200, 400)]
+    of_batches = [np.mean(fakes[i:i + 150] < 127.5) / 2 for i in (0, 150, 300)]
     np.testing.assert_allclose([found["d_accuracy_lowest"], found["d_accuracy_highest"]], [min(of_batches), max(of_batches)], rtol=1e-6)
 
 
@@ -64,6 +64,21 @@ def test_conditional_fakes_have_the_real_images_labels():
                            Brightness(True), _real(), COUNT, seed=1)
     for images, labels in seen[1::2]:
         np.testing.assert_array_equal(images, labels)
+
+
+def test_no_batch_is_a_small_remainder():
+    """201 images are judged as 101 and 100, not as 200 and one by itself."""
+    sizes = []
+    source = from_arrays("made", np.zeros((201, 1, 1, 1), np.uint8))
+    discriminator_accuracy.over_the_data("non_saturating", lambda images, labels: sizes.append(len(images)) or _logits(images, labels),
+                                         Brightness(), source, 201, seed=1)
+    assert sizes == [101, 101, 100, 100]
+
+
+def test_what_takes_too_long_ends_with_the_fewest(monkeypatch):
+    source = from_arrays("made", np.zeros((5000, 1, 1, 1), np.uint8))
+    found = discriminator_accuracy.over_the_data("non_saturating", _logits, Brightness(), source, 5000, seed=1, seconds=0)
+    assert found["images"] == discriminator_accuracy.FEWEST
 
 
 @pytest.mark.parametrize("count, flops, judged", [(60_000, 10**7, 60_000), (60_000, 10**9, 3000), (60_000, 10**11, 2000), (500, 10**11, 500)])

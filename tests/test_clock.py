@@ -21,7 +21,7 @@ def test_start_up_is_all_before_the_first_step_has_run(now):
     clock = module.Clock(90.0)
     clock.started()
     _spend(clock, now, "graph", 5.0)  # tracing
-    clock.traced()
+    clock.prepared(5.0, first=True)
     _spend(clock, now, "graph", 6.0)
     _spend(clock, now, "samples", 1.0)
     _spend(clock, now, "graph", 2.0)
@@ -35,9 +35,8 @@ def test_start_up_is_all_before_the_first_step_has_run(now):
 
 def test_what_the_graph_reaches_of_the_peak(now):
     clock = module.Clock(90.0)
-    clock.calculated(1e15)  # the call that traces: neither its work nor its time is counted
     _spend(clock, now, "graph", 5.0)
-    clock.traced()
+    clock.prepared(5.0, first=True)
     for _ in range(3):
         _spend(clock, now, "graph", 2.0)
         clock.calculated(306e9)
@@ -52,9 +51,22 @@ def test_what_the_graph_reaches_of_the_peak(now):
 def test_without_a_step_after_the_first_call_nothing_is_said_of_the_peak(now):
     clock = module.Clock(90.0)
     _spend(clock, now, "graph", 5.0)
-    clock.traced()
+    clock.prepared(5.0, first=True)
     clock.peak = 189e9
     assert clock.facts()["flops_per_second"] == 0 and "peak" not in clock.summary(1, "there")
+
+
+def test_a_second_graph_is_prepared_at_nobodys_cost(now):
+    """A lazy penalty has a graph of its own, whose first call comes later."""
+    clock = module.Clock(90.0)
+    _spend(clock, now, "graph", 5.0)
+    clock.prepared(5.0, first=True)
+    _spend(clock, now, "graph", 3.0)
+    clock.prepared(3.0, first=False)
+    _spend(clock, now, "graph", 2.0)
+    clock.calculated(306e9)
+    facts = clock.facts()
+    assert (facts["start_up"], facts["training"], facts["graph"], facts["flops_per_second"]) == (18.0, 2.0, 2.0, 153e9)
 
 
 @pytest.mark.parametrize("rate, words", [(153.4e9, "153 GFLOP/s"), (99.96e9, "100 GFLOP/s"), (9.994e9, "9.99 GFLOP/s"), (9.996e9, "10.0 GFLOP/s"),

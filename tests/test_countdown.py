@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from tfgan_train.common.countdown import Countdown
+from tfgan_train.common.terminal import Countdown
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import io
 import pytest
 
 from tfgan_train.common.numbers import duration
-from tfgan_train.common.progress import Progress
+from tfgan_train.common.terminal import Progress
 
 MEANS = {"d_loss": 1.25, "g_loss": 0.5, "d_accuracy": 0.625}
 

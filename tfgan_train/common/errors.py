@@ -1,5 +1,6 @@
 """The one exception that means "the user can fix this", and the words for an unknown name."""
 import difflib
+import os
 from typing import Iterable
 
 
@@ -17,3 +18,29 @@ def unknown(kind: str, name: str, legal: Iterable) -> str:
     near = difflib.get_close_matches(str(name), legal, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"legal: {', '.join(legal)}"
     return f"unknown {kind} '{name}'; {hint}"
+
+
+def reason(error: Exception) -> str:
+    """Why a file can't be read or written, in words: "no space left on device".
+
+    Args:
+      error: an OSError, or TensorFlow's OpError, whose message names graph nodes first.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno).lower()
+    lines = str(getattr(error, "message", None) or error).strip().splitlines() or [type(error).__name__]
+    words = lines[0].rsplit("; ", 1)[-1].rsplit("}} ", 1)[-1].strip()
+    return (words[:1].lower() + words[1:])[:200]
+
+
+def file_error(error: OSError) -> str:
+    """One line for an OSError that nobody expected: which file, and why."""
+    if error.filename is None:
+        return reason(error)
+    return f"{printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename)}: {reason(error)}"
+
+
+def printable(text) -> str:
+    """A file's name as it may be shown: control characters and bytes that are no text are escaped."""
+    shown = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown)

@@ -1,4 +1,5 @@
 """Writing files so that they appear whole or not at all; knows nothing of runs."""
+import contextlib
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ def write_atomically(path, content: Content) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with naming(path), os.fdopen(handle, "wb") as file:
             if callable(content):
                 content(file)
             else:
@@ -36,9 +37,28 @@ def write_atomically(path, content: Content) -> pathlib.Path:
         os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
     except BaseException:
-        os.unlink(beside)
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
         raise
     return path
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Gives an OSError the name of the file that is being written; a full disk tells none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def remove_leftovers(folder: pathlib.Path) -> None:
+    """Removes what `write_atomically` left in `folder` and below when its process was killed."""
+    for path in pathlib.Path(folder).rglob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def write_json(path, value) -> pathlib.Path:

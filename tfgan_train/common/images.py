@@ -1,7 +1,11 @@
 """Pixels outside (uint8, 0..255) and inside (float32, -1..1); numpy and Pillow only."""
+import functools
+import os
+
 import numpy as np
 from PIL import Image
 
+ALIGNMENT = 64  # bytes: TensorFlow computes with nothing that lies otherwise
 POINT_SHAPE = (1, 1, 2)  # A point travels as an image of one pixel and two channels.
 
 
@@ -23,3 +27,30 @@ def are_points(image_shape) -> bool:
 def to_image(picture: np.ndarray) -> Image.Image:
     """uint8 [h, w, C] -> a Pillow image of mode L (C = 1) or RGB (C = 3)."""
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+
+
+def aligned_empty(shape, dtype=np.uint8) -> np.ndarray:
+    """An array like numpy.empty's, whose memory a tensor can share (ops/host.py)."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    begin = -raw.ctypes.data % ALIGNMENT
+    return raw[begin:begin + size].view(dtype).reshape(shape)
+
+
+def is_picture(path) -> bool:
+    """Whether a file is there and can be decoded to its end."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return False
+    return _decodes(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=4096)
+def _decodes(path: str, modified: int, size: int) -> bool:
+    try:
+        with Image.open(path) as image:
+            image.load()
+        return True
+    except Exception:  # Pillow raises whatever its decoders do: OSError, SyntaxError, AssertionError, struct.error …
+        return False

@@ -2,6 +2,8 @@
 
 Each binary has a FlagValues of its own, so importing one changes nothing for another.
 """
+import contextlib
+import io
 import os
 import signal
 import sys
@@ -10,7 +12,8 @@ from typing import Callable, Optional, Union
 
 from absl import flags, logging
 
-from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.common.errors import UserError, file_error, unknown
+from tfgan_train.common.terminal import Terminal
 from tfgan_train.config.fields import FIELDS
 
 EXIT_USER_ERROR = 2
@@ -29,29 +32,78 @@ def run_binary(name: str, purpose: str, define: Callable, main: Callable, positi
         after the FlagValues. "": there are none.
       tensorflow: whether to import it first, silently; without it a binary starts at once.
     """
+    _mend_streams()
+    status = _status_of(name, purpose, define, main, positional, tensorflow)
+    sys.exit(_flushed(status))
+
+
+def _status_of(name, purpose, define, main, positional, tensorflow) -> int:
     values = flags.FlagValues()
     flags.DEFINE_bool("help", False, "print this", flag_values=values, short_name="h")
     define(values)
+    say = Terminal().line
     try:
         extra = _parse(values, sys.argv)
         if values.help:
             print(_help(values, f"{name} {positional} …" if positional else name, purpose))
-            sys.exit(0)
+            return 0
         if extra and not positional:
             raise UserError(f"'{extra[0]}' is not a flag; flags look like --name=value (see --help)")
         if tensorflow:
             import_tensorflow()
         logging.set_verbosity(logging.WARNING)  # TFDS tells each thing that it loads.
-        sys.exit(main(values, extra) if positional else main(values))
+        return (main(values, extra) if positional else main(values)) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(EXIT_USER_ERROR)
+        say(f"error: {error}")
+        return EXIT_USER_ERROR
     except KeyboardInterrupt:  # Where nobody takes the signal: nothing has begun yet.
-        print("stopped", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        say("stopped")
+        return 128 + signal.SIGINT
     except BrokenPipeError:  # The reader of our output has gone, as `| head` does.
+        _drop_output()
+        return 0
+    except OSError as error:  # Of a file that nobody expected to fail.
+        say(f"error: {file_error(error)}")
+        return EXIT_USER_ERROR
+
+
+def _mend_streams() -> None:
+    """Makes the standard streams safe to write to: present, and able to show any character.
+
+    A descriptor that was closed (`2>&-`) would be given to the next file that is opened, and
+    what C++ logs would land in it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free number, which is this one.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flushed(status: int) -> int:
+    """`status`, or that of a user's error where what was printed can't be written (a full disk)."""
+    try:
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        _drop_output()
+        return status
+    except OSError as error:
+        _drop_output()
+        Terminal().line(f"error: stdout can't be written: {file_error(error)}")
+        return status or EXIT_USER_ERROR
+
+
+def _drop_output() -> None:
+    """Turns stdout away, so that Python's own flush at the end has nothing to complain of."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 def define_config_flags(values: flags.FlagValues) -> None:
@@ -127,8 +179,10 @@ def import_tensorflow() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         import tensorflow
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    sys.stderr.flush()
+    # Of several workers, each lost connection would be told in dozens of lines.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3" if os.environ.get("TF_CONFIG") else "2"
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
@@ -137,7 +191,8 @@ def import_tensorflow() -> None:
             tensorflow.config.list_physical_devices()
         except BaseException:
             aside.seek(0)
-            os.write(kept, aside.read())
+            with contextlib.suppress(OSError):
+                os.write(kept, aside.read())
             raise
         finally:
             os.dup2(kept, 2)

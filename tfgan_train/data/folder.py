@@ -8,6 +8,7 @@ from typing import Iterator, Sequence
 import numpy as np
 
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import decode, source
 from tfgan_train.data.transform import parse_image_size
 
@@ -119,7 +120,7 @@ class _Images:
             self._first = path
             self.shape = (*pixels.shape[:2], self._channels or 3)
             if self._count * int(np.prod(self.shape)) <= source.MEMORY_LIMIT:
-                self.held = np.empty((self._count, *self.shape), np.uint8)
+                self.held = aligned_empty((self._count, *self.shape))
         if pixels.shape[:2] != self.shape[:2]:
             height, width = pixels.shape[:2]
             raise UserError(

@@ -5,6 +5,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import aligned_empty
 
 Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -77,7 +78,7 @@ def remembered(source: Source) -> Source:
     """
     if source.in_memory or source.count * int(np.prod(source.image_shape)) > MEMORY_LIMIT:
         return source
-    images = np.empty((source.count, *source.image_shape), np.uint8)
+    images = aligned_empty((source.count, *source.image_shape))
     labels = np.empty(source.count, np.int32)
     known = np.zeros(source.count, bool)
 

@@ -8,7 +8,7 @@ from typing import Optional
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.common.countdown import Countdown
+from tfgan_train.common.terminal import Countdown
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import reading
 from tfgan_train.features.cache import cached, folder, load

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.common.images import are_points
+from tfgan_train.common.images import are_points, is_picture
 from tfgan_train.data import points
 from tfgan_train.data.points import from_plane
 from tfgan_train.pictures import animation, grid, scatter
@@ -88,8 +88,8 @@ def picture_of(images: np.ndarray, data, columns=None, real: bool = False) -> np
 
 
 def animate(samples_dir, out) -> None:
-    """Writes the grids in a run's samples folder as an animation, early to late."""
-    paths = sorted(samples_dir.glob("step-*.png"))
+    """Writes the grids in a run's samples folder as an animation, early to late; damaged ones are left out."""
+    paths = [path for path in sorted(samples_dir.glob("step-*.png")) if is_picture(path)]
     if paths:
         animation.write_animation(paths, out, [f"step {_step_of(path):,}" for path in paths])
 

@@ -66,6 +66,15 @@ class RunDir:
         """Whether a run was begun here."""
         return self.config_path.is_file()
 
+    def require(self) -> None:
+        """Makes sure that the run is still here, so that nothing is written into a folder that was removed or moved.
+
+        Raises:
+          UserError: when it isn't.
+        """
+        if not self.exists():
+            raise UserError(f"--run_dir={self.path} was removed or moved while the run trained; what it has trained since is lost")
+
     def read(self) -> tuple[Config, DataFacts]:
         """The resolved Config and the data's facts.
 

@@ -4,6 +4,8 @@
 record writer are TensorFlow's own, and TensorBoard reads `simple_value` scalars and PNG
 images in them as it always did.
 """
+import contextlib
+import errno
 import io
 import itertools
 import math
@@ -41,7 +43,8 @@ class EventWriter:
         # The name TensorBoard looks for; the process and a counter make it unique.
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_files)}"
         self.path = directory / name
-        self._writer = tf.io.TFRecordWriter(os.fspath(self.path))
+        with self._plain_errors():
+            self._writer = tf.io.TFRecordWriter(os.fspath(self.path))
         self._write(file_version="brain.Event:2")
         self._write(step=first_step, session_log=_SessionLog(status=_SessionLog.START))
 
@@ -62,14 +65,23 @@ class EventWriter:
 
     def flush(self) -> None:
         """Hands everything written so far to the operating system."""
-        self._writer.flush()
+        with self._plain_errors():
+            self._writer.flush()
 
     def close(self) -> None:
         """Flushes and ends the file; nothing can be written afterwards."""
-        self._writer.close()
+        with self._plain_errors():
+            self._writer.close()
 
     def _write(self, **fields) -> None:
-        try:
+        with self._plain_errors():
             self._writer.write(_Event(wall_time=time.time(), **fields).SerializeToString())
-        except tf.errors.OpError as error:  # TensorFlow's word for a full disk is another than Python's.
-            raise OSError(error.message) from None
+
+    @contextlib.contextmanager
+    def _plain_errors(self):
+        """TensorFlow's word for a full disk is another than Python's."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            number = errno.ENOSPC if isinstance(error, tf.errors.ResourceExhaustedError) else errno.EIO
+            raise OSError(number, os.strerror(number), str(self.path)) from None

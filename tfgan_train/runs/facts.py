@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 
+from tfgan_train.common.images import is_picture
 from tfgan_train.runs.rows import read_rows
 
 _STEP_IN_NAME = re.compile(r"-(\d+)\.png$")
@@ -60,14 +61,14 @@ class RunFacts:
         return self.train[-1]["step"] if self.train else 0
 
     def picture(self, name: str) -> pathlib.Path | None:
-        """samples/NAME where it is there, else None."""
+        """samples/NAME where it is there and whole, else None."""
         path = self.path / "samples" / name
-        return path if path.is_file() else None
+        return path if is_picture(path) else None
 
     def steps_of(self, prefix: str) -> list[tuple[int, pathlib.Path]]:
-        """(step, path) of every samples/PREFIX-STEP.png, ascending."""
+        """(step, path) of every samples/PREFIX-STEP.png that is whole, ascending."""
         found = ((_STEP_IN_NAME.search(path.name), path) for path in (self.path / "samples").glob(f"{prefix}-*.png"))
-        return sorted((int(match[1]), path) for match, path in found if match)
+        return sorted((int(match[1]), path) for match, path in found if match and is_picture(path))
 
     def facts_of(self, name: str) -> dict:
         """samples/NAME.json; {} where it is missing."""
@@ -87,8 +88,12 @@ def read_run(path) -> RunFacts:
 
 
 def read_json(path: pathlib.Path) -> dict:
-    """A JSON file's object; {} where it is missing."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """A JSON file's object; {} where it is missing or damaged: the report does without."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict[str, Figure]]:

@@ -1,13 +1,15 @@
 """metrics.jsonl: one row per logged step, exact across a kill and a resume."""
+import contextlib
 import json
 import math
 import os
 import pathlib
+from typing import Callable
 
 import numpy as np
 
-from tfgan_train.common.errors import UserError
-from tfgan_train.common.files import write_atomically
+from tfgan_train.common.files import naming, write_atomically
+
 
 
 class Recorder:
@@ -23,18 +25,17 @@ class Recorder:
       step: the step of the checkpoint that the run resumes from; -1 where there is none, which
         drops whatever a run that was killed before its first checkpoint has left.
       pending: what `state()` gave at that step.
-
-    Raises:
-      UserError: when a line of the file is no row.
+      say: told of lines that are no rows, which are left out: they only feed the report.
     """
 
     # Every mini-batch's loss is kept, beside the means.
     EACH = ("d_loss", "g_loss")
 
-    def __init__(self, path: pathlib.Path, names: tuple[str, ...], step: int, pending: list):
+    def __init__(self, path: pathlib.Path, names: tuple[str, ...], step: int, pending: list,
+                 say: Callable[[str], None] = lambda text: None):
         self._path, self._names = path, names
         self._pending = [np.asarray(row, np.float32) for row in pending]
-        self._truncate(step)
+        self._truncate(step, say)
         self._file = open(path, "a", encoding="utf-8")
 
     def add(self, rows: np.ndarray) -> None:
@@ -71,36 +72,45 @@ class Recorder:
     def write(self, row: dict) -> None:
         """Appends any row; it must have `kind` and `step`. Numbers that aren't finite, which JSON lacks, are left out."""
         legal = {name: value for name, value in row.items() if not isinstance(value, float) or math.isfinite(value)}
-        self._file.write(json.dumps(legal) + "\n")
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(json.dumps(legal) + "\n")
+            self._file.flush()
 
     def state(self) -> list:
         """What a checkpoint must keep: the steps since the last row. Rows so far are made durable."""
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            os.fsync(self._file.fileno())
         return [row.tolist() for row in self._pending]
 
     def close(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # What a full disk didn't take was told when it was written.
+            self._file.close()
 
-    def _truncate(self, step: int):
+    def _truncate(self, step: int, say):
         if not self._path.exists():
             return
-        kept = []
-        for number, line in enumerate(self._path.read_text().splitlines(keepends=True), 1):
-            try:
-                if _is_row(line, step):
-                    kept.append(line)
-            except (ValueError, KeyError, TypeError):
-                raise UserError(f"{self._path}, line {number}, is damaged; delete that line to go on without it") from None
-        write_atomically(self._path, "".join(kept))
+        lines, damaged = _lines(self._path)
+        if damaged:
+            say(f"warning: {self._path} has {damaged} damaged line{'s' if damaged > 1 else ''}, which {'are' if damaged > 1 else 'is'} left out")
+        write_atomically(self._path, "".join(line for line, row in lines if row["step"] <= step))
 
 
 def read_rows(path: pathlib.Path) -> list[dict]:
-    """The rows of a metrics file; a last line that is being written is left out."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    """The rows of a metrics file, each with its `kind` and `step`; damaged lines and one that is being written are left out."""
+    return [row for _, row in _lines(path)[0]] if path.is_file() else []
 
 
-def _is_row(line: str, last_step: int) -> bool:
-    return line.endswith("\n") and json.loads(line)["step"] <= last_step
+def _lines(path: pathlib.Path) -> tuple[list[tuple[str, dict]], int]:
+    """(line, row) of each row of the file, and how many other lines it has (a last one that was cut short aside)."""
+    found, damaged = [], 0
+    lines = path.read_bytes().split(b"\n")
+    for line in lines[:-1]:
+        try:
+            text = line.decode("utf-8")
+            row = json.loads(text)
+            if not (isinstance(row["kind"], str) and isinstance(row["step"], int)):
+                raise ValueError
+            found.append((text + "\n", row))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            damaged += 1
+    return found, damaged

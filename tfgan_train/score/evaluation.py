@@ -8,7 +8,7 @@ from typing import Any, Callable, Collection, Mapping, Optional
 import numpy as np
 
 from tfgan_train import data as datasets
-from tfgan_train.common.countdown import Countdown
+from tfgan_train.common.terminal import Countdown
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
 from tfgan_train.data import reading as source_data

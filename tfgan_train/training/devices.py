@@ -1,9 +1,8 @@
 """From --devices to a distribution strategy; knows nothing of what it will run."""
-import os
-
 import tensorflow as tf
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, reason
+from tfgan_train.training.workers import check_tf_config
 
 
 def make_strategy(devices: str) -> tf.distribute.Strategy:
@@ -19,8 +18,11 @@ def make_strategy(devices: str) -> tf.distribute.Strategy:
     # Grappler's remapper tries to fuse bias and leaky ReLU, fails where the gradient needs what
     # is between them, and says so on stderr.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-    if os.environ.get("TF_CONFIG") and devices == "auto":
-        return tf.distribute.MultiWorkerMirroredStrategy()
+    if devices == "auto" and check_tf_config():
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise UserError(f"TF_CONFIG: the workers can't be joined: {reason(error)}") from None
     kind, _, number = devices.partition(":")
     gpus = tf.config.list_physical_devices("GPU")
     if devices == "auto":

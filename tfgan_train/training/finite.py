@@ -1,5 +1,6 @@
-"""Stops a run whose numbers are none any more."""
+"""Stops a run at the first NaN or infinity."""
 import numpy as np
+import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 
@@ -47,3 +48,21 @@ class Soundness:
             if self._overflows == MOST_OVERFLOWS:
                 raise UserError(f"step {step + i:,}: {MOST_OVERFLOWS} updates in a row overflowed in float16, whatever the loss "
                                 "scale; training stopped. Try --precision=bfloat16 or float32, with --fresh")
+
+
+def check_weights(gan, step: int, saved: int) -> None:
+    """Makes sure that what a checkpoint would keep is finite.
+
+    Args:
+      gan: the Gan; its networks, averages and optimisers are looked at.
+      step: completed steps.
+      saved: the step of the newest checkpoint; 0 where there is none.
+
+    Raises:
+      UserError: naming the first variable with a NaN or an infinity.
+    """
+    kept = f"the checkpoint of step {saved:,} is kept" if saved else "no checkpoint was due before"
+    for variable in gan.variables():
+        if variable.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(variable)):
+            raise UserError(f"step {step:,}: {variable.name} has a NaN or an infinity, so this step isn't saved; {kept}. "
+                            "Try a lower --g_lr and --d_lr, or --precision=float32, with --fresh")

@@ -51,6 +51,10 @@ class Gan:
             parts |= {"g_history": self.g_history, "d_history": self.d_history}
         return parts
 
+    def variables(self) -> list[tf.Variable]:
+        """Every variable of `state`, in its order."""
+        return _variables(self.state())
+
     def start_at_mean(self, mean_image: np.ndarray):
         """Sets G's output bias, in its average and history too, so that it begins at the mean image."""
         self.generator.set_output_bias(mean_image)
@@ -58,3 +62,11 @@ class Gan:
             self.ema_generator.set_output_bias(mean_image)
         for mean, weight in zip(self.g_history, trainable(self.generator)):
             mean.assign(weight)
+
+
+def _variables(part) -> list[tf.Variable]:
+    """The variables in a part of a checkpoint's state: a variable, a module, or a list or dict of such."""
+    if isinstance(part, tf.Variable):
+        return [part]
+    inner = part.values() if isinstance(part, dict) else part.variables if isinstance(part, tf.Module) else part
+    return [variable for one in inner for variable in _variables(one)]

@@ -16,6 +16,7 @@ from tfgan_train.score import discriminator_accuracy
 
 JUDGED = 200  # real images whose logits and distances each sample step looks at
 CLASSIFIED = 256  # samples in a class histogram: even ones then count as 9.8 of 10 classes
+LEAST_SECONDS, MOST_SHARE = 10.0, 0.03  # that judging D over the data may take, of the training's time
 # Other latents than those of the sample grids, which the seed itself gives.
 SEED_OFFSET = 2_000_003
 
@@ -74,13 +75,19 @@ class Watch:
         self._recorder.write(row)
         self._observe(row)
 
-    def last_row(self, step: int) -> None:
-        """Writes D's accuracy over the whole data, at the end of a run; once, if the run was killed just after it."""
+    def last_row(self, step: int, training_seconds: float) -> None:
+        """Writes D's accuracy over the data, at the end of a run; once, if the run was killed just after it.
+
+        Args:
+          step: completed steps.
+          training_seconds: the length of the training, of which judging D may take a small share.
+        """
         if any(row["kind"] == "d_accuracy" and row["step"] == step for row in read_rows(self._run.metrics_path)):
             return
         flops = 2 * self._gan.discriminator.flops() + self._gan.generator.flops()
         count = discriminator_accuracy.how_many(self._source.count, flops)
-        found = discriminator_accuracy.over_the_data(self._config.loss, self._logits, self._sampler, self._source, count, self._seed)
+        found = discriminator_accuracy.over_the_data(self._config.loss, self._logits, self._sampler, self._source, count, self._seed,
+                                                      seconds=max(LEAST_SECONDS, MOST_SHARE * training_seconds))
         self._recorder.write({"kind": "d_accuracy", "step": step, **found})
 
     def report(self, status: str, clock: Optional[dict] = None) -> None:

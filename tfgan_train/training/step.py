@@ -1,7 +1,7 @@
 """The training step: what runs in the graph and on each replica. The only training tf.function.
 
-It is told which examples to use and gives back numbers; when to call it, and what becomes
-of the numbers, the loop decides.
+It takes the indices of examples and gives back numbers. The loop decides when to call it and
+what to do with the result.
 """
 import functools
 
@@ -15,6 +15,7 @@ from tfgan_train.objective.penalties import PENALTIES, Critic
 from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
 from tfgan_train.objective.schedules import momentum, rate
 from tfgan_train.ops.latents import latents
+from tfgan_train.ops.host import shared_tensor
 from tfgan_train.ops.random import Draw
 from tfgan_train.ops.replicas import all_reduce_sum, assign, local_value
 
@@ -39,18 +40,16 @@ class TrainStep:
     def __init__(self, config, gan, strategy, images, labels, steps_per_epoch: float):
         self._config, self._gan, self._strategy = config, gan, strategy
         self._steps_per_epoch = steps_per_epoch
-        self._resident = None
-        if images is not None:
-            # On the host: a GPU need only see its batches.
-            with tf.device("CPU:0"):
-                self._resident = tf.constant(images), tf.constant(labels)
+        # Arguments of the graph and not constants in it: TensorFlow never lets go of a constant that a graph captured.
+        self._resident = () if images is None else (shared_tensor(images), shared_tensor(labels))
         shape = [None, config.d_steps, config.batch_size]
-        signature = (tf.TensorSpec(shape, tf.int32) if self._resident is not None else (
+        signature = (tf.TensorSpec(shape, tf.int32) if self._resident else (
             tf.TensorSpec([*shape, *gan.discriminator.data.image_shape], tf.uint8), tf.TensorSpec(shape, tf.int32)))
+        resident = tuple(tf.TensorSpec(part.shape, part.dtype) for part in self._resident)
         # One graph for any number of steps, and one more for steps with a penalty: a condition round
         # the penalty would have to hold the replicas' sums, which no condition may.
         self._functions = {with_penalty: tf.function(functools.partial(self._steps, with_penalty=with_penalty),
-                                                     input_signature=[signature]) for with_penalty in (False, True)}
+                                                     input_signature=[signature, resident]) for with_penalty in (False, True)}
 
     def run(self, batches, with_penalty: bool) -> tf.Tensor:
         """As many steps as `batches` has, without leaving the graph.
@@ -63,19 +62,24 @@ class TrainStep:
         Returns:
           float32 [steps, len(METRICS)].
         """
-        return self._functions[with_penalty](batches)
+        return self._functions[with_penalty](batches, self._resident)
 
-    def _steps(self, batches, with_penalty):
+    def close(self) -> None:
+        """Lets go of the training set."""
+        self._resident = ()
+        self._functions.clear()
+
+    def _steps(self, batches, resident, with_penalty):
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
         rows = tf.TensorArray(tf.float32, steps, element_shape=[len(METRICS)])
         for i in tf.range(steps):
             batch = tf.nest.map_structure(lambda x: x[i], batches)
-            row = self._strategy.run(self._replica_step, (batch, with_penalty))
+            row = self._strategy.run(self._replica_step, (batch, resident, with_penalty))
             rows = rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
         return rows.stack()
 
-    def _replica_step(self, batch, with_penalty):
-        return _ReplicaStep(self._config, self._gan, self._resident, self._steps_per_epoch).take(batch, with_penalty)
+    def _replica_step(self, batch, resident, with_penalty):
+        return _ReplicaStep(self._config, self._gan, resident, self._steps_per_epoch).take(batch, with_penalty)
 
 
 class _ReplicaStep:
@@ -129,9 +133,11 @@ class _ReplicaStep:
     def _real(self, batch, i):
         """This replica's share of the i-th real batch: float32 images and labels."""
         mine = lambda x: x[i, self._offset:self._offset + self._local] if self._replicas > 1 else x[i]
-        if self._resident is not None:
+        if self._resident:
             ids = mine(batch)
-            images, label = (tf.gather(values, ids) for values in self._resident)
+            # On the host, where the data are: a GPU need only see its batches.
+            with tf.device("CPU:0"):
+                images, label = (tf.gather(values, ids) for values in self._resident)
         else:
             images, label = mine(batch[0]), mine(batch[1])
         images = tf.ensure_shape(images, [self._local, *self._gan.discriminator.data.image_shape])

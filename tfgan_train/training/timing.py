@@ -23,13 +23,20 @@ class Clock:
         """Training begins; what was before is start-up."""
         self._first = time.monotonic()
 
-    def traced(self):
-        """The first step is done: its time was for tracing, so it belongs to the start-up."""
+    def prepared(self, seconds: float, first: bool):
+        """A graph has run for the first time: that was for preparing it, so it belongs to the start-up.
+
+        Args:
+          seconds: what the call took.
+          first: whether it was the run's first call; all before it was start-up then.
+        """
         now = time.monotonic()
-        self._start_up = now - self._begin
-        self._first = now
-        self.flops = 0.0
-        self._spent = dict.fromkeys(self._spent, 0.0)
+        if first:
+            self._first, self._start_up = now, now - self._begin
+            self._spent = dict.fromkeys(self._spent, 0.0)
+        else:
+            self._first, self._start_up = self._first + seconds, self._start_up + seconds
+            self._spent["graph"] -= seconds
 
     def calculated(self, flops: float):
         """The graph has done so many, within its section."""
