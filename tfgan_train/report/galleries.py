@@ -2,6 +2,7 @@
 import json
 from html import escape
 
+from tfgan_train.common.images import is_picture
 from tfgan_train.pictures import animation
 from tfgan_train.report import data_uris
 from tfgan_train.runs.facts import RunFacts
@@ -46,7 +47,7 @@ def course(run: RunFacts) -> str:
 alt="Each row is one training step, early at the top; each column is one fixed latent"></div>
 <figcaption>Each row is a step, early at the top; each column is one fixed latent.
 <button type="button" class="replay">▶ Row by row</button></figcaption></figure>""")
-    moving = next((path for path in (run.path / "progress.webp", run.path / "progress.gif") if path.is_file()), None)
+    moving = next((path for path in (run.path / "progress.webp", run.path / "progress.gif") if is_picture(path)), None)
     if moving:
         parts.append(_animation(moving, run))
     return f'<div class="pair">{"".join(parts)}</div>' if parts else ""
