@@ -4,8 +4,13 @@
     run = train(Config(dataset="mnist10k", steps=200))
     images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
 """
+import os
+
 from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import Config
+
+# The user's keras.json or environment may name another backend; this package computes with TensorFlow.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 __all__ = ["Config", "UserError", "train", "load"]
 

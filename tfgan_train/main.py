@@ -1,6 +1,4 @@
 """Trains a GAN: `python -m tfgan_train.main --dataset=mnist`."""
-import signal
-
 from tfgan_train.config import command
 from tfgan_train.config.fields import Config
 
@@ -23,7 +21,7 @@ def _main(values):
         return 0
     from tfgan_train.training.loop import train
     run = train(config, named, values.fresh)
-    return 128 + run.stopped if run.stopped in (signal.SIGINT, signal.SIGTERM) else 0
+    return 128 + run.stopped if run.stopped else 0
 
 
 def main():

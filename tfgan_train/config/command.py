@@ -17,6 +17,7 @@ from tfgan_train.common.terminal import Terminal
 from tfgan_train.config.fields import FIELDS
 
 EXIT_USER_ERROR = 2
+PATH_FLAGS = ("run_dir", "data_dir", "out", "out_dir", "images", "inception_weights")
 
 
 def run_binary(name: str, purpose: str, define: Callable, main: Callable, positional: str = "",
@@ -147,7 +148,11 @@ def checkpoint_step(text: Optional[str], *words: str) -> Optional[Union[int, str
 
 def _parse(values, argv) -> list[str]:
     try:
-        return values(argv)[1:]
+        rest = values(argv)[1:]
+        for name in PATH_FLAGS:
+            if name in values and isinstance(values[name].value, str):  # bash leaves the ~ of --flag=~/x alone.
+                values[name].value = os.path.expanduser(values[name].value)
+        return rest
     except flags.UnrecognizedFlagError as error:
         raise UserError(unknown("flag", f"--{error.flagname}", [f"--{name}" for name in sorted(values) if len(name) > 1])) from None
     except flags.CantOpenFlagFileError as error:

@@ -7,10 +7,16 @@ hyper-parameter, add a field here and use it.
 import dataclasses
 import importlib
 import json
+import math
+import os
 from typing import Any
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes
+
+
+MOST_STEPS = 10**9
+PATHS = ("run_dir", "data_dir")  # fields in which ~ is the home
 
 
 def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None):
@@ -44,8 +50,8 @@ class Config:
     # --- run
     recipe: str = _field("", "run", "a flagfile's name from flags/; empty: the one that suits the dataset")
     run_dir: str = _field("", "run", "where the run is kept; empty: runs/<dataset>-<recipe>")
-    steps: int = _field(0, "run", "generator updates to train for", minimum=0)
-    epochs: float = _field(0.0, "run", "length in passes over the data instead of --steps", minimum=0)
+    steps: int = _field(0, "run", "generator updates to train for", minimum=0, maximum=MOST_STEPS)
+    epochs: float = _field(0.0, "run", "length in passes over the data instead of --steps", minimum=0, maximum=1e9)
     seed: int = _field(1, "run", "seed of everything random in the run", minimum=0, maximum=2**31 - 1)
     devices: str = _field("auto", "run", "auto, cpu:N or gpu:N (N replicas)")
     precision: str = _field("float32", "run", "number type inside the networks", choices=("float32", "bfloat16", "float16"))
@@ -147,6 +153,7 @@ class Config:
         if "steps" in given and "epochs" not in given:
             values["epochs"] = 0.0
         values |= given | {"recipe": recipe}
+        values |= {name: os.path.expanduser(values[name]) for name in PATHS}
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -178,6 +185,37 @@ def legal_values(field: dataclasses.Field) -> tuple:
         if field.name == "penalty":
             choices = ("none",) + choices
     return choices
+
+
+def check_values(config: Config) -> None:
+    """Checks each value by itself: among the choices, finite, within its bounds.
+
+    Raises:
+      UserError: naming the flag, what was given and what is legal.
+    """
+    for name, field in FIELDS.items():
+        _check_value(field, getattr(config, name))
+
+
+def _check_value(field, value):
+    meta = field.metadata
+    legal = legal_values(field)
+    if legal and value not in legal:
+        raise UserError(unknown(f"value of --{field.name}:", value, legal))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"--{field.name}={value} is not a finite number")
+    low, high, above = meta["minimum"], meta["maximum"], meta["above"]
+    if above is not None and not value > above:
+        raise UserError(f"--{field.name}={value} must be above {above}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise UserError(f"--{field.name}={_short(value)} must be {bounds}")
+
+
+def _short(value) -> str:
+    """A number as it is, or its beginning where nobody would read on."""
+    text = str(value) if not isinstance(value, int) or abs(value) < 10**30 else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    return text if len(text) <= 60 else text[:60] + "…"
 
 
 def _typed(field: dataclasses.Field, value: Any):

@@ -1,8 +1,7 @@
 """Recipes: the flagfiles in flags/, found in a checkout and after installation alike."""
-import difflib
 import pathlib
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, unknown
 
 # The recipe that suits a dataset, by its name or by what stands before the colon.
 DEFAULTS = {"mnist": "digits", "mnist10k": "digits", "idx": "digits", "glyphs": "digits", "stacked_mnist": "stacked_mnist",
@@ -33,11 +32,10 @@ def path(name: str) -> pathlib.Path:
     Raises:
       UserError: when there is none, with the nearest names.
     """
-    file = folder() / f"{name}.flags"
-    if not file.is_file():
-        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
-        raise UserError(f"--recipe={name}: no such recipe; there are {', '.join(near)}")
-    return file
+    if name not in names():
+        hint = "; a flagfile of your own is read by --flagfile=FILE" if "/" in name or name.endswith(".flags") else ""
+        raise UserError(f"{unknown('recipe', name, names())}{hint}")
+    return folder() / f"{name}.flags"
 
 
 def read(name: str) -> dict[str, str]:

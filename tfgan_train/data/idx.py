@@ -10,10 +10,13 @@ import numpy as np
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
 
-_NAME = re.compile(r"(?P<prefix>.*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?$")
+_NAME = re.compile(r"(?P<prefix>.*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|byte|short|int)(\.gz)?$")
 _EXPECTED = ("train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
              "t10k-labels-idx1-ubyte, each also with .gz")
 _UNSIGNED_BYTE = 0x08
+# Labels are also stored as larger integers; QMNIST's are rows of eight, the class first.
+_INTEGERS = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
+_MOST_BYTES = 16 << 30
 
 
 def load(config, split: str) -> source.Source:
@@ -50,7 +53,7 @@ def load(config, split: str) -> source.Source:
     values = _read_labels(label_file, files[part, "images"], len(images))
     # The training labels alone say which classes there are: both splits number them alike.
     train_labels = files.get(("train", "labels"), label_file)
-    classes = np.unique(values if train_labels == label_file else _read(train_labels, ndims=(1,)))
+    classes = np.unique(values if train_labels == label_file else _label_values(train_labels))
     labels = np.searchsorted(classes, values)
     strange = values[~np.isin(values, classes)]
     if len(strange):
@@ -84,14 +87,19 @@ def _read_images(path: pathlib.Path) -> np.ndarray:
 
 
 def _read_labels(path: pathlib.Path, image_file: pathlib.Path, count: int) -> np.ndarray:
-    labels = _read(path, ndims=(1,))
+    labels = _label_values(path)
     if len(labels) != count:
         raise UserError(f"{path} holds {len(labels)} labels, but {image_file} holds {count} images")
     return labels
 
 
-def _read(path: pathlib.Path, ndims: tuple[int, ...]) -> np.ndarray:
-    """The uint8 array of an IDX file, which must be exactly as long as its header says.
+def _label_values(path: pathlib.Path) -> np.ndarray:
+    values = _read(path, ndims=(1, 2), types=_INTEGERS)
+    return values if values.ndim == 1 else values[:, 0]
+
+
+def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | None = None) -> np.ndarray:
+    """The array of an IDX file, which must be exactly as long as its header says; uint8 unless `types` has others.
 
     Format: two zero bytes, the type, the number of dimensions, each dimension as a big-endian
     32-bit integer, then the values (http://yann.lecun.com/exdb/mnist/).
@@ -102,27 +110,34 @@ def _read(path: pathlib.Path, ndims: tuple[int, ...]) -> np.ndarray:
             raw.seek(0)
             file = gzip.GzipFile(fileobj=raw) if packed else raw
             head = file.read(4)
-            shape = _shape(path, head, file.read(4 * head[3]) if len(head) == 4 else b"", ndims)
-            values = file.read()
+            types = types or {_UNSIGNED_BYTE: ">u1"}
+            shape = _shape(path, head, file.read(4 * head[3]) if len(head) == 4 else b"", ndims, types)
+            dtype = np.dtype(types[head[2]])
+            size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            if size > _MOST_BYTES:
+                raise UserError(f"{path} should hold {size:,} bytes by its header; legal: up to {_MOST_BYTES:,}")
+            values = file.read(size)
+            # One byte more tells a file that is too long; the rest of a packed one may be gigabytes.
+            too_long = bool(file.read(1))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is cut short or damaged ({error}); fetch it again") from error
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from error
-    size = int(np.prod(shape, dtype=object))
-    if len(values) != size:
-        raise UserError(f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds "
-                        f"{len(values)}; it is cut short or damaged")
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    if len(values) != size or too_long:
+        holds = f"more than {size}" if too_long else len(values)
+        raise UserError(f"{path} should hold {size} bytes (shape {'x'.join(map(str, shape))}) but holds {holds}; it is damaged")
+    return np.frombuffer(values, dtype).reshape(shape)
 
 
-def _shape(path: pathlib.Path, head: bytes, rest: bytes, ndims: tuple[int, ...]) -> tuple[int, ...]:
+def _shape(path: pathlib.Path, head: bytes, rest: bytes, ndims: tuple[int, ...], types: dict[int, str]) -> tuple[int, ...]:
     """The dimensions in an IDX header, checked."""
     if len(head) < 4:
         raise UserError(f"{path} is too short for an IDX file ({len(head)} bytes)")
-    if head[:2] != b"\0\0" or head[2] != _UNSIGNED_BYTE or head[3] not in ndims:
-        legal = " or ".join(f"0x0000{_UNSIGNED_BYTE:02x}{ndim:02x}" for ndim in ndims)
+    if head[:2] != b"\0\0" or head[2] not in types or head[3] not in ndims:
+        legal = " or ".join(f"0x0000{kind:02x}{ndim:02x}" for kind in types for ndim in ndims)
+        what = "unsigned bytes" if len(types) == 1 else "integers"
         raise UserError(f"{path} begins with the magic number 0x{head.hex()}; legal: {legal} "
-                        f"(unsigned bytes in {' or '.join(map(str, ndims))} dimensions)")
+                        f"({what} in {' or '.join(map(str, ndims))} dimensions)")
     if len(rest) != 4 * head[3]:
         raise UserError(f"{path} is cut short in its header")
     return struct.unpack(f">{head[3]}I", rest)

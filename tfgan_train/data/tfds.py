@@ -49,7 +49,8 @@ def find_builder(name: str, data_dir: str) -> Any:
             builder = library.builder(name, data_dir=folder)
         except library.core.DatasetNotFoundError as error:
             missing = error  # Known to neither TFDS nor this folder; the other may have it.
-        except (ValueError, OSError, ImportError) as error:
+        # A builder runs the data set's own code and parses its files: whatever that raises, the data can't be had.
+        except Exception as error:  # pylint: disable=broad-exception-caught
             raise UserError(f"--dataset=tfds:{name} can't be opened: {_one_line(error)}") from error
         else:
             if is_prepared(builder):
@@ -89,6 +90,15 @@ def prepare(builder: Any, name: str, data_dir: str) -> None:
 
 def from_builder(builder: Any, config, split: str) -> source.Source:
     """The Source of a split of a prepared builder."""
+    try:
+        return _from_builder(builder, config, split)
+    except UserError:
+        raise
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        raise UserError(f"tfds:{builder.name} in {builder.data_path} is damaged: {_one_line(error)}") from error
+
+
+def _from_builder(builder, config, split):
     split_name = _split_name(builder, split)
     image_key, label_key = _feature_keys(builder)
     shape = _image_shape(builder.info.features[image_key], builder.name, config)
@@ -117,7 +127,7 @@ def _folder(data_dir: str) -> str | None:
 
 def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def _split_name(builder: Any, split: str) -> str:

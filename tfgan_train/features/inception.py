@@ -40,7 +40,7 @@ def _from_file(path: str) -> Extractor:
 
 def keras_weights() -> pathlib.Path:
     """Where Keras keeps its InceptionV3 weights once they were downloaded."""
-    return pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "models" / KERAS_FILE
+    return pathlib.Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "models" / KERAS_FILE
 
 
 def _from_keras() -> Extractor:

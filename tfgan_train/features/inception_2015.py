@@ -6,8 +6,11 @@ al. 2015 (arXiv 1512.00567) with the graph's own details, which PyTorch ports pa
 pools that leave padding out, a max pool in the last block's pool branch, and no bias in
 the logits of the Inception Score (Salimans et al. 2016's code).
 """
+import contextlib
+
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.features.folded import colour, convolution
@@ -15,6 +18,19 @@ from tfgan_train.features.torch_file import read_state_dict
 
 SIDE = 299
 EPSILON = 1e-3
+# What the graph of 2015 consists of. A graph is a program: other operations write files or open connections.
+COMPUTING = frozenset({"Const", "Identity", "CheckNumerics", "DecodeJpeg", "Cast", "ExpandDims", "ResizeBilinear", "Sub", "Mul", "Add", "Conv2D",
+                       "BatchNormWithGlobalNormalization", "Relu", "MaxPool", "AvgPool", "Concat", "ConcatV2", "Reshape", "MatMul", "BiasAdd",
+                       "Softmax", "Placeholder", "Squeeze", "Mean", "Tile", "Shape", "Pack", "StridedSlice", "FusedBatchNorm", "NoOp"})
+
+
+@contextlib.contextmanager
+def _readable(path: str):
+    """Says in one line that a graph's nodes don't fit together."""
+    try:
+        yield
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, tf.errors.OpError) as error:
+        raise UserError(f"--inception_weights={path} is damaged: {str(error).splitlines()[0][:160]}") from None
 
 
 class FromGraph:
@@ -27,13 +43,20 @@ class FromGraph:
     def __init__(self, path: str):
         definition = tf.compat.v1.GraphDef()
         with open(path, "rb") as file:
-            definition.ParseFromString(file.read())
+            try:
+                definition.ParseFromString(file.read())
+            except DecodeError:
+                raise UserError(f"--inception_weights={path} is no TensorFlow graph (a damaged download?)") from None
         nodes = {node.name: node for node in definition.node}
+        strange = sorted({node.op for node in definition.node} - COMPUTING)
+        if strange or definition.library.function:
+            raise UserError(f"--inception_weights={path} does more than compute ({', '.join(strange[:5]) or 'it defines functions'}); "
+                            "it is not the 2015 graph, and it isn't run")
         if not {"ExpandDims", "pool_3", "softmax/logits/MatMul"} <= nodes.keys():
             raise UserError(f"--inception_weights={path} is not the 2015 graph (no ExpandDims or pool_3 in it)")
         logits_weights = nodes["softmax/logits/MatMul"].input[1].split(":")[0] + ":0"
         graph = tf.Graph()
-        with graph.as_default():
+        with graph.as_default(), _readable(path):
             self._images = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
             # Feeding ExpandDims leaves out the JPEG decoder and the batch of one before it.
             pool, weights = tf.import_graph_def(

@@ -7,13 +7,15 @@ the zip of torch >= 1.6 and the stream of pickles before it.
 import collections
 import dataclasses
 import io
+import math
 import pickle
 import struct
 import zipfile
+import zlib
 
 import numpy as np
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, reason
 
 DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8",
           "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1",
@@ -34,9 +36,9 @@ def read_state_dict(path) -> dict[str, np.ndarray]:
         tensors, storages = read(content)
         return {name: tensor.array(storages) for name, tensor in tensors.items() if isinstance(tensor, _Tensor)}
     except OSError as error:
-        raise UserError(f"the weights file {path} can't be read: {error.strerror}") from None
-    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, IndexError, TypeError, AttributeError,
-            struct.error, zipfile.BadZipFile) as error:
+        raise UserError(f"the weights file {path} can't be read: {reason(error)}") from None
+    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, IndexError, TypeError, AttributeError, StopIteration, RuntimeError,
+            NotImplementedError, OverflowError, MemoryError, ImportError, RecursionError, struct.error, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a plain PyTorch weights file (a damaged download?): {error}") from None
 
 
@@ -54,6 +56,8 @@ class _Tensor:
         # Strides come from the file: one that reaches outside its storage must not be followed.
         if min(self.shape, default=1) > 0 and not (0 <= self.offset <= last < len(data)) or min(self.strides, default=0) < 0:
             raise ValueError("a tensor reaches outside its storage")
+        if math.prod(self.shape) > len(data):
+            raise ValueError("a tensor is larger than its storage")
         view = np.lib.stride_tricks.as_strided(
             data[self.offset:], self.shape, [stride * data.itemsize for stride in self.strides])
         return view.copy()

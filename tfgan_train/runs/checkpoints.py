@@ -1,22 +1,29 @@
 """Checkpoints as folders that appear whole: checkpoints/00001234/ with hashes of its files.
 
-A folder is intact when its checkpoint.json is there and every file has the SHA-256 that it
-says. Whatever was cut short is passed over, and the one before is used.
+A folder is intact when its checkpoint.json has the hash that it says of itself, and every file
+the SHA-256 that it says. Whatever was cut short is passed over, and the one before is used.
 """
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
 import shutil
+import tempfile
 
 import tensorflow as tf
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import sha256, write_json
 
 META = "checkpoint.json"
 WEIGHTS = "weights"
+FORMAT = 2  # of checkpoint.json; 1 had no hash of its own
+
+
+class Gone(UserError):
+    """A checkpoint was there and isn't any more: the run that trains has dropped it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +47,9 @@ def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -
     """
     write(folder / f"{step:08d}", state, step, extra)
     for path in _folders(folder)[:-keep]:
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(".writing-*"):  # Of a process that was killed.
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
@@ -66,7 +73,8 @@ def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
         for name in files:
             with open(beside / name, "rb") as file:
                 os.fsync(file.fileno())
-        write_json(beside / META, {"step": step, "sha256": files, "extra": extra})
+        facts = {"format": FORMAT, "step": step, "sha256": files, "extra": extra}
+        write_json(beside / META, facts | {"own_sha256": _hash(facts)})
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
             os.rename(final, old)
@@ -74,8 +82,7 @@ def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
         shutil.rmtree(old, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(beside, ignore_errors=True)
-        reason = str(error).splitlines()[0][:200]
-        raise UserError(f"can't write the checkpoint of step {step} in {final.parent}: {reason}; "
+        raise UserError(f"can't write the checkpoint of step {step} in {final.parent}: {reason(error)}; "
                         "earlier checkpoints are kept; free some space and start the same command again") from None
 
 
@@ -108,10 +115,18 @@ def put_back_replaced(folder: pathlib.Path) -> None:
 def read(path: pathlib.Path):
     """The Checkpoint in this folder, or None when it isn't intact."""
     try:
+        if not (path / META).is_file():  # A pipe would be waited for.
+            return None
         meta = json.loads((path / META).read_text())
-        whole = all(sha256(path / name) == digest for name, digest in meta["sha256"].items())
-        return Checkpoint(meta["step"], path, meta["extra"]) if whole else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        own = meta.pop("own_sha256", None)
+        if (own is not None or "format" in meta) and own != _hash(meta):
+            return None
+        files = meta["sha256"]
+        if f"{WEIGHTS}.index" not in files or len(files) < 2:
+            return None
+        whole = all((path / name).is_file() and sha256(path / name) == digest for name, digest in files.items())
+        return Checkpoint(meta["step"], path, meta["extra"]) if whole and isinstance(meta["extra"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -126,8 +141,8 @@ def restore(checkpoint: Checkpoint, state: dict) -> None:
     Raises:
       UserError: when the checkpoint is of other networks.
     """
-    with _misfits(checkpoint):
-        status = tf.train.Checkpoint(**state).read(checkpoint.prefix)
+    with _misfits(checkpoint), _plain_prefix(checkpoint) as prefix:
+        status = tf.train.Checkpoint(**state).read(prefix)
         status.assert_consumed()
 
 
@@ -137,8 +152,8 @@ def restore_part(checkpoint: Checkpoint, **parts) -> None:
     Raises:
       UserError: when the checkpoint lacks a variable of theirs.
     """
-    with _misfits(checkpoint):
-        status = tf.train.Checkpoint(**parts).read(checkpoint.prefix)
+    with _misfits(checkpoint), _plain_prefix(checkpoint) as prefix:
+        status = tf.train.Checkpoint(**parts).read(prefix)
         status.expect_partial()
         status.assert_existing_objects_matched()
 
@@ -148,8 +163,31 @@ def _misfits(checkpoint):
     try:
         yield
     except (AssertionError, ValueError, tf.errors.OpError) as error:
+        if not checkpoint.path.is_dir():
+            raise Gone(f"{checkpoint.path} was removed while it was read") from None
         raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
 
 
+@contextlib.contextmanager
+def _plain_prefix(checkpoint):
+    """The checkpoint's prefix as TensorFlow can read it: it takes `[ ] * ?` and `\\` in a path for a pattern."""
+    if not any(character in str(checkpoint.path) for character in "[]*?\\"):
+        yield checkpoint.prefix
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = pathlib.Path(folder) / "checkpoint"
+        link.symlink_to(checkpoint.path.absolute(), target_is_directory=True)
+        yield str(link / WEIGHTS)
+
+
+def _hash(facts: dict) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
+    """The folders of steps, by step: names have eight digits, or more where there are more steps."""
+    try:
+        found = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found, key=lambda path: int(path.name))

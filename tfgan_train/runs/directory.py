@@ -4,11 +4,12 @@ import json
 import pathlib
 from typing import Any, Optional, Union
 
-from tfgan_train.config.fields import Config
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
+from tfgan_train.config.fields import Config, check_values
 
 FORMAT = 1
+READ_ATTEMPTS = 10  # at a run that trains meanwhile and drops what was to be read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,14 @@ class DataFacts:
 
     @classmethod
     def from_dict(cls, values: dict) -> "DataFacts":
+        """The facts as config.json has them.
+
+        Raises:
+          ValueError, KeyError, TypeError: when they aren't such.
+        """
+        shape = values["image_shape"]
+        if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
+            raise ValueError(f"image_shape is {shape}, not three positive numbers")
         lists = {"image_shape": tuple(values["image_shape"]), "label_names": tuple(values["label_names"]),
                  "skipped": tuple(map(tuple, values["skipped"])), "notes": tuple(values["notes"])}
         return cls(**(values | lists))
@@ -87,11 +96,17 @@ class RunDir:
             stored = json.loads(self.config_path.read_text())
             if stored["format"] != FORMAT:
                 raise UserError(f"it is of format {stored['format']}, and this version reads {FORMAT}")
-            return Config(**stored["config"]), DataFacts.from_dict(stored["data"])
+            config = Config(**stored["config"])
+            check_values(config)
+            return config, DataFacts.from_dict(stored["data"])
         except UserError as error:
             raise UserError(f"{self.config_path}: {error}") from None
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise UserError(f"{self.config_path} is damaged: {error}") from None
+        except KeyError as error:
+            raise UserError(f"{self.config_path} is damaged: it lacks {error}") from None
+        except OSError as error:
+            raise UserError(f"{self.config_path} can't be read: {reason(error)}") from None
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise UserError(f"{self.config_path} is damaged: {str(error).splitlines()[0][:200]}") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,19 +139,25 @@ class LoadedRun:
 
 
 def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
-    """The checkpoint of a step, "best", or (None) the newest intact one.
+    """The checkpoint that `step` names: the one rule of every command.
+
+    Args:
+      run: the RunDir.
+      step: a step's number, "best" (of --eval_every), or "last" or None, the newest intact one.
 
     Raises:
       UserError: when it isn't there, naming those that are.
     """
     from tfgan_train.runs import checkpoints
-    if step is None:
+    if step in (None, "last"):
         found = checkpoints.latest(run.checkpoints_dir)
         if found is None:
             raise UserError(f"--run_dir={run.path} holds no intact checkpoint yet; train it first")
         return found
     if step == "best":
         found = checkpoints.read(run.checkpoints_dir / "best")
+        if found is None and (run.checkpoints_dir / "best").exists():
+            raise UserError(f"--step=best: the best checkpoint of {run.path} is damaged; --step=last takes the newest")
         if found is None:
             advice = "runs on points keep none" if are_points(run.read()[1].image_shape) else "train with --eval_every to choose one"
             raise UserError(f"--run_dir={run.path} has no best checkpoint; {advice}")
@@ -153,19 +174,27 @@ def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
 
     Args:
       run_dir: the directory; may have been moved since.
-      step: a checkpoint's step, "best", or None for the newest intact one.
+      step: as find_checkpoint has it.
 
     Raises:
       UserError: no run, no such checkpoint, or one that doesn't fit.
     """
-    from tfgan_train.runs import checkpoints
     from tfgan_train.models import build_networks
     from tfgan_train.models.variables import named
+    from tfgan_train.runs import checkpoints
     run = RunDir(run_dir)
     config, data = run.read()
-    checkpoint = find_checkpoint(run, step)
+    find_checkpoint(run, step)  # Before the networks are built, which takes seconds.
     # Sampling and export want full precision; the stored weights are float32 anyway.
     generator, discriminator = build_networks(config.replace(precision="float32"), data)
     average = "ema_generator" if config.ema_half_life else "generator"
-    checkpoints.restore_part(checkpoint, **{average: named(generator), "discriminator": named(discriminator)})
+    parts = {average: named(generator), "discriminator": named(discriminator)}
+    for attempt in range(READ_ATTEMPTS):
+        checkpoint = find_checkpoint(run, step)
+        try:
+            checkpoints.restore_part(checkpoint, **parts)
+            break
+        except checkpoints.Gone:  # A run that trains drops its oldest ones.
+            if attempt == READ_ATTEMPTS - 1:
+                raise
     return LoadedRun(run, config, data, checkpoint.step, generator, discriminator)

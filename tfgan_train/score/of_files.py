@@ -1,11 +1,11 @@
 """Images made elsewhere, read for scoring: a folder of pictures, or one array in .npz or .npy."""
 import pathlib
-import zipfile
 
 import numpy as np
 
 from tfgan_train import data as datasets
 from tfgan_train.common.errors import UserError
+from tfgan_train.data.array_files import read_arrays
 
 
 def read(path: str, config, num: int) -> np.ndarray:
@@ -29,11 +29,7 @@ def read(path: str, config, num: int) -> np.ndarray:
 
 
 def _array(place: pathlib.Path) -> np.ndarray:
-    try:
-        stored = np.load(place, allow_pickle=False)
-        arrays = [stored] if isinstance(stored, np.ndarray) else [stored[name] for name in stored.files]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"--images={place} can't be read: {error}") from None
+    arrays = list(read_arrays(place, f"--images={place}").values())
     found = [array for array in arrays if array.ndim in (3, 4)]
     if len(found) != 1 or found[0].dtype != np.uint8:
         shapes = ", ".join(f"{array.dtype} {list(array.shape)}" for array in arrays) or "nothing"

@@ -1,6 +1,5 @@
 """From what was asked for to a run that can begin: resume or new, data read, Config resolved."""
 import dataclasses
-import fcntl
 import importlib.metadata
 import math
 import pathlib
@@ -8,9 +7,11 @@ import re
 import sys
 from typing import Collection, Optional
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common import locks
+from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_json
-from tfgan_train.config.fields import FIELDS, Config
+from tfgan_train.common.terminal import Terminal
+from tfgan_train.config.fields import FIELDS, MOST_STEPS, Config
 from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training.validation import validate, validate_with_data
 
@@ -70,7 +71,7 @@ def run_directory(config: Config, fresh: bool) -> RunDir:
     try:
         return _free_of_others(_numbered(first) if fresh else first)
     except OSError as error:
-        raise UserError(f"--run_dir={first} can't be read: {error.strerror}") from None
+        raise UserError(f"--run_dir={first} can't be read: {reason(error)}") from None
 
 
 def _numbered(first: pathlib.Path) -> pathlib.Path:
@@ -121,6 +122,8 @@ def resolve(config: Config, data: DataFacts) -> Config:
     from tfgan_train.models import MODELS
     chosen = {name: value for name, value in MODELS[config.architecture].DEFAULTS.items() if not getattr(config, name)}
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
+    if steps > MOST_STEPS:
+        raise UserError(f"--epochs={config.epochs:g} makes {steps:.3g} steps of {config.batch_size} images; legal: up to {MOST_STEPS:,} steps")
     sample_every = config.sample_every or max(25, steps // 20)
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
 
@@ -140,7 +143,7 @@ def write_config(start: Start, run: RunDir) -> None:
         for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--run_dir={run.path} can't be written: {error.strerror}") from None
+        raise UserError(f"--run_dir={run.path} can't be written: {reason(error)}") from None
 
 
 def lock(run: RunDir):
@@ -153,10 +156,11 @@ def lock(run: RunDir):
         run.path.mkdir(parents=True, exist_ok=True)
         file = open(run.lock_path, "w")
     except OSError as error:
-        raise UserError(f"--run_dir={run.path} can't be written: {error.strerror}") from None
+        raise UserError(f"--run_dir={run.path} can't be written: {reason(error)}") from None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        if not locks.lock(file):
+            Terminal().line(f"note: {run.path} can't be locked on this system; train there with one process at a time")
+    except locks.Held:
         file.close()
         raise UserError(f"--run_dir={run.path}: another process is training there; wait for it, or name another folder") from None
     return file

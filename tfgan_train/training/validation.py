@@ -1,11 +1,10 @@
 """What a Config may say: each value by its field, and the combinations that can't work."""
-import math
 import os
 import re
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
-from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.config.fields import Config, check_values
 
 
 def validate(config: Config) -> None:
@@ -14,8 +13,7 @@ def validate(config: Config) -> None:
     Raises:
       UserError: naming the flag, what was given and what is legal.
     """
-    for name, field in FIELDS.items():
-        _check_value(field, getattr(config, name))
+    check_values(config)
     for rule in RULES:
         complaint = rule(config)
         if complaint:
@@ -51,21 +49,6 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
     for flag in ("g_depth", "d_depth"):
         if config.architecture == "dcgan" and getattr(config, flag) > deepest:
             raise UserError(f"--{flag}={getattr(config, flag)}: {height}x{width} images can be halved {deepest} times at most")
-
-
-def _check_value(field, value):
-    meta = field.metadata
-    legal = legal_values(field)
-    if legal and value not in legal:
-        raise UserError(unknown(f"value of --{field.name}:", value, legal))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"--{field.name}={value} is not a finite number")
-    low, high, above = meta["minimum"], meta["maximum"], meta["above"]
-    if above is not None and not value > above:
-        raise UserError(f"--{field.name}={value} must be above {above}")
-    if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise UserError(f"--{field.name}={value} must be {bounds}")
 
 
 def _check_networks(config):
