@@ -1,4 +1,6 @@
 """From a run to a folder of verified files that appears whole or not at all."""
+import contextlib
+import glob
 import os
 import pathlib
 import shutil
@@ -16,13 +18,15 @@ from export.manifest import file_entry, generator_facts, manifest, signatures, v
 from export.model_card import PICTURE, model_card
 from export.quiet import quiet
 from export.verify import Report, verify
-from tfgan_train.common.errors import UserError
+from tfgan_train.common import locks
+from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_atomically, write_json
-from tfgan_train.common.terminal import Terminal
 from tfgan_train.common.images import to_uint8
+from tfgan_train.common.terminal import Terminal
 from tfgan_train.pictures.grid import grid, save_png
-from tfgan_train.runs.facts import read_run
+from tfgan_train.runs.facts import read_json, read_run
 
+REPLACED = "replaced"  # the earlier export, while a new one takes its place
 EXIT_FAILED = 1
 SAMPLES, MOST_COLUMNS = 64, 10
 
@@ -47,6 +51,11 @@ def export(run_dir: str, out_dir: str, formats: Sequence[str], batches: Sequence
         where `out_dir` can't be written or no format passed, and nothing is left behind.
     """
     out = pathlib.Path(out_dir)
+    with _alone(out, out_dir):
+        return _export(run_dir, out, out_dir, formats, batches, step, overwrite)
+
+
+def _export(run_dir, out, out_dir, formats, batches, step, overwrite) -> int:
     _check_free(out, overwrite)
     for name in formats:
         extras.check(name)
@@ -54,15 +63,13 @@ def export(run_dir: str, out_dir: str, formats: Sequence[str], batches: Sequence
     generator = generators.of_run(run)
     _say(f"step {run.step:,} of {run_dir}: {generator.facts.parameters:,} parameters")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
             beside = pathlib.Path(folder) / out.name
             beside.mkdir()
             failed = _fill(beside, run, generator, formats, batches)
             _put_in_place(beside, out)
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UserError(f"--out_dir={out_dir} can't be written: {reason}") from None
+        raise UserError(f"--out_dir={out_dir} can't be written: {reason(error)}") from None
     _say(f"{out_dir}: {', '.join(sorted(path.name for path in out.iterdir()))}")
     return EXIT_FAILED if failed else 0
 
@@ -134,13 +141,53 @@ def _write_samples(path: pathlib.Path, generator) -> None:
     save_png(path, grid(to_uint8(generator.images(z, label).numpy()), columns))
 
 
+@contextlib.contextmanager
+def _alone(out: pathlib.Path, out_dir: str):
+    """Keeps other exports out of the same folder, and clears what a killed one has left.
+
+    Raises:
+      UserError: when another process exports there, or nothing can be written there.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        file = open(out.with_name(f".{out.name}.lock"), "w")
+    except OSError as error:
+        raise UserError(f"--out_dir={out_dir} can't be written: {reason(error)}") from None
+    with file:
+        try:
+            locked = locks.lock(file)
+        except locks.Held:
+            raise UserError(f"--out_dir={out_dir}: another process is exporting there; wait for it, or name another folder") from None
+        try:
+            if locked:
+                _clear_leftovers(out)
+            yield
+        finally:
+            pathlib.Path(file.name).unlink(missing_ok=True)
+
+
+def _clear_leftovers(out: pathlib.Path) -> None:
+    """An export that was killed leaves a hidden folder, with the export that it was about to replace."""
+    for folder in out.parent.glob(f".{glob.escape(out.name)}.*"):
+        if folder.is_dir():
+            if (folder / REPLACED).is_dir() and not out.exists():
+                os.rename(folder / REPLACED, out)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _check_free(out: pathlib.Path, overwrite: bool) -> None:
     if not os.path.lexists(out):
         return
     if not overwrite:
         raise UserError(f"--out_dir={out} exists; name a new folder, or add --overwrite to replace an earlier export")
-    if not (out / "manifest.json").is_file():
-        raise UserError(f"--out_dir={out} is no earlier export (it has no manifest.json), so --overwrite leaves it alone")
+    if not _is_export(out):
+        raise UserError(f"--out_dir={out} is no earlier export (it has no manifest.json of ours), so --overwrite leaves it alone")
+
+
+def _is_export(folder: pathlib.Path) -> bool:
+    """Whether all in it was written by an export: its manifest names the rest."""
+    entries = read_json(folder / "manifest.json")
+    return "generator" in entries and "files" in entries and not (folder / "config.json").exists()
 
 
 def _put_in_place(beside: pathlib.Path, out: pathlib.Path) -> None:
@@ -149,7 +196,7 @@ def _put_in_place(beside: pathlib.Path, out: pathlib.Path) -> None:
         if file.is_file():
             with open(file, "rb") as stream:
                 os.fsync(stream.fileno())
-    replaced = beside.with_name("replaced")
+    replaced = beside.with_name(REPLACED)
     if out.exists():
         os.rename(out, replaced)
     try:

@@ -11,7 +11,7 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
 from tfgan_train.ops.latents import labels as draw_labels
 from tfgan_train.ops.latents import latents
-from tfgan_train.runs.directory import LoadedRun, RunDir, load_run
+from tfgan_train.runs.directory import LoadedRun, load_run
 
 # A label below zero asks for one drawn from the seed.
 ANY_LABEL = -1
@@ -90,15 +90,12 @@ def open_run(run_dir: str, step: Optional[Union[int, str]] = None) -> LoadedRun:
 
     Args:
       run_dir: the run's directory.
-      step: a checkpoint's step, "best", "last", or None for the best where an evaluation
-        chose one and the last otherwise.
+      step: as runs.directory.find_checkpoint has it.
 
     Raises:
       UserError: no such run or checkpoint, one that can't be read, or one that draws points.
     """
-    if step is None and (RunDir(run_dir).checkpoints_dir / "best").is_dir():
-        step = "best"
-    loaded = load_run(run_dir, None if step == "last" else step)
+    loaded = load_run(run_dir, step)
     if are_points(loaded.data.image_shape):
         raise UserError(f"--run_dir={run_dir} draws points of {loaded.data.name}; only runs on pictures can be exported")
     return loaded

@@ -12,8 +12,7 @@ def _define(values):
                "comma-separated: saved_model, tflite, tflite_float16, tflite_dynamic, tflite_int8, "
                "tflite_weight_int8, onnx; or all")
     command.define(values, "string", "tflite_batches", "1,16", "batch sizes of the .tflite files' signatures")
-    command.define(values, "string", "step", None,
-               "a checkpoint's step, best or last; by default the best where an evaluation chose one, else the last")
+    command.define_step(values)
     command.define(values, "boolean", "overwrite", False, "replace an earlier export in --out_dir")
 
 
@@ -21,7 +20,7 @@ def _main(values):
     command.require(values, "run_dir", "out_dir")
     from export import export, formats
     return export.export(values.run_dir, values.out_dir, formats.parse(values.formats), _batches(values.tflite_batches),
-                         command.checkpoint_step(values.step, "best", "last"), values.overwrite)
+                         command.checkpoint_step(values.step), values.overwrite)
 
 
 def _batches(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 def config(dataset: str, **changes) -> SimpleNamespace:
     """The attributes of a Config that the data package reads."""
-    values = dict(dataset=dataset, data_dir="", image_size="", channels=0, max_bad_fraction=0.01,
+    values = dict(dataset=dataset, data_dir="", image_size="", channels=0, max_bad_fraction=0.01, value_range="",
                   binarize=False, invert=False, train_examples=0, seed=1)
     return SimpleNamespace(**(values | changes))
 

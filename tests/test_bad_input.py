@@ -130,7 +130,6 @@ TRAINING = [
     (["--run_dir=PLACE/mistyped"], "PLACE/mistyped/config.json: --g_width=wide is not a whole number"),
     (["--run_dir=PLACE/shrunk"], "gives 200 images .*begun on 99"),
     (["--run_dir=PLACE/misfit"], "PLACE/misfit/checkpoints/00000003 doesn't fit the run's networks"),
-    (["--run_dir=PLACE/scribbled"], "PLACE/scribbled/metrics.jsonl, line 1, is damaged"),
 ]
 SAMPLING = [
     ([], "--run_dir is needed: the run to draw from"),
@@ -152,7 +151,7 @@ SAMPLING = [
     (["--run_dir=PLACE/run", "--label=²"], "--label=²"),
     (["--run_dir=PLACE/plain", "--label=1"], "--label=1: PLACE/plain was not trained with --conditional"),
     (["--run_dir=PLACE/run", "--step=77"], "--step=77: .*there are: 2, 3"),
-    (["--run_dir=PLACE/run", "--step=last"], "--step=last is neither a checkpoint's step nor best"),
+    (["--run_dir=PLACE/run", "--step=newest"], "--step=newest is neither a checkpoint's step nor best nor last"),
     (["--run_dir=PLACE/run", "--step=²"], "--step=² is neither"),
     (["--run_dir=PLACE/run", "--step=best"], "no best checkpoint"),
     (["--run_dir=PLACE/run", "--interpolate", "--out=x.npz"], "--interpolate makes one picture; end it in .png"),
@@ -250,7 +249,7 @@ def test_a_disk_that_is_full_elsewhere_is_said_too(size, limit, tmp_path):
     """At config.json, and at the first pictures."""
     limit(size)
     result = binaries.call(main.main, *SMOKE, f"--run_dir={tmp_path}/run")
-    _assert_one_line(result, f"--run_dir={tmp_path}/run can't be written: File too large", tmp_path)
+    _assert_one_line(result, f"--run_dir={tmp_path}/run can't be written: .*File too large", tmp_path)
     limit(resource.RLIM_INFINITY)
     assert binaries.call(main.main, *SMOKE, f"--run_dir={tmp_path}/run").status == 0
 

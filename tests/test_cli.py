@@ -58,7 +58,7 @@ def _parsed(*arguments) -> Config:
     return Config(**command.given_config(values))
 
 
-@pytest.mark.parametrize("binary, words", [(sample, "best"), (evaluate, "best"), (export_main, "best nor last")])
+@pytest.mark.parametrize("binary, words", [(sample, "best nor last"), (evaluate, "best nor last"), (export_main, "best nor last")])
 @pytest.mark.parametrize("text", ["²", "-1", "1.5", "Best", ""])
 def test_every_binary_refuses_a_step_that_is_none(binary, words, text):
     result = binaries.call(binary.main, f"--run_dir={exporting.run('mlp')}", f"--step={text}", *(["--out_dir=never"] if binary is export_main else []))
@@ -66,7 +66,7 @@ def test_every_binary_refuses_a_step_that_is_none(binary, words, text):
 
 
 def test_a_step_is_a_number_or_a_word_that_the_binary_knows():
-    assert [command.checkpoint_step(text, "best", "last") for text in (None, "0", "00120", "best", "last")] == [None, 0, 120, "best", "last"]
+    assert [command.checkpoint_step(text) for text in (None, "0", "00120", "best", "last")] == [None, 0, 120, "best", "last"]
 
 
 def test_the_promised_flags_are_there():

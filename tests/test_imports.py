@@ -125,7 +125,7 @@ def test_a_config_needs_no_tensorflow():
 
 
 def test_nothing_beyond_the_declared_packages_is_imported():
-    declared = {"tensorflow", "keras", "numpy", "PIL", "absl", "tensorflow_datasets"} | {"requests", "flatbuffers"}  # which TFDS and TensorFlow bring
+    declared = {"tensorflow", "keras", "numpy", "PIL", "absl", "tensorflow_datasets"} | {"requests", "flatbuffers", "google"}  # which TFDS and TensorFlow bring
     extras = {"tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "ai_edge_quantizer"}
     for name in (name for name in MODULES if ".demo." not in name):  # Demos are programs of their own.
         others = {module.split(".")[0] for module in _imports(name, lazy=False)} - STANDARD - {"tfgan_train", "export"}

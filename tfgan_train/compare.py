@@ -15,8 +15,12 @@ def _main(values, paths):
     if out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out={out} must end in .html")
     from tfgan_train.report import compare_page, comparison
+    from tfgan_train.runs.directory import refuse_own_files
     groups = comparison.group_runs(_read(paths))
     table = out.with_suffix(".csv")
+    refuse_own_files(f"--out={out}", out, table)
+    if table.exists() and not table.read_text(encoding="utf-8", errors="replace").startswith(comparison.CSV_BEGINS):
+        raise UserError(f"--out={out} would write {table} too, which holds something else; choose another name")
     try:
         write_atomically(out, compare_page.render(groups))
         write_atomically(table, comparison.to_csv(groups))

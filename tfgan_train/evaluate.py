@@ -10,7 +10,7 @@ FEWEST, USUAL = 8, 10_000
 
 def _define(values):
     command.define(values, "string", "run_dir", None, "the run to score; the table is kept in its eval/STEP.json")
-    command.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
+    command.define_step(values)
     command.define(values, "boolean", "all", False, "score every checkpoint of the run")
     command.define(values, "string", "images", None, "score these instead of a run: a folder, or a .npz or .npy file (uint8 [n, H, W, C])")
     command.define(values, "string", "dataset", None, "what --images are compared with, as in training")
@@ -57,16 +57,19 @@ def _score_images(values):
     scores = evaluation.score(images, names, _added(values))
     print(table.table(scores, evaluation))
     if values.out:
+        from tfgan_train.runs.directory import refuse_own_files
+        refuse_own_files(f"--out={values.out}", values.out)
         _write(pathlib.Path(values.out), table.to_json(
             scores, evaluation, {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)}))
 
 
 def _score_run(values):
     from tfgan_train.common.images import are_points
+    from tfgan_train.data import moved
     from tfgan_train.report.page import write_report
     from tfgan_train.runs import checkpoints
     from tfgan_train.runs.directory import RunDir, find_checkpoint
-    for flag in ("dataset", "image_size", "channels", "out"):
+    for flag in ("image_size", "channels", "out"):
         if values[flag].present:
             raise UserError(f"--{flag} goes with --images; a run knows its own data and keeps its own figures")
     if values.all and values.step is not None:
@@ -74,9 +77,8 @@ def _score_run(values):
     names, run = _names(values), RunDir(values.run_dir)
     config, data = run.read()
     steps = ([one.step for one in checkpoints.intact(run.checkpoints_dir)] if values.all else []) or [
-        find_checkpoint(run, command.checkpoint_step(values.step, "best")).step]
-    if values.data_dir is not None:
-        config = config.replace(data_dir=values.data_dir)
+        find_checkpoint(run, command.checkpoint_step(values.step)).step]
+    config = moved(config, data, values.dataset, values.data_dir)
     values.num = _num(values, config)
     if are_points(data.image_shape):
         _score_points(values, run, steps, names)
@@ -85,7 +87,7 @@ def _score_run(values):
     evaluation = _evaluation(values, config)
     curve = []
     for step in steps:
-        wanted = "best" if values.step == "best" else step
+        wanted = step if values.all else command.checkpoint_step(values.step)
         curve.append((step, _score_checkpoint(values, run, wanted, evaluation, names)))
     if values.all:
         print(_curve(curve))
@@ -101,7 +103,7 @@ def _score_points(values, run, steps, names):
         if getattr(values, flag):
             raise UserError(f"--{flag} is for pictures, and {run.path} draws points")
     for step in steps:
-        begin, loaded = time.monotonic(), load_run(run.path, "best" if values.step == "best" else step)
+        begin, loaded = time.monotonic(), load_run(run.path, step if values.all else command.checkpoint_step(values.step))
         results = points.score(loaded, values.num)
         print(f"\n{run.path}, step {loaded.step:,}\n{points.table(results)}")
         _write(run.eval_dir / f"{loaded.step:08d}.json", points.to_json(

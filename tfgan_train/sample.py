@@ -15,7 +15,7 @@ MOST_IN_A_GRID = 10_000
 
 def _define(values):
     command.define(values, "string", "run_dir", None, "the run to draw from")
-    command.define(values, "string", "step", None, "a checkpoint's step, or best; by default the newest")
+    command.define_step(values)
     command.define(values, "integer", "num", 64, "how many images")
     command.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
     command.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs")
@@ -25,6 +25,7 @@ def _define(values):
     command.define(values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside")
     command.define(values, "boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)")
     command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it")
+    command.define(values, "string", "dataset", None, "where the run's data are now, if they were moved: folder:DIR or idx:DIR")
 
 
 def _main(values):
@@ -37,9 +38,10 @@ def _main(values):
     if len(special) > 1:
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
     write = _special_writer(special[0], values) if special else _writer(values.out)
+    _refuse_to_overwrite(values, special)
     from tfgan_train.runs.directory import load_run
     from tfgan_train.runs.sampler import Sampler
-    loaded = load_run(values.run_dir, command.checkpoint_step(values.step, "best"))
+    loaded = load_run(values.run_dir, command.checkpoint_step(values.step))
     label = loaded.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     if sampler.points and special != ["animate"]:
@@ -53,6 +55,17 @@ def _main(values):
     except OSError as error:
         raise UserError(f"--out={values.out} can't be written: {error.strerror or error}") from None
     print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.seed}")
+
+
+def _refuse_to_overwrite(values, special):
+    """Raises UserError where --out, or the JSON beside it, would replace a run's own file or somebody else's."""
+    from tfgan_train.runs.directory import refuse_others_files, refuse_own_files
+    out, flag = pathlib.Path(values.out), f"--out={values.out}"
+    beside = out.with_suffix(".json")
+    keys = {"nearest": "exact_copies", "spot_the_fake": "fake"}.get(special[0] if special else "")
+    refuse_own_files(flag, out, *([beside] if keys else []))
+    if keys:
+        refuse_others_files(flag, beside, lambda stored: keys in stored)
 
 
 def _special_writer(kind: str, values):
@@ -71,7 +84,7 @@ def _special_writer(kind: str, values):
         if kind == "interpolate":
             of_run.write_walk(out, sampler, values.seed, label)
             return
-        config = loaded.config.replace(data_dir=values.data_dir) if values.data_dir else loaded.config
+        config = data.moved(loaded.config, loaded.data, values.dataset, values.data_dir)
         source = data.load(config)
         if kind == "nearest":
             of_run.write_nearest(out, sampler, source, data.load_held_out(config), values.seed, min(values.num, 100), label)

@@ -1,6 +1,7 @@
 """The one exception that means "the user can fix this", and the words for an unknown name."""
 import difflib
 import os
+import re
 from typing import Iterable
 
 
@@ -21,16 +22,15 @@ def unknown(kind: str, name: str, legal: Iterable) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Why a file can't be read or written, in words: "no space left on device".
+    """Why a file can't be read or written, in words: "No space left on device".
 
     Args:
       error: an OSError, or TensorFlow's OpError, whose message names graph nodes first.
     """
     if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno).lower()
+        return os.strerror(error.errno)
     lines = str(getattr(error, "message", None) or error).strip().splitlines() or [type(error).__name__]
-    words = lines[0].rsplit("; ", 1)[-1].rsplit("}} ", 1)[-1].strip()
-    return (words[:1].lower() + words[1:])[:200]
+    return re.sub(r" \[Op:\w+\].*$", "", lines[0].rsplit("; ", 1)[-1].rsplit("}} ", 1)[-1]).strip()[:200]
 
 
 def file_error(error: OSError) -> str:

@@ -30,7 +30,7 @@ def write_atomically(path, content: Content) -> pathlib.Path:
             if callable(content):
                 content(file)
             else:
-                file.write(content.encode() if isinstance(content, str) else content)
+                file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes private files; a run directory is meant to be shared.

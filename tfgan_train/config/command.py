@@ -132,17 +132,26 @@ def require(values: flags.FlagValues, *names: str) -> None:
             raise UserError(f"--{name} is needed: {values[name].help}")
 
 
-def checkpoint_step(text: Optional[str], *words: str) -> Optional[Union[int, str]]:
-    """What --step=TEXT asks for: a number, one of `words` as it is, or None where the flag wasn't given.
+STEP_WORDS = ("best", "last")
+
+
+def define_step(values: flags.FlagValues) -> None:
+    """Defines --step, which is the same for every command that reads a run."""
+    define(values, "string", "step", None,
+           "a checkpoint's step, best or last; by default the best where an evaluation chose one, else the last")
+
+
+def checkpoint_step(text: Optional[str]) -> Optional[Union[int, str]]:
+    """What --step=TEXT asks for: a number, "best", "last", or None where the flag wasn't given.
 
     Raises:
       UserError: for anything else.
     """
-    if text is None or text in words:
+    if text is None or text in STEP_WORDS:
         return text
     # Not isdigit: "²" is a digit that int() doesn't take.
     if not text.isdecimal():
-        raise UserError(f"--step={text} is neither a checkpoint's step nor {' nor '.join(words)}")
+        raise UserError(f"--step={text} is neither a checkpoint's step nor {' nor '.join(STEP_WORDS)}")
     return int(text)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes
 
-
 MOST_STEPS = 10**9
 PATHS = ("run_dir", "data_dir")  # fields in which ~ is the home
 
@@ -41,6 +40,7 @@ class Config:
     data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
     image_size: str = _field("", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data")
     channels: int = _field(0, "data", "1 grey, 3 colour, 0 as the data", choices=(0, 1, 3))
+    value_range: str = _field("", "data", "folder: the values of 16-bit pictures that become black and white: LOW,HIGH; auto: those that occur; empty: 0,65535")
     binarize: bool = _field(False, "data", "make each pixel black or white, split at one half")
     invert: bool = _field(False, "data", "exchange black and white")
     train_examples: int = _field(0, "data", "use only the first N training images; 0: all", minimum=0)
@@ -187,19 +187,23 @@ def legal_values(field: dataclasses.Field) -> tuple:
     return choices
 
 
-def check_values(config: Config) -> None:
+def check_values(config: Config, registries: bool = True) -> None:
     """Checks each value by itself: among the choices, finite, within its bounds.
+
+    Args:
+      config: any.
+      registries: whether to look up choices that other modules know, which imports TensorFlow.
 
     Raises:
       UserError: naming the flag, what was given and what is legal.
     """
     for name, field in FIELDS.items():
-        _check_value(field, getattr(config, name))
+        legal = legal_values(field) if registries or not isinstance(field.metadata["choices"], str) else ()
+        _check_value(field, getattr(config, name), legal)
 
 
-def _check_value(field, value):
+def _check_value(field, value, legal):
     meta = field.metadata
-    legal = legal_values(field)
     if legal and value not in legal:
         raise UserError(unknown(f"value of --{field.name}:", value, legal))
     if isinstance(value, float) and not math.isfinite(value):

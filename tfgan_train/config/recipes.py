@@ -1,7 +1,8 @@
 """Recipes: the flagfiles in flags/, found in a checkout and after installation alike."""
+import difflib
 import pathlib
 
-from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.common.errors import UserError
 
 # The recipe that suits a dataset, by its name or by what stands before the colon.
 DEFAULTS = {"mnist": "digits", "mnist10k": "digits", "idx": "digits", "glyphs": "digits", "stacked_mnist": "stacked_mnist",
@@ -34,7 +35,8 @@ def path(name: str) -> pathlib.Path:
     """
     if name not in names():
         hint = "; a flagfile of your own is read by --flagfile=FILE" if "/" in name or name.endswith(".flags") else ""
-        raise UserError(f"{unknown('recipe', name, names())}{hint}")
+        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
+        raise UserError(f"--recipe={name}: no such recipe; there are {', '.join(near)}{hint}")
     return folder() / f"{name}.flags"
 
 

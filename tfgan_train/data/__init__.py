@@ -3,7 +3,7 @@ import difflib
 import os
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.data import folder, glyphs, idx, mnist, mnist10k, points, stacked_mnist, tfds, transform
+from tfgan_train.data import folder, glyphs, idx, mnist, mnist10k, points, reading, stacked_mnist, tfds, transform
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
 
 # Name -> (config, split) -> Source. A key that ends in a colon is a prefix: what follows it
@@ -19,6 +19,9 @@ DATASETS = {
     "idx:": idx.load,
     "folder:": folder.load,
 }
+
+
+PLACES = ("folder:", "idx:")  # datasets whose argument is a path
 
 
 def load(config, split: str = "train") -> Source:
@@ -37,8 +40,43 @@ def load(config, split: str = "train") -> Source:
     """
     source = remembered(transform.apply(config, _loader(config.dataset)(config, split), split))
     if source.count < 2:
+        if split != "train":
+            raise NoSuchSplit(f"{source.name} has only one {split} image")
         raise UserError(f"{source.name} has only one image; at least 2 are needed")
     return source
+
+
+def located(dataset: str) -> str:
+    """--dataset with the folder or file that it names as an absolute path, so that it is one by any spelling."""
+    name, colon, argument = dataset.partition(":")
+    if name + colon in PLACES and argument:
+        return f"{name}:{os.path.abspath(os.path.expanduser(argument))}"
+    return dataset
+
+
+def moved(config, facts, dataset: str | None, data_dir: str | None):
+    """A run's Config with its data where they are now.
+
+    Args:
+      config: the run's.
+      facts: the run's DataFacts.
+      dataset: --dataset as given, or None: where they were.
+      data_dir: --data_dir as given, or None.
+
+    Raises:
+      UserError: when `dataset` names data of another kind, or others than the run's.
+    """
+    if data_dir is not None:
+        config = config.replace(data_dir=data_dir)
+    if dataset is None:
+        return config
+    kind = config.dataset.partition(":")[0]
+    if kind + ":" not in PLACES or not dataset.startswith(f"{kind}:"):
+        raise UserError(f"--dataset={dataset}: the run was trained on {config.dataset}; only a folder or file that was moved can be named anew")
+    config = config.replace(dataset=located(dataset))
+    if facts.fingerprint and reading.fingerprint(load(config)) != facts.fingerprint:
+        raise UserError(f"--dataset={dataset} has other images or labels than those that the run was trained on")
+    return config
 
 
 def load_held_out(config) -> Source | None:

@@ -1,20 +1,16 @@
 """One encoded image -> uint8 pixels, whatever its mode; knows neither folders nor datasets."""
 import io
 import os
-import struct
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Callable, Iterator, Sequence
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB")
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-
-# What Pillow raises for a file that is cut short, damaged or not an image.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
-           Image.DecompressionBombError)
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "PPM", "JPEG2000", "TGA")
+WIDEST = 65535  # of a 16-bit picture
+# Of an image as it is decoded: each thread holds one, and its copies.
+MOST_PIXELS = 100_000_000
 _GREY_MODES = ("1", "L", "LA", "La")
 
 
@@ -23,8 +19,8 @@ class BadImage(Exception):
 
 
 def decode(encoded: str | os.PathLike | bytes | BinaryIO, size: tuple[int, int] | None = None,
-           channels: int = 0) -> np.ndarray:
-    """Decodes a PNG, JPEG, WebP or BMP image (the first frame of an animation).
+           channels: int = 0, value_range: tuple[int, int] | None = None) -> np.ndarray:
+    """Decodes an image of FORMATS (the first frame of an animation).
 
     The camera's EXIF orientation is applied. Transparent pixels are laid over white. 16-bit
     greyscale is scaled to 8 bits. CMYK, palettes and other modes become RGB; colour profiles
@@ -35,6 +31,7 @@ def decode(encoded: str | os.PathLike | bytes | BinaryIO, size: tuple[int, int] 
       size: (height, width) to resize to; see `fit`. None keeps the image's own.
       channels: 1 for grey (ITU-R 601 luma), 3 for RGB, 0 for 1 where the picture is grey and
         3 where it has a colour.
+      value_range: (low, high) of 16-bit pictures, which become 0 and 255; None: 0 and 65,535.
 
     Returns:
       uint8 [H, W, C].
@@ -48,22 +45,38 @@ def decode(encoded: str | os.PathLike | bytes | BinaryIO, size: tuple[int, int] 
             if size:
                 # A JPEG is decoded at the smallest scale that leaves twice the wanted pixels.
                 image.draft(None, (2 * max(size),) * 2)
+            _check_size(image)
             upright = image
             if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
                 upright = ImageOps.exif_transpose(image)
-            plain = _to_grey_or_rgb(upright)
+            plain = _to_grey_or_rgb(upright, value_range)
             if channels:
                 plain = _in_mode(plain, "L" if channels == 1 else "RGB")
             pixels = np.asarray(fit(plain, size) if size else plain)
     except UnidentifiedImageError as error:
-        raise BadImage("not a PNG, JPEG, WebP or BMP image") from error
-    except _DAMAGE as error:
+        raise BadImage("not a PNG, JPEG, WebP or BMP image, nor another that is read") from error
+    except BadImage:
+        raise
+    # Pillow's decoders raise whatever a damaged file makes them: OSError, SyntaxError, AssertionError, struct.error …
+    except Exception as error:  # pylint: disable=broad-exception-caught
         raise BadImage(_reason(error)) from error
     if pixels.ndim == 2:
         return pixels[..., np.newaxis]
     if not channels and (pixels == pixels[..., :1]).all():
         return pixels[..., :1]
     return pixels
+
+
+def wide_range(path) -> tuple[int, int] | None:
+    """(lowest, highest) value of a 16-bit picture; None for others, and for what can't be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if not image.mode.startswith("I"):
+                return None
+            _check_size(image)
+            return tuple(max(0, int(value)) for value in image.getextrema())
+    except Exception:  # Decoding it will say why.
+        return None
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -89,17 +102,31 @@ def in_threads(function: Callable, items: Sequence) -> Iterator:
             yield from pool.map(function, items[start:start + 1024])
 
 
-def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
+def _check_size(image: Image.Image) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise BadImage(f"has more than {MOST_PIXELS // 10**6} million pixels")
+
+
+def _to_grey_or_rgb(image: Image.Image, value_range) -> Image.Image:
     """Any mode -> "L" where the mode is a grey one, else "RGB"."""
     grey = image.mode in _GREY_MODES
     if image.mode.startswith("I"):
-        wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        return Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+        return Image.fromarray(_to_8_bits(np.asarray(image), *(value_range or (0, WIDEST))))
     if image.has_transparency_data:
         solid = image.convert("RGBA")
         white = Image.new("RGBA", solid.size, "white")
         image = Image.alpha_composite(white, solid)
     return _in_mode(image, "L" if grey else "RGB")
+
+
+def _to_8_bits(wide: np.ndarray, low: int, high: int) -> np.ndarray:
+    """low..high -> 0..255, rounded; by blocks of rows, since a large picture times eight bytes is much."""
+    narrow = np.empty(wide.shape, np.uint8)
+    rows = max(1, (1 << 22) // max(1, wide.shape[1]))
+    for start in range(0, len(wide), rows):
+        block = np.clip(wide[start:start + rows].astype(np.int64), low, high) - low
+        narrow[start:start + rows] = (block * 255 + (high - low) // 2) // (high - low)
+    return narrow
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:

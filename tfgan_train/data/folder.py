@@ -1,187 +1,176 @@
-"""`folder:DIR`: a folder of PNG, JPEG, WebP or BMP files, with class subfolders or none."""
-import dataclasses
-import os
+"""`folder:DIR`: a folder of picture files, with class subfolders or none."""
 import pathlib
-from collections import Counter
-from typing import Iterator, Sequence
+from typing import Optional, Sequence
 
 import numpy as np
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, printable
 from tfgan_train.common.images import aligned_empty
-from tfgan_train.data import decode, source
+from tfgan_train.data import decode, layout, source
 from tfgan_train.data.transform import parse_image_size
-
-# Image files that are no mistake to find, but that this package does not read.
-_OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg", ".psd", ".raw")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Files:
-    """The image files of one split, sorted by path; labels index label_names, or are all 0."""
-    paths: tuple[pathlib.Path, ...]
-    labels: np.ndarray
-    label_names: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 def load(config, split: str) -> source.Source:
     """The images below the folder named in --dataset.
 
-    If every image lies in a subfolder and there are two subfolders or more, their names are
-    the labels. If there are the subfolders `train` and `test`, these are the splits; else all
-    images are for training. Every file is decoded once to find the damaged ones; the pixels
-    stay in memory if they fit there, and are decoded again at each read if they do not.
+    layout.py says which subfolders are splits, which are labels. Every file is decoded once to find
+    the damaged ones; the pixels stay in memory if they fit there, and are decoded again at each read
+    if they do not.
 
     Raises:
-      NoSuchSplit: "test" without the subfolders `train` and `test`.
+      NoSuchSplit: "test" without a subfolder for it.
       UserError: no such folder, no images, one image, too many damaged files
         (--max_bad_fraction), or images of different sizes without --image_size.
     """
     root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
     if not root.is_dir():
         raise UserError(f"--dataset={config.dataset}: {root} is not a folder")
-    files = _find(root, split)
-    if not files.paths:
-        raise UserError(f"--dataset={config.dataset}: no images under {root}; "
-                        f"legal: files that end in {', '.join(decode.EXTENSIONS)}")
-    images, kept, skipped = _decode_all(root, files, config)
-    if len(kept) < 2:
-        raise UserError(f"--dataset={config.dataset}: {root} holds only one readable image; at least 2 are needed")
-    files = dataclasses.replace(files, paths=tuple(files.paths[i] for i in kept), labels=files.labels[kept])
-    facts = dict(skipped=skipped, notes=files.notes)
-    if images.held is not None:
-        return source.from_arrays(config.dataset, images.held, files.labels, files.label_names, **facts)
-    return source.Source(config.dataset, len(kept), images.shape, len(files.label_names),
-                         files.label_names, _streamed(files, images.shape), **facts)
-
-
-def _find(root: pathlib.Path, split: str) -> _Files:
-    """The files of a split, with labels from the subfolders."""
-    has_splits = all((root / name).is_dir() for name in ("train", "test"))
-    if split != "train" and not has_splits:
+    files = layout.of(root, split)
+    if files is None:
         raise source.NoSuchSplit(f"{root} has no {split} split; a folder with the subfolders train and test has one")
-    base = root / split if has_splits else root
-    found = sorted(_walk(base), key=lambda path: path.relative_to(base).as_posix())
-    paths = [path for path in found if path.suffix.lower() in decode.EXTENSIONS]
-    others = Counter(path.suffix.lower() for path in found if path.suffix.lower() in _OTHER_IMAGES)
-    notes = [f"{root}: {count} {suffix} files were left out; read are {', '.join(decode.EXTENSIONS)}"
-             for suffix, count in sorted(others.items())]
-
-    classes = _classes(base, paths)
-    if has_splits and split != "train":
-        # A class that the test images lack is still a class.
-        trained = _find(root, "train").label_names
-        unknown = sorted(set(classes) - set(trained))
-        if trained and unknown:
-            raise UserError(f"{base} has the class {unknown[0]}, which {root / 'train'} has not")
-        classes = trained
-    if not classes:
-        return _Files(tuple(paths), np.zeros(len(paths), np.int32), (), tuple(notes))
-    number = {name: label for label, name in enumerate(classes)}
-    labels = np.array([number[path.relative_to(base).parts[0]] for path in paths], np.int32)
-    return _Files(tuple(paths), labels, classes, tuple(notes))
+    if not files.paths:
+        raise UserError(f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(layout.EXTENSIONS)}")
+    images, kept, skipped = _decode_all(files, config)
+    if len(kept) < 2:
+        if split != "train":
+            raise source.NoSuchSplit(f"{root} has only one readable {split} image")
+        raise UserError(f"--dataset={config.dataset}: {root} holds only one readable image; at least 2 are needed")
+    paths = tuple(files.paths[i] for i in kept)
+    labels = np.array([files.labels[i] for i in kept] if files.labels else [0] * len(kept), np.int32)
+    facts = dict(skipped=files.skipped + skipped, notes=files.notes + _range_notes(paths, config.value_range))
+    if images.held is not None:
+        return source.from_arrays(config.dataset, images.held, labels, files.label_names, **facts)
+    return source.Source(config.dataset, len(kept), images.shape, len(files.label_names),
+                         files.label_names, _streamed(paths, labels, images.shape, images.value_range), **facts)
 
 
-def _classes(base: pathlib.Path, paths: Sequence[pathlib.Path]) -> tuple[str, ...]:
-    """The subfolders' names if they sort all images into two classes or more, else nothing."""
-    parts = [path.relative_to(base).parts for path in paths]
-    names = sorted({part[0] for part in parts})
-    return tuple(names) if len(names) > 1 and all(len(part) > 1 for part in parts) else ()
-
-
-def _walk(base: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Every file below `base`, linked folders included, hidden ones not."""
-    visited = set()
-    for folder, below, names in os.walk(base, followlinks=True):
-        real = os.path.realpath(folder)
-        below[:] = [name for name in below if not name.startswith((".", "__MACOSX"))]
-        if real in visited:  # A link that leads back up would never end.
-            below.clear()
-            continue
-        visited.add(real)
-        yield from (pathlib.Path(folder, name) for name in names if not name.startswith("."))
+def _range_notes(paths: Sequence[pathlib.Path], value_range: str) -> tuple[str, ...]:
+    """Tells of 16-bit pictures that use a small part of their range, as medical ones of 12 bits do."""
+    if value_range:
+        return ()
+    looked_at = paths[::max(1, len(paths) // 32)]
+    ranges = [found for path in looked_at if (found := decode.wide_range(path))]
+    highest = max((high for _, high in ranges), default=decode.WIDEST)
+    if not ranges or highest > decode.WIDEST // 4:
+        return ()
+    return (f"the 16-bit pictures go up to {highest:,} of 65,535 and will be dark; --value_range=auto stretches what they use",)
 
 
 class _Images:
-    """Decoded images as they come: checks that sizes agree, and keeps the pixels if they fit."""
+    """Decoded images as they come: checks that sizes agree, and keeps the pixels if they fit.
 
-    def __init__(self, name: str, count: int, channels: int):
-        self.held: np.ndarray | None = None
-        self.shape: tuple[int, int, int] | None = None
-        self._name, self._count, self._channels = name, count, channels
+    Grey ones are kept with one channel until the first coloured one comes, so that memory holds the
+    pixels once.
+    """
+
+    def __init__(self, name: str, count: int, channels: int, value_range: Optional[tuple[int, int]]):
+        self.held: Optional[np.ndarray] = None
+        self.shape: Optional[tuple[int, int, int]] = None
+        self.value_range = value_range
+        self._name, self._count = name, count
+        self._channels = channels or 1
         self._first = ""
         self._kept = 0
-        self._coloured = False
 
     def add(self, path: str, pixels: np.ndarray) -> None:
         """Takes the next image, uint8 [H, W, 1 or 3]."""
         if self.shape is None:
             self._first = path
-            self.shape = (*pixels.shape[:2], self._channels or 3)
-            if self._count * int(np.prod(self.shape)) <= source.MEMORY_LIMIT:
-                self.held = aligned_empty((self._count, *self.shape))
+            self._hold(pixels.shape[:2])
         if pixels.shape[:2] != self.shape[:2]:
             height, width = pixels.shape[:2]
             raise UserError(
                 f"--dataset={self._name}: the images differ in size ({self._first} is {self.shape[0]}x{self.shape[1]}, "
                 f"{path} is {height}x{width}); give --image_size, such as --image_size=64 or --image_size=96x64")
-        self._coloured |= pixels.shape[2] == 3
+        if pixels.shape[2] > self._channels:
+            self._channels = pixels.shape[2]
+            self._hold(self.shape[:2])
         if self.held is not None:
             self.held[self._kept] = pixels
         self._kept += 1
 
     def finish(self) -> None:
-        """Settles the number of channels and drops the room of files that were skipped."""
+        """Drops the room of files that were skipped."""
         if self.held is not None:
             self.held = self.held[:self._kept]
-        if not (self._channels or self._coloured):
-            self.shape = (*self.shape[:2], 1)
-            if self.held is not None:
-                self.held = self.held[..., :1].copy()
+
+    def _hold(self, size: tuple[int, int]) -> None:
+        before, self.held, self.shape = self.held, None, (*size, self._channels)
+        if self._count * int(np.prod(self.shape)) <= source.MEMORY_LIMIT:
+            self.held = aligned_empty((self._count, *self.shape))
+            if before is not None:
+                self.held[:self._kept] = before[:self._kept]
 
 
-def _decode_all(root: pathlib.Path, files: _Files, config):
+def _decode_all(files: layout.Layout, config):
     """(_Images, indices of the good files, (file, reason) of the others)."""
     size = parse_image_size(config.image_size)
+    value_range = _value_range(config.value_range, files.paths)
 
     def attempt(path: pathlib.Path) -> np.ndarray | decode.BadImage:
         try:
-            return decode.decode(path, size, config.channels)
+            return decode.decode(path, size, config.channels, value_range)
         except decode.BadImage as error:
             return error
 
-    images = _Images(config.dataset, len(files.paths), config.channels)
+    images = _Images(config.dataset, len(files.paths), config.channels, value_range)
     kept, skipped = [], []
     for index, result in enumerate(decode.in_threads(attempt, files.paths)):
-        path = files.paths[index].relative_to(root).as_posix()
+        path = files.name(files.paths[index])
         if isinstance(result, decode.BadImage):
             skipped.append((path, str(result)))
         else:
             images.add(path, result)
             kept.append(index)
-    if not kept or len(skipped) > config.max_bad_fraction * len(files.paths):
-        path, reason = skipped[0]
+    bad, count = [*files.skipped, *skipped], len(files.paths) + len(files.skipped)
+    if not kept or len(bad) > config.max_bad_fraction * count:
+        path, reason = bad[0]
         raise UserError(
-            f"--dataset={config.dataset}: {len(skipped)} of {len(files.paths)} images can't be read (first: {path}: "
+            f"--dataset={config.dataset}: {len(bad)} of {count} images can't be read (first: {path}: "
             f"{reason}); more than --max_bad_fraction={config.max_bad_fraction} allows")
     images.finish()
     return images, kept, tuple(skipped)
 
 
-def _streamed(files: _Files, shape: tuple[int, int, int]) -> source.Reader:
+def _value_range(text: str, paths: Sequence[pathlib.Path]) -> Optional[tuple[int, int]]:
+    """--value_range as (low, high); None: all of 16 bits."""
+    if text != "auto":
+        return parse_value_range(text)
+    ranges = [found for found in decode.in_threads(decode.wide_range, paths) if found]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
+
+
+def parse_value_range(text: str) -> Optional[tuple[int, int]]:
+    """"LOW,HIGH" -> (low, high); "" and "auto" -> None.
+
+    Raises:
+      UserError: for anything else.
+    """
+    if text in ("", "auto"):
+        return None
+    parts = text.split(",")
+    try:
+        low, high = map(int, parts)
+    except ValueError:
+        low, high = 0, 0
+    if not 0 <= low < high <= decode.WIDEST:
+        raise UserError(f"--value_range={text} is no range; legal: auto, or LOW,HIGH with 0 <= LOW < HIGH <= {decode.WIDEST}")
+    return low, high
+
+
+def _streamed(paths, labels, shape: tuple[int, int, int], value_range) -> source.Reader:
     """A reader that decodes from disk each time."""
 
     def one(path: pathlib.Path) -> np.ndarray:
         try:
-            return decode.decode(path, shape[:2], shape[2])
+            return decode.decode(path, shape[:2], shape[2], value_range)
         except decode.BadImage as error:
-            raise UserError(f"{path} was readable when the run began and is not now: {error}") from error
+            raise UserError(f"{printable(path)} was readable when the run began and is not now: {error}") from error
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images = np.empty((len(indices), *shape), np.uint8)
-        for place, pixels in enumerate(decode.in_threads(one, [files.paths[i] for i in indices])):
+        for place, pixels in enumerate(decode.in_threads(one, [paths[i] for i in indices])):
             images[place] = pixels
-        return images, files.labels[indices]
+        return images, labels[indices]
 
     return read

@@ -125,7 +125,7 @@ def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | No
         raise UserError(f"{path} can't be read: {error.strerror or error}") from error
     if len(values) != size or too_long:
         holds = f"more than {size}" if too_long else len(values)
-        raise UserError(f"{path} should hold {size} bytes (shape {'x'.join(map(str, shape))}) but holds {holds}; it is damaged")
+        raise UserError(f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; it is cut short or damaged")
     return np.frombuffer(values, dtype).reshape(shape)
 
 

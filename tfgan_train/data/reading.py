@@ -30,3 +30,12 @@ def checksum(source, indices: np.ndarray) -> str:
         digest.update(np.ascontiguousarray(pixels))
         digest.update(np.ascontiguousarray(labels))
     return digest.hexdigest()
+
+
+FINGERPRINTED = 256  # images that a fingerprint looks at
+
+
+def fingerprint(source) -> str:
+    """Tells these data from others wherever they lie: a checksum of their size and of some images and labels."""
+    indices = np.unique(np.linspace(0, source.count - 1, min(FINGERPRINTED, source.count)).astype(np.int64))
+    return f"{source.count}-{checksum(source, indices)[:24]}"

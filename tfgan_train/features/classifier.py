@@ -8,8 +8,8 @@ from typing import Optional
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.common.terminal import Countdown
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.terminal import Countdown
 from tfgan_train.data import reading
 from tfgan_train.features.cache import cached, folder, load
 from tfgan_train.features.extractor import Extractor, Request

@@ -21,7 +21,7 @@ EPSILON = 1e-3
 # What the graph of 2015 consists of. A graph is a program: other operations write files or open connections.
 COMPUTING = frozenset({"Const", "Identity", "CheckNumerics", "DecodeJpeg", "Cast", "ExpandDims", "ResizeBilinear", "Sub", "Mul", "Add", "Conv2D",
                        "BatchNormWithGlobalNormalization", "Relu", "MaxPool", "AvgPool", "Concat", "ConcatV2", "Reshape", "MatMul", "BiasAdd",
-                       "Softmax", "Placeholder", "Squeeze", "Mean", "Tile", "Shape", "Pack", "StridedSlice", "FusedBatchNorm", "NoOp"})
+                       "Softmax", "Placeholder", "Squeeze", "Mean", "RealDiv", "Tile", "Shape", "Pack", "StridedSlice", "FusedBatchNorm", "NoOp"})
 
 
 @contextlib.contextmanager

@@ -116,6 +116,9 @@ def conditions(run: RunFacts) -> set[tuple]:
     return found
 
 
+CSV_BEGINS = "kind,group,run,seed,step"
+
+
 def to_csv(groups: list[Group]) -> str:
     """A row for each run (kind run) and, where there are several in a group, one for their mean (kind group).
 

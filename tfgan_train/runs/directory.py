@@ -2,10 +2,11 @@
 import dataclasses
 import json
 import pathlib
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
+from tfgan_train.common.terminal import Terminal
 from tfgan_train.config.fields import Config, check_values
 
 FORMAT = 1
@@ -22,11 +23,13 @@ class DataFacts:
     label_names: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    fingerprint: str = ""  # of the images and labels; empty in runs of older versions
 
     @classmethod
-    def of(cls, source) -> "DataFacts":
+    def of(cls, source, fingerprint: str = "") -> "DataFacts":
         """The facts of a data Source."""
-        return cls(**{field.name: getattr(source, field.name) for field in dataclasses.fields(cls)})
+        facts = {field.name: getattr(source, field.name) for field in dataclasses.fields(cls) if field.name != "fingerprint"}
+        return cls(**facts, fingerprint=fingerprint)
 
     @classmethod
     def from_dict(cls, values: dict) -> "DataFacts":
@@ -97,7 +100,7 @@ class RunDir:
             if stored["format"] != FORMAT:
                 raise UserError(f"it is of format {stored['format']}, and this version reads {FORMAT}")
             config = Config(**stored["config"])
-            check_values(config)
+            check_values(config, registries=False)
             return config, DataFacts.from_dict(stored["data"])
         except UserError as error:
             raise UserError(f"{self.config_path}: {error}") from None
@@ -138,17 +141,62 @@ class LoadedRun:
         return self.data.label_index(str(label))
 
 
+OWN = ("config.json", "metrics.jsonl", "checkpoints", "samples", "events", "eval", "report.html", "progress.webp", "progress.gif", ".lock")
+
+
+def refuse_own_files(flag: str, *paths) -> None:
+    """Makes sure that none of the files to be written is one of a run's own.
+
+    Args:
+      flag: how messages call the choice, e.g. "--out=run/config.png".
+      paths: the files that would be written, side files among them.
+
+    Raises:
+      UserError: naming the file.
+    """
+    for path in map(pathlib.Path, paths):
+        whole = path.absolute()
+        for folder in whole.parents:
+            if (folder / "config.json").is_file() and (folder / "checkpoints").is_dir() and whole.relative_to(folder).parts[0] in OWN:
+                raise UserError(f"{flag} would write {path}, which belongs to the run in {folder}; choose another name")
+
+
+def refuse_others_files(flag: str, path, is_ours: Callable[[dict], bool]) -> None:
+    """Makes sure that a JSON file written beside --out replaces nothing but an earlier one of its kind.
+
+    Raises:
+      UserError: when the file is there and something else.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        return
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(stored, dict) and is_ours(stored):
+            return
+    except (OSError, ValueError, RecursionError):
+        pass
+    raise UserError(f"{flag} would write {path} too, which holds something else; choose another name")
+
+
 def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
     """The checkpoint that `step` names: the one rule of every command.
 
     Args:
       run: the RunDir.
-      step: a step's number, "best" (of --eval_every), or "last" or None, the newest intact one.
+      step: a step's number, "best" (of --eval_every), "last" (the newest intact one), or None: the best where
+        there is one, else the last.
 
     Raises:
       UserError: when it isn't there, naming those that are.
     """
     from tfgan_train.runs import checkpoints
+    if step is None:
+        found = checkpoints.read(run.checkpoints_dir / "best")
+        if found is not None:
+            return found
+        if (run.checkpoints_dir / "best").exists():
+            Terminal().line(f"warning: the best checkpoint of {run.path} is damaged; using the newest")
     if step in (None, "last"):
         found = checkpoints.latest(run.checkpoints_dir)
         if found is None:
@@ -184,17 +232,21 @@ def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
     from tfgan_train.runs import checkpoints
     run = RunDir(run_dir)
     config, data = run.read()
-    find_checkpoint(run, step)  # Before the networks are built, which takes seconds.
+    try:
+        check_values(config)
+    except UserError as error:
+        raise UserError(f"{run.config_path}: {error}") from None
+    checkpoint = find_checkpoint(run, step)  # Before the networks are built, which takes seconds.
     # Sampling and export want full precision; the stored weights are float32 anyway.
     generator, discriminator = build_networks(config.replace(precision="float32"), data)
     average = "ema_generator" if config.ema_half_life else "generator"
     parts = {average: named(generator), "discriminator": named(discriminator)}
     for attempt in range(READ_ATTEMPTS):
-        checkpoint = find_checkpoint(run, step)
         try:
             checkpoints.restore_part(checkpoint, **parts)
             break
         except checkpoints.Gone:  # A run that trains drops its oldest ones.
             if attempt == READ_ATTEMPTS - 1:
                 raise
+            checkpoint = find_checkpoint(run, step)
     return LoadedRun(run, config, data, checkpoint.step, generator, discriminator)

@@ -8,9 +8,9 @@ from typing import Any, Callable, Collection, Mapping, Optional
 import numpy as np
 
 from tfgan_train import data as datasets
-from tfgan_train.common.terminal import Countdown
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
+from tfgan_train.common.terminal import Countdown
 from tfgan_train.data import reading as source_data
 from tfgan_train.features import Request, extract
 from tfgan_train.features import reference as cached_features

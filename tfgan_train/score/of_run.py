@@ -2,9 +2,9 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.common.terminal import Countdown
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import to_float
+from tfgan_train.common.terminal import Countdown
 from tfgan_train.data import reading as source_data
 from tfgan_train.metrics import Result
 from tfgan_train.metrics.linear_probe import linear_probe

@@ -46,22 +46,32 @@ def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool 
       UserError: whatever is wrong, before anything is written.
     """
     from tfgan_train import data as datasets
+    from tfgan_train.data.reading import fingerprint
     from tfgan_train.training.devices import make_strategy
     run = run_directory(asked, fresh)
+    asked = asked.replace(dataset=datasets.located(asked.dataset))
     config, stored = asked, None
     if run.exists():
         stored_config, stored = run.read()
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
     validate(config)
     source = datasets.load(config, "train")
-    data = DataFacts.of(source)
-    if stored and (stored.count, stored.image_shape) != (data.count, data.image_shape):
-        raise UserError(f"--dataset={config.dataset} now gives {data.count} images of {data.image_shape}, but {run.path} "
-                        f"was begun on {stored.count} of {stored.image_shape}; use --fresh to begin anew")
+    data = DataFacts.of(source, fingerprint(source))
+    if stored:
+        _check_same_data(config, run, stored, data)
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     config = resolve(config, data).replace(run_dir=str(run.path))
     return Start(config, run, source, data, strategy, stored is not None)
+
+
+def _check_same_data(config: Config, run: RunDir, stored: DataFacts, data: DataFacts) -> None:
+    if (stored.count, stored.image_shape) != (data.count, data.image_shape):
+        raise UserError(f"--dataset={config.dataset} now gives {data.count} images of {data.image_shape}, but {run.path} "
+                        f"was begun on {stored.count} of {stored.image_shape}; use --fresh to begin anew")
+    if stored.fingerprint and stored.fingerprint != data.fingerprint:
+        raise UserError(f"--dataset={config.dataset} now gives other images or labels than those that {run.path} was begun on; "
+                        "use --fresh to begin anew")
 
 
 def run_directory(config: Config, fresh: bool) -> RunDir:
@@ -101,7 +111,8 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
     changes = {}
     for name in given:
         now, before = getattr(asked, name), getattr(stored, name)
-        if name in FREE:
+        # Data may have moved: whether they are the same, their fingerprint tells.
+        if name in FREE or (name == "dataset" and _may_be_moved(before, now)):
             changes[name] = now
         elif now != before and not (name in CHOSEN_LATER and not now):
             raise UserError(f"--{name}={now}, but the run in {run.path} was begun with {before}; "
@@ -115,6 +126,11 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
     if "sample_every" in changes and not changes["sample_every"]:
         changes.pop("sample_every")
     return stored.replace(**changes)
+
+
+def _may_be_moved(before: str, now: str) -> bool:
+    kind, colon, _ = before.partition(":")
+    return colon != "" and now.startswith(f"{kind}:") and kind in ("folder", "idx", "npz")
 
 
 def resolve(config: Config, data: DataFacts) -> Config:

@@ -14,8 +14,8 @@ from tfgan_train.objective.losses import LOSSES, d_accuracy
 from tfgan_train.objective.penalties import PENALTIES, Critic
 from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
 from tfgan_train.objective.schedules import momentum, rate
-from tfgan_train.ops.latents import latents
 from tfgan_train.ops.host import shared_tensor
+from tfgan_train.ops.latents import latents
 from tfgan_train.ops.random import Draw
 from tfgan_train.ops.replicas import all_reduce_sum, assign, local_value
 

@@ -21,9 +21,11 @@ def validate(config: Config) -> None:
     if config.devices != "auto" and not re.match(r"^(cpu|gpu):[1-9]\d*$", config.devices):
         raise UserError(f"--devices={config.devices} is not auto, cpu:N or gpu:N")
     from tfgan_train.data import check_name
+    from tfgan_train.data.folder import parse_value_range
     from tfgan_train.data.transform import parse_image_size
     check_name(config.dataset)
     parse_image_size(config.image_size)
+    parse_value_range(config.value_range)
     _check_networks(config)
 
 

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.errors import UserError
 from tfgan_train.ops.replicas import assign, local_value
 
 TASKS = ("chief", "worker")
@@ -71,11 +71,10 @@ class Workers:
         """Says that a worker was lost, in one line, where a collective fails because of it."""
         try:
             yield
-        except tf.errors.OpError as error:
+        except tf.errors.OpError:
             if not self.several:
                 raise
-            raise UserError(f"another worker was lost ({reason(error)[:100]}); start the same command on all machines "
-                            "to resume from the last checkpoint") from None
+            raise UserError("another worker was lost; start the same command on all machines to resume from the last checkpoint") from None
 
     @tf.function
     def _sum(self, values):

@@ -1,0 +1,220 @@
+"""How people lay out folders of pictures: splits, classes, a folder around it all, strays; knows paths only."""
+import dataclasses
+import os
+import pathlib
+import stat
+from collections import Counter
+from typing import Optional, Sequence
+
+from tfgan_train.common.errors import printable, reason
+
+# Each split by the names that people give its folder, in any case.
+SPLITS = {"train": ("train", "training"), "test": ("test", "testing"), "val": ("val", "valid", "validation", "dev")}
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".bmp", ".dib", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".tga")
+# What the files of those formats begin with; pictures are also found without an ending.
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"P5", b"P6", b"\0\0\0\x0cjP")
+STRAYS = 0.2  # beside class folders, a smaller share of pictures than this is left out; more, and there are no classes
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The pictures of one split, sorted by path.
+
+    Attributes:
+      root: what the paths are relative to in messages.
+      paths: regular files.
+      labels: a class number for each; empty where there are no classes.
+      label_names: the classes.
+      notes: what was taken for what, and what was left out.
+      skipped: (file, reason) of what looks like a picture and is no regular file.
+    """
+    root: pathlib.Path
+    paths: tuple[pathlib.Path, ...]
+    labels: tuple[int, ...]
+    label_names: tuple[str, ...]
+    notes: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    def name(self, path: pathlib.Path) -> str:
+        """A file's name in messages: below the root, and printable."""
+        return printable(path.relative_to(self.root).as_posix())
+
+
+@dataclasses.dataclass
+class _Found:
+    """What a walk through a folder meets."""
+    paths: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    others: Counter = dataclasses.field(default_factory=Counter)
+    skipped: list[tuple[pathlib.Path, str]] = dataclasses.field(default_factory=list)
+
+
+def of(root: pathlib.Path, split: str) -> Optional[Layout]:
+    """The layout of a split ("train" or "test"); None where the folder has no such split.
+
+    Folders named as in SPLITS are splits and never labels. Without one for training, all other
+    pictures are for training. Held out is the test split, else the validation split.
+    """
+    found = _walk(root)
+    base, notes = _unwrapped(root, found)
+    splits = _splits(base, found)
+    train = _within(base, found.paths, splits.get("train"), splits)
+    if not train:  # Nothing but held-out folders: all is for training.
+        train, splits = list(found.paths), {}
+    classes, part, train_notes = _classes(base, train, splits.get("train"))
+    held_out, held_notes = _held_out(base, found.paths, splits, classes)
+    if split != "train":
+        if held_out is None:
+            return None
+        return _layout(root, found, held_out, part=_base(base, held_out[0]), classes=classes, notes=())
+    notes += _split_notes(splits, held_out) + held_notes + train_notes + _left_out(root, found)
+    kept = [path for path in train if not classes or len(path.relative_to(part).parts) > 1]
+    return _layout(root, found, (splits.get("train"), kept), part, classes, tuple(notes))
+
+
+def _layout(root, found, chosen, part, classes, notes) -> Layout:
+    _, paths = chosen
+    number = {name: label for label, name in enumerate(classes)}
+    paths = sorted(paths, key=lambda path: path.relative_to(root).as_posix())
+    labels = tuple(number[path.relative_to(part).parts[0]] for path in paths) if classes else ()
+    skipped = tuple((printable(path.relative_to(root).as_posix()), why) for path, why in found.skipped)
+    return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), tuple(notes), skipped)
+
+
+def _walk(root: pathlib.Path) -> _Found:
+    """Every picture below `root`, linked folders included, hidden ones not."""
+    found, visited = _Found(), set()
+
+    def unlistable(error: OSError):
+        found.skipped.append((pathlib.Path(error.filename), f"this folder can't be listed: {reason(error).lower()}"))
+
+    for folder, below, names in os.walk(root, followlinks=True, onerror=unlistable):
+        real = os.path.realpath(folder)
+        below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
+        if real in visited:  # A link that leads back up would never end.
+            below.clear()
+            continue
+        visited.add(real)
+        for name in sorted(names):
+            if not name.startswith("."):
+                _take(pathlib.Path(folder, name), found)
+    return found
+
+
+def _take(path: pathlib.Path, found: _Found) -> None:
+    suffix = path.suffix.lower()
+    is_picture = suffix in EXTENSIONS
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            if is_picture:
+                found.skipped.append((path, "not a regular file"))
+            return
+        is_picture = is_picture or (not suffix and _begins_as_picture(path))
+    except OSError as error:
+        if is_picture:
+            found.skipped.append((path, reason(error).lower()))
+        return
+    if is_picture:
+        found.paths.append(path)
+    else:
+        found.others[suffix] += 1
+
+
+def _begins_as_picture(path: pathlib.Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(12).startswith(_SIGNATURES)
+
+
+def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[str]]:
+    """The folder in which the data are: archives often have one folder around them all."""
+    base = root
+    while True:
+        names = {path.relative_to(base).parts[0] for path in found.paths}
+        only = base / next(iter(names)) if len(names) == 1 else None
+        if only is None or not only.is_dir() or len({path.relative_to(only).parts[0] for path in found.paths}) < 2 \
+                or all(path.parent == only for path in found.paths) or _split_of(only.name):
+            break
+        base = only
+    return base, [] if base == root else [f"{root}: the data lie in its folder {printable(base.relative_to(root).as_posix())}"]
+
+
+def _split_of(name: str) -> Optional[str]:
+    return next((split for split, names in SPLITS.items() if name.lower() in names), None)
+
+
+def _splits(base: pathlib.Path, found: _Found) -> dict[str, str]:
+    """Split -> the name of its folder in `base`; an empty folder is no split."""
+    names = sorted({path.relative_to(base).parts[0] for path in found.paths if len(path.relative_to(base).parts) > 1})
+    splits: dict[str, str] = {}
+    for name in names:
+        split = _split_of(name)
+        if split:
+            splits.setdefault(split, name)
+    return splits
+
+
+def _within(base, paths, folder: Optional[str], splits: dict[str, str]) -> list[pathlib.Path]:
+    """The pictures in a split's folder; without one, those that are in no split's folder."""
+    if folder is not None:
+        return [path for path in paths if path.relative_to(base).parts[0] == folder]
+    return [path for path in paths if path.relative_to(base).parts[0] not in splits.values()]
+
+
+def _base(base: pathlib.Path, folder: Optional[str]) -> pathlib.Path:
+    return base if folder is None else base / folder
+
+
+def _classes(base, paths: Sequence[pathlib.Path], folder: Optional[str]) -> tuple[list[str], pathlib.Path, list[str]]:
+    """(names of the class folders, the folder that they are in, notes)."""
+    part = _base(base, folder)
+    parts = [path.relative_to(part).parts for path in paths]
+    names = sorted({inner[0] for inner in parts if len(inner) > 1})
+    strays = sum(len(inner) == 1 for inner in parts)
+    if len(names) < 2:
+        return [], part, []
+    if not strays:
+        return names, part, []
+    if strays < STRAYS * len(paths):
+        return names, part, [f"{part}: {strays} picture{'s' if strays > 1 else ''} beside the class folders {'were' if strays > 1 else 'was'} left out"]
+    return [], part, [f"{part}: {strays} of {len(paths)} pictures lie beside the folders {', '.join(map(printable, names[:5]))}"
+                      f"{', …' if len(names) > 5 else ''}, so these aren't taken for labels"]
+
+
+def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
+    """((folder, pictures) of the held-out split or None, notes)."""
+    notes = []
+    for split in ("test", "val"):
+        if split not in splits:
+            continue
+        folder = splits[split]
+        inside = _within(base, paths, folder, splits)
+        if classes:
+            known = [path for path in inside if len(path.relative_to(base / folder).parts) > 1
+                     and path.relative_to(base / folder).parts[0] in classes]
+            if len(known) < len(inside):
+                notes.append(f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures are in no folder of the training's classes "
+                             "and were left out")
+            inside = known
+        if len(inside) >= 2:
+            return (folder, inside), notes
+        notes.append(f"{base / folder} has {len(inside) or 'no'} picture{'s' if len(inside) != 1 else ''} that can be used; it isn't used")
+    return None, notes
+
+
+def _split_notes(splits: dict[str, str], held_out) -> list[str]:
+    if not splits:
+        return []
+    used = {splits.get("train"): "for training"} | ({held_out[0]: "held out"} if held_out else {})
+    parts = [f"{printable(name)}/ is {used.get(name, 'left out')}" for name in splits.values()]
+    return ["splits: " + ", ".join(parts) + ("" if "train" in splits else "; all other pictures are for training")]
+
+
+def _left_out(root: pathlib.Path, found: _Found) -> list[str]:
+    if not found.others:
+        return []
+    return [f"{root}: {count} {suffix or 'unknown'} file{'s' if count > 1 else ''} {'were' if count > 1 else 'was'} left out; "
+            f"read are {', '.join(EXTENSIONS)}" for suffix, count in sorted(found.others.items()) if suffix in _PICTURES_LEFT_OUT or not suffix]
+
+
+# Files that hold pictures and aren't read; other kinds (text, JSON) are no mistake to find.
+_PICTURES_LEFT_OUT = (".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg", ".psd", ".raw", ".dcm", ".exr", ".hdr", ".ico", ".zip", ".npy", ".npz")
