@@ -90,3 +90,12 @@ def test_a_damaged_line_is_left_out_and_told_once(tmp_path, line):
     Recorder(tmp_path / "m", NAMES, 5, [], told.append)
     assert told == [f"warning: {tmp_path / 'm'} has 1 damaged line, which is left out"]
     assert (tmp_path / "m").read_bytes() == good * 2
+
+
+def test_each_of_several_updates_of_d_has_its_loss(tmp_path):
+    """With --d_steps=2 a step has two mini-batches' losses of D, and one of G."""
+    recorder = Recorder(tmp_path / "m", ("d_loss", "g_loss", "d_loss_0", "d_loss_1"), -1, [])
+    recorder.add(np.array([[2.0, 5.0, 1.0, 3.0], [4.0, 6.0, 3.5, 4.5]], np.float32))
+    row = recorder.write_means(2, {})
+    assert row["d_loss"] == 3.0 and row["d_loss_each"] == [1.0, 3.0, 3.5, 4.5] and row["g_loss_each"] == [5.0, 6.0]
+    assert "d_loss_0" not in row

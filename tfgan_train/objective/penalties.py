@@ -9,6 +9,9 @@ mixed with its neighbours'. `real` and `fake` are float32 images [n, H, W, C]; w
 the generator to learn from the penalty cuts `fake` off from it. `draw` is this step's
 randomness. Gradients are summed up in float32 whatever the critic computes in.
 """
+import dataclasses
+from typing import Callable
+
 import tensorflow as tf
 
 from tfgan_train.ops.replicas import mean_over_replicas
@@ -101,10 +104,26 @@ def dragan(critic, real, fake, draw):
     return _distance_of_norm_from_one(critic, real + noise)
 
 
+@dataclasses.dataclass(frozen=True)
+class Penalty:
+    """A penalty, and what it costs.
+
+    Attributes:
+      function: as this file's docstring has it.
+      passes: of D for each real image. A gradient by the images is a backward pass, and
+        differentiating it takes two more; judging other images than the loss's adds a forward pass.
+    """
+    function: Callable
+    passes: int
+
+    def __call__(self, critic, real, fake, draw) -> tf.Tensor:
+        return self.function(critic, real, fake, draw)
+
+
 PENALTIES = {
-    "r1": r1,
-    "r2": r2,
-    "r1_r2": r1_r2,
-    "wgan_gp": wgan_gp,
-    "dragan": dragan,
+    "r1": Penalty(r1, passes=3),
+    "r2": Penalty(r2, passes=3),
+    "r1_r2": Penalty(r1_r2, passes=6),
+    "wgan_gp": Penalty(wgan_gp, passes=4),
+    "dragan": Penalty(dragan, passes=4),
 }

@@ -97,23 +97,40 @@ def read_json(path: pathlib.Path) -> dict:
 
 
 def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict[str, Figure]]:
-    found = {row["step"]: _figures(row) for row in rows}
+    found: dict[int, dict[str, Figure]] = {}
+    for row in rows:
+        found.setdefault(row["step"], {}).update(_figures(row))
     for path in folder.glob("*.json"):
-        if path.stem.isdigit():
+        if path.stem.isdecimal():
             step = int(path.stem)
             found[step] = found.get(step, {}) | _figures(read_json(path))
     return {step: found[step] for step in sorted(found) if found[step]}
 
 
+def _protocol(stored: dict) -> str:
+    """How an evaluation's figures were taken, as it stands behind their names: figures of two protocols share nothing.
+
+    "" where the file doesn't say, as those of older versions don't.
+    """
+    features = stored.get("features")
+    name = features.get("frechet") if isinstance(features, dict) else features
+    return f" ({name}, {stored['num']:,} images)" if isinstance(name, str) and isinstance(stored.get("num"), int) else ""
+
+
 def _figures(stored: dict) -> dict[str, Figure]:
     """The figures in an evaluation: plain numbers, and metrics' results in lists or by name."""
+    protocol = _protocol(stored)
+    return {f"{name}{protocol}": figure for name, figure in _plain_figures(stored).items()}
+
+
+def _plain_figures(stored: dict) -> dict[str, Figure]:
     found = {}
     for name, value in stored.items():
         if isinstance(value, (list, dict)):
             results = value if isinstance(value, list) else value.values()
             results = [result for result in results if isinstance(result, dict) and "value" in result and "name" in result]
             for result in results:
-                if result["value"] is not None:
+                if isinstance(result["value"], (int, float)) and isinstance(result["name"], str):
                     found[result["name"]] = Figure(result["value"], result.get("spread"), result.get("better", ""))
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and name not in _NOT_FIGURES:
             found[name] = Figure(value)

@@ -4,12 +4,16 @@ import json
 import math
 import os
 import pathlib
+import re
 from typing import Callable
 
 import numpy as np
 
 from tfgan_train.common.files import naming, write_atomically
 
+
+
+_NUMBERED = re.compile(r"_\d+$")
 
 
 class Recorder:
@@ -21,7 +25,7 @@ class Recorder:
 
     Args:
       path: the metrics file.
-      names: names of the columns given to `add`.
+      names: names of the columns given to `add`; those that end in a number are of single mini-batches, and last.
       step: the step of the checkpoint that the run resumes from; -1 where there is none, which
         drops whatever a run that was killed before its first checkpoint has left.
       pending: what `state()` gave at that step.
@@ -33,7 +37,11 @@ class Recorder:
 
     def __init__(self, path: pathlib.Path, names: tuple[str, ...], step: int, pending: list,
                  say: Callable[[str], None] = lambda text: None):
-        self._path, self._names = path, names
+        self._path = path
+        # A step with several updates of D has a loss of each, d_loss_0 and so on, behind the means.
+        self._means = tuple(name for name in names if not _NUMBERED.search(name))
+        self._each = {name: [i for i, other in enumerate(names) if _NUMBERED.sub("", other) == name and other != name]
+                      or [names.index(name)] for name in self.EACH}
         self._pending = [np.asarray(row, np.float32) for row in pending]
         self._truncate(step, say)
         self._file = open(path, "a", encoding="utf-8")
@@ -53,17 +61,17 @@ class Recorder:
         An infinite gradient norm is that of an update which float16 has skipped: it isn't counted. Where all are
         infinite, the mean is NaN.
         """
-        table = np.asarray(self._pending, np.float64)
+        table = np.asarray(self._pending, np.float64)[:, :len(self._means)]
         finite = np.isfinite(table)
         counts = np.where(finite.any(0), finite.sum(0), np.nan)
-        return dict(zip(self._names, (np.where(finite, table, 0.0).sum(0) / counts).tolist()))
+        return dict(zip(self._means, (np.where(finite, table, 0.0).sum(0) / counts).tolist()))
 
     def write_means(self, step: int, facts: dict) -> dict:
         """Writes the row of `step`: means since the last one, each loss, and `facts`."""
         table = np.asarray(self._pending)
         # 6 digits are all that a float32 loss is good for, and half the file.
-        each = {f"{name}_each": [float(f"{value:.6g}") for value in table[:, self._names.index(name)]]
-                for name in self.EACH}
+        each = {f"{name}_each": [float(f"{value:.6g}") for value in table[:, columns].ravel()]
+                for name, columns in self._each.items()}
         row = {"kind": "train", "step": step, **self.means(), **each, **facts}
         self._pending = []
         self.write(row)

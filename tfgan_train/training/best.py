@@ -31,10 +31,22 @@ class Selection:
         """Scores this step, keeps its checkpoint if it is the best so far, and returns its row."""
         figures = self._evaluate(self._sampler.images(self._evaluate.num, self._seed))
         value = figures[BEST_BY]
+        protocol = {"metric": self._evaluate.fd_name, "num": self._evaluate.num}
         best = checkpoints.read(self._path)
+        if best is not None and not self._is_comparable(best, protocol):
+            before = f"{best.extra.get('metric')} of {best.extra.get('num', 'other')} samples"
+            self._tell(f"the best checkpoint so far was chosen by {before}; a new one is chosen by {protocol['metric']} "
+                       f"of {protocol['num']:,}")
+            best = None
         if best is None or value < best.extra["value"]:
-            checkpoints.write(self._path, self._gan.state(), step, {"metric": self._evaluate.fd_name, "value": value})
-        row = {"kind": "eval", "step": step, **figures}
+            checkpoints.write(self._path, self._gan.state(), step, protocol | {"value": value})
+        row = {"kind": "eval", "step": step, "features": protocol["metric"], "num": protocol["num"], **figures}
         was = "" if best is None else f" (best so far {min(value, best.extra['value']):.2f})"
-        self._tell(f"step {step:,}: {self._evaluate.fd_name} {value:.2f} of {self._evaluate.num:,} samples{was}")
+        self._tell(f"step {step:,}: {protocol['metric']} {value:.2f} of {self._evaluate.num:,} samples{was}")
         return row
+
+    @staticmethod
+    def _is_comparable(best, protocol: dict) -> bool:
+        """Whether the best was chosen by the same metric, features and number of images; older ones don't tell the number."""
+        stored = {name: best.extra.get(name, value) for name, value in protocol.items()}
+        return stored == protocol and isinstance(best.extra.get("value"), (int, float))

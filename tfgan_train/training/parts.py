@@ -23,7 +23,7 @@ from tfgan_train.training.finite import Soundness
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.monitor import Watch
 from tfgan_train.training.pacing import Pace
-from tfgan_train.training.step import METRICS, TrainStep
+from tfgan_train.training.step import TrainStep, columns
 from tfgan_train.training.step_flops import step_flops
 from tfgan_train.training.timing import Clock
 from tfgan_train.training.workers import Workers
@@ -135,7 +135,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
         progress.note(f"resuming {parts.shown} at step {parts.step:,} of {config.steps:,}")
     start.write_config(prepared, files)
     remove_leftovers(files.path)
-    parts.recorder = Recorder(files.metrics_path, METRICS, done, pending, progress.note)
+    parts.recorder = Recorder(files.metrics_path, columns(config.d_steps), done, pending, progress.note)
     parts.events = EventWriter(files.events_dir, done + 1)
     parts.pictures = Pictures(files, parts.gan.ema_generator, config, data, parts.events)
     parts.pictures.drop_after(done)
@@ -147,7 +147,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
     parts.train_step = TrainStep(config, parts.gan, parts.strategy, parts.batches.images, parts.batches.labels,
                                  steps_per_epoch=data.count / (config.batch_size * config.d_steps))
     parts.flops = config.batch_size * step_flops(config, parts.gan.generator, parts.gan.discriminator)
-    parts.finite = Soundness(METRICS, config.precision)
+    parts.finite = Soundness(columns(config.d_steps), config.precision)
     parts.pace = Pace(config)
 
 

@@ -25,6 +25,11 @@ METRICS = ("d_loss", "g_loss", "penalty", "d_accuracy", "d_accuracy_real", "d_ac
 TRAINING_STREAM = 1  # latents' stream; sampling uses 0
 
 
+def columns(d_steps: int) -> tuple[str, ...]:
+    """Names of a row's numbers: METRICS (d_loss is the mean of a step's updates of D), and each of several updates' loss."""
+    return METRICS + (tuple(f"d_loss_{i}" for i in range(d_steps)) if d_steps > 1 else ())
+
+
 class TrainStep:
     """The graph layer: trains `gan` on batches; holds no state of its own.
 
@@ -60,7 +65,7 @@ class TrainStep:
           with_penalty: whether these steps apply the (lazy) gradient penalty.
 
         Returns:
-          float32 [steps, len(METRICS)].
+          float32 [steps, len(columns(d_steps))].
         """
         return self._functions[with_penalty](batches, self._resident)
 
@@ -71,7 +76,7 @@ class TrainStep:
 
     def _steps(self, batches, resident, with_penalty):
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
-        rows = tf.TensorArray(tf.float32, steps, element_shape=[len(METRICS)])
+        rows = tf.TensorArray(tf.float32, steps, element_shape=[len(columns(self._config.d_steps))])
         for i in tf.range(steps):
             batch = tf.nest.map_structure(lambda x: x[i], batches)
             row = self._strategy.run(self._replica_step, (batch, resident, with_penalty))
@@ -97,6 +102,7 @@ class _ReplicaStep:
         self._local = config.batch_size // self._replicas
         self._offset = replica.replica_id_in_sync_group * self._local
         self._metrics = {}
+        self._d_losses = []  # of each of D's updates
 
     def take(self, batch, with_penalty: bool) -> tf.Tensor:
         """Updates D and G on `batch`, one step of TrainStep.run's; this replica's part of the METRICS."""
@@ -126,7 +132,9 @@ class _ReplicaStep:
             ema_update(every(gan.ema_generator), every(gan.generator),
                        ema_decay(step, config.batch_size, config.ema_half_life))
         tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
-        return tf.stack([self._metrics[name] for name in METRICS])
+        self._metrics["d_loss"] = tf.add_n(self._d_losses) / config.d_steps
+        each = self._d_losses if config.d_steps > 1 else []
+        return tf.stack([*(self._metrics[name] for name in METRICS), *each])
 
     # --- what goes in
 
@@ -206,9 +214,10 @@ class _ReplicaStep:
         targets = {}
         if self._loss.has_targets:
             targets = {"real_target": 1.0 - config.label_smoothing, "fake_target": config.fake_label_smoothing}
-        metrics["d_loss"] = self._mean(self._loss.d(real_logits, fake_logits, **targets))
+        loss = self._mean(self._loss.d(real_logits, fake_logits, **targets))
+        self._d_losses.append(loss)
         metrics["penalty"] = tf.zeros([])
-        return metrics["d_loss"]
+        return loss
 
     def _penalise(self, critic, real, fake, draw):
         """The weighted gradient penalty; a lazy one is as strong as the steps it stands for."""

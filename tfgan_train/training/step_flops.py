@@ -1,10 +1,7 @@
 """What a training step costs, from the networks' own counts; weighted layers only."""
 from tfgan_train.config.fields import Config
 from tfgan_train.objective.losses import LOSSES
-
-# A gradient by the images is a backward pass (1), and differentiating it takes two more; penalties at
-# images that the loss hasn't judged (WGAN-GP, DRAGAN) add a forward pass.
-_PENALTY_PASSES = {"none": 0, "r1": 3, "r2": 3, "r1_r2": 6, "wgan_gp": 4, "dragan": 4}
+from tfgan_train.objective.penalties import PENALTIES
 
 
 def step_flops(config: Config, generator, discriminator) -> float:
@@ -25,7 +22,7 @@ def step_flops(config: Config, generator, discriminator) -> float:
         g_inputs = _first_layer(generator)
     if not (config.conditional and config.d_conditioning == "concat"):
         d_inputs = _first_layer(discriminator)
-    d_update = 2 * (3 * d - d_inputs) + _PENALTY_PASSES[config.penalty] * d / config.penalty_every
+    d_update = 2 * (3 * d - d_inputs) + (PENALTIES[config.penalty].passes if config.penalty != "none" else 0) * d / config.penalty_every
     total = config.d_steps * (g + d_update) + 2 * g - g_inputs
     if config.update == "simultaneous":  # G's gradient goes back through D's own pass.
         return total + d
