@@ -15,10 +15,11 @@ import pytest
 import tensorflow as tf
 
 from tfgan_train import Config, UserError, train
+from tfgan_train import data as datasets
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.rows import read_rows
-from tfgan_train.training import loop, pacing, parts, start
+from tfgan_train.training import loop, pacing, start
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = dict(recipe="smoke", image_size="16", train_examples=64, log_every=1, checkpoint_every=5, steps=11, sample_every=100)
@@ -103,8 +104,8 @@ def test_python_callers_train_resume_and_generate(tmp_path):
 
 
 def test_a_finished_run_says_what_share_of_the_peak_it_reached(tmp_path, capsys, monkeypatch):
-    held_out, loads = parts.datasets.load_held_out, []
-    monkeypatch.setattr(parts.datasets, "load_held_out", lambda config: loads.append(1) or held_out(config))
+    held_out, loads = datasets.load_held_out, []
+    monkeypatch.setattr(datasets, "load_held_out", lambda config: loads.append(1) or held_out(config))
     config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), steps=6, architecture="mlp"))
     train(config)
     clock = read_rows(tmp_path / "run" / "metrics.jsonl")[-1]

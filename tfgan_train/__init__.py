@@ -15,10 +15,27 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 __all__ = ["Config", "UserError", "train", "load"]
 
 
-def train(config: Config, fresh: bool = False):
-    """Trains (or resumes) a run and returns it; see `tfgan_train.training.loop.train`."""
+def train(config: Config, fresh: bool = False, data=None, held_out=None, value_range=None):
+    """Trains (or resumes) a run and returns it; see `tfgan_train.training.loop.train`.
+
+    Args:
+      config: the settings.
+      fresh: begin a new run in the next numbered directory instead of resuming.
+      data: your own: images, or (images, labels), as NumPy arrays (uint8, or floats with `value_range`); a
+        finite tf.data.Dataset; or an object with count, image_shape and read(indices) (data.source.Source).
+        A run that was begun with data is resumed with the same data. None: what `config.dataset` names.
+      held_out: images that aren't trained on, in the same forms.
+      value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
+
+    Raises:
+      UserError: for anything that you can mend.
+    """
+    given = [None, None]
+    if data is not None:
+        from tfgan_train.data import array_data
+        given = [None if one is None else array_data.as_source(one, value_range, what) for one, what in ((data, "data"), (held_out, "held_out"))]
     from tfgan_train.training import loop  # TensorFlow takes seconds to import; Config needs none.
-    return loop.train(config, fresh=fresh)
+    return loop.train(config, fresh=fresh, data=given[0], held_out=given[1])
 
 
 def load(run_dir):

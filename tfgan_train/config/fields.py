@@ -156,6 +156,8 @@ class Config:
         values |= {name: os.path.expanduser(values[name]) for name in PATHS}
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        # What was asked for, beside what the recipe and the defaults say; no field, so that nothing stores it.
+        object.__setattr__(self, "given", frozenset(given))
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some fields changed."""

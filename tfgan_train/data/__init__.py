@@ -3,8 +3,15 @@ import difflib
 import os
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.data import folder, glyphs, idx, mnist, mnist10k, points, reading, stacked_mnist, tfds, transform
+from tfgan_train.data import array_data, folder, glyphs, idx, mnist, mnist10k, points, reading, stacked_mnist, tfds, transform
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
+
+GIVEN = "given"  # --dataset of a run whose data were passed from Python
+
+
+def _given(config, split: str) -> Source:
+    raise UserError("this run's data were passed from Python and aren't kept with it; pass them again: train(config, data=...)")
+
 
 # Name -> (config, split) -> Source. A key that ends in a colon is a prefix: what follows it
 # in --dataset says which data.
@@ -18,10 +25,12 @@ DATASETS = {
     "tfds:": tfds.load,
     "idx:": idx.load,
     "folder:": folder.load,
+    "npz:": array_data.load,
+    GIVEN: _given,
 }
 
 
-PLACES = ("folder:", "idx:")  # datasets whose argument is a path
+PLACES = ("folder:", "idx:", "npz:")  # datasets whose argument is a path
 
 
 def load(config, split: str = "train") -> Source:
@@ -89,8 +98,8 @@ def load_held_out(config) -> Source | None:
 
 def names() -> list[str]:
     """Every legal form of --dataset, for messages."""
-    arguments = {"tfds:": "tfds:NAME", "idx:": "idx:FOLDER", "folder:": "folder:FOLDER"}
-    return [arguments.get(key, key) for key in DATASETS]
+    arguments = {"tfds:": "tfds:NAME", "idx:": "idx:FOLDER", "folder:": "folder:FOLDER", "npz:": "npz:FILE"}
+    return [arguments.get(key, key) for key in DATASETS if key != GIVEN]
 
 
 def check_name(dataset: str) -> None:
@@ -106,6 +115,8 @@ def _loader(dataset: str):
     hint = ""
     if key in DATASETS:
         hint = f"a name or folder must follow {key}; "
+    elif dataset.endswith(array_data.ENDINGS) and os.path.isfile(dataset):
+        hint = f"for arrays in a file write npz:{dataset}; "
     elif os.path.isdir(dataset):
         hint = f"for a folder of images write folder:{dataset}; "
     else:

@@ -24,7 +24,8 @@ def load(config, split: str) -> source.Source:
     """
     root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
     if not root.is_dir():
-        raise UserError(f"--dataset={config.dataset}: {root} is not a folder")
+        hint = f"; for arrays in a file write npz:{root}" if root.suffix in (".npz", ".npy") else "; unpack the archive first" if root.is_file() else ""
+        raise UserError(f"--dataset={config.dataset}: {root} is not a folder{hint}")
     files = layout.of(root, split)
     if files is None:
         raise source.NoSuchSplit(f"{root} has no {split} split; a folder with the subfolders train and test has one")

@@ -54,7 +54,7 @@ def build(request: Request) -> Extractor:
 def kept(source) -> Optional["Classifier"]:
     """The classifier of these data where the cache has one; None, and nothing trained, where not."""
     # Reading all the images for their checksum is worth it only where something can be found.
-    if source.num_classes < 2 or not any(folder().glob("classifier-*.cache")):
+    if source.num_classes < 2 or folder() is None or not any(folder().glob("classifier-*.cache")):
         return None
     weights = load(folder() / f"{_trained_on(source)[1]}.cache")
     return None if weights is None else Classifier(weights)

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Collection, Optional
 
-from tfgan_train.common.errors import UserError, file_error
+import tensorflow as tf
+
+from tfgan_train.common.errors import UserError, file_error, reason
 from tfgan_train.config.fields import Config
 from tfgan_train.pictures import of_run
 from tfgan_train.pictures.training_samples import GRID
@@ -24,7 +26,7 @@ from tfgan_train.training.signals import stop_signals
 from tfgan_train.training.step import METRICS
 
 
-def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool = False) -> Run:
+def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool = False, data=None, held_out=None) -> Run:
     """Trains a run to its last step, resuming it if it was begun before.
 
     Args:
@@ -32,6 +34,7 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
       given: names of the settings that were asked for; those of a resumed run hold for the
         others. None: all of `config` was asked for.
       fresh: begin a new run in the next numbered directory instead of resuming.
+      data, held_out: Sources to train on and to judge by, instead of what --dataset names.
 
     Returns:
       The run; `run.stopped` names the signal that ended it early, if one did.
@@ -40,7 +43,7 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
       UserError: for anything the user can mend.
     """
     begin = time.monotonic()
-    prepared = start.prepare(config, given, fresh)
+    prepared = start.prepare(config, given, fresh, data, held_out)
     stopped = None
     with contextlib.ExitStack() as stack:
         if is_chief(prepared.strategy):
@@ -58,6 +61,9 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
                     with stop_signals(loop.stop):
                         loop.train()
                     stopped = loop.stopped
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            raise UserError(f"this run needs more memory than there is ({reason(error)[:120]}); choose a smaller --batch_size, "
+                            "--g_width, --d_width or --latent_dim") from None
         except OSError as error:
             raise UserError(_unwritable(error, prepared.run.path)) from None
     return Run(prepared.run.path, stopped)

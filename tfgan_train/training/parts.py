@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_train import data as datasets
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import remove_leftovers
 from tfgan_train.common.images import to_float
@@ -127,7 +126,7 @@ def _is_complete(parts: Parts) -> bool:
 def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None:
     """Adds what reads the data and writes files; whatever the run's files say of steps after `done` is dropped."""
     config, files, data, progress = parts.config, parts.files, prepared.data, parts.progress
-    parts.held_out = datasets.load_held_out(config)
+    parts.held_out = prepared.held_out
     parts.batches = Batches(prepared.source, config.batch_size, config.d_steps, config.seed)
     for path in checkpoints.set_damaged_aside(files.checkpoints_dir):
         progress.note(f"warning: checkpoint {path} is cut short or damaged; using the one before")

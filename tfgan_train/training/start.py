@@ -28,12 +28,13 @@ class Start:
     config: Config
     run: RunDir
     source: object
+    held_out: object
     data: DataFacts
     strategy: object
     resumes: bool
 
 
-def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool = False) -> Start:
+def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool = False, data: object = None, held_out: object = None) -> Start:
     """Finds or chooses the run directory, reads the data, resolves and checks the Config.
 
     Args:
@@ -41,6 +42,7 @@ def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool 
       given: names of those that were given; the others are the stored run's when one is
         resumed. None: all were.
       fresh: begin anew, in the next numbered directory if the run exists.
+      data, held_out: Sources to train on and to judge by, instead of what --dataset names.
 
     Raises:
       UserError: whatever is wrong, before anything is written.
@@ -49,20 +51,26 @@ def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool 
     from tfgan_train.data.reading import fingerprint
     from tfgan_train.training.devices import make_strategy
     run = run_directory(asked, fresh)
-    asked = asked.replace(dataset=datasets.located(asked.dataset))
+    chosen = asked.given
+    asked = asked.replace(dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset))
     config, stored = asked, None
     if run.exists():
         stored_config, stored = run.read()
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
     validate(config)
-    source = datasets.load(config, "train")
+    source = datasets.load(config, "train") if data is None else data
+    held_out = datasets.load_held_out(config) if data is None else held_out
     data = DataFacts.of(source, fingerprint(source))
     if stored:
         _check_same_data(config, run, stored, data)
+    elif "conditional" not in chosen and config.recipe == "photos" and data.num_classes > 1:
+        config = config.replace(conditional=True)  # Labels are the cheapest help there is.
+        labels = f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out"
+        data = dataclasses.replace(data, notes=(*data.notes, labels))
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     config = resolve(config, data).replace(run_dir=str(run.path))
-    return Start(config, run, source, data, strategy, stored is not None)
+    return Start(config, run, source, held_out, data, strategy, stored is not None)
 
 
 def _check_same_data(config: Config, run: RunDir, stored: DataFacts, data: DataFacts) -> None:

@@ -1,0 +1,111 @@
+"""Data that people have as arrays: files, NumPy, tf.data, objects of their own; and what is refused."""
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.data_fixtures import config, random_images
+from tfgan_train import Config, UserError, data, train
+from tfgan_train.data import array_data
+from tfgan_train.runs import checkpoints
+from tfgan_train.runs.directory import RunDir
+
+IMAGES, LABELS = random_images(40, 8, 8), np.arange(40) % 4
+SMALL = dict(recipe="smoke", architecture="mlp", g_width=4, d_width=4, steps=2, batch_size=8)
+
+
+def _same(source, images=IMAGES, labels=LABELS):
+    got, numbers = source.read(np.arange(source.count))
+    np.testing.assert_array_equal(got, images)
+    np.testing.assert_array_equal(numbers, labels)
+
+
+@pytest.mark.parametrize("names", [("images", "labels"), ("x_train", "y_train")])
+def test_npz_files_as_keras_has_them(tmp_path, names):
+    np.savez(tmp_path / "x.npz", **{names[0]: IMAGES[..., 0], names[1]: LABELS.astype(np.uint8), "x_test": IMAGES[:8, ..., 0], "y_test": LABELS[:8]})
+    source = data.load(config(f"npz:{tmp_path}/x.npz"))
+    _same(source)
+    assert source.num_classes == 4
+    held_out = data.load(config(f"npz:{tmp_path}/x.npz"), "test")
+    assert held_out.count == 8 and held_out.num_classes == 4
+
+
+def test_a_file_of_one_array_has_no_labels(tmp_path):
+    np.save(tmp_path / "x.npy", IMAGES)
+    source = data.load(config(f"npz:{tmp_path}/x.npy"))
+    assert source.num_classes == 0 and data.load_held_out(config(f"npz:{tmp_path}/x.npy")) is None
+
+
+@pytest.mark.parametrize("form", ["{}", "folder:{}"])
+def test_a_file_without_its_prefix_is_told_what_to_write(tmp_path, form):
+    np.save(tmp_path / "x.npy", IMAGES)
+    with pytest.raises(UserError, match=f"write npz:{tmp_path}/x.npy"):
+        data.load(config(form.format(tmp_path / "x.npy")))
+
+
+@pytest.mark.parametrize("given", [
+    (IMAGES, LABELS), (IMAGES[..., 0], LABELS), (IMAGES, LABELS[:, None]),
+    tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)), tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(7)])
+def test_every_form_is_the_same_data(given):
+    _same(array_data.as_source(given))
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-1, 1), (0, 255)])
+def test_floats_within_their_range_are_the_bytes_they_came_from(low, high):
+    floats = IMAGES.astype(np.float32) / 255 * (high - low) + low
+    _same(array_data.as_source((floats, LABELS), (low, high)))
+
+
+FLOATS = IMAGES.astype(np.float32) / 255
+
+
+@pytest.mark.parametrize("given, value_range, message", [
+    (FLOATS, None, "say their range"), (FLOATS * 2, (0, 1), "go from 0 to 2, beyond"), (FLOATS - 0.5, (0, 1), "beyond"),
+    (np.where(IMAGES == IMAGES.max(), np.nan, FLOATS), (0, 1), "NaN"), (IMAGES.astype(np.int64), None, "int64; legal"),
+    (IMAGES[0, 0], None, r"must be \[N, H, W\]"), (np.zeros((4, 3, 32, 32), np.uint8), None, "1 or 3 channels"), (IMAGES[:0], None, "they are"),
+    ((IMAGES, LABELS[:5]), None, r"labels must be integers \[40\]"), ((IMAGES, LABELS - 1), None, "labels go from -1"),
+    ((IMAGES, LABELS * 1e6), None, "labels must be integers"), ((IMAGES, LABELS * 10**6), None, "look like no classes"),
+    (tf.data.Dataset.from_tensor_slices(IMAGES).repeat(), None, "is infinite"), (tf.data.Dataset.from_tensor_slices(IMAGES).take(0), None, "is empty")])
+def test_what_is_no_data_is_one_line(given, value_range, message):
+    with pytest.raises(UserError, match=message) as told:
+        array_data.as_source(given, value_range)
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_on_arrays_resumes_with_the_same_ones_only(tmp_path):
+    whole, cut = ({**SMALL, "run_dir": str(tmp_path / name)} for name in ("whole", "cut"))
+    train(Config(**whole | {"steps": 4}), data=(IMAGES, LABELS), held_out=IMAGES[:9])
+    train(Config(**cut), data=(IMAGES, LABELS))
+    with pytest.raises(UserError, match="passed from Python .*pass them again"):
+        train(Config(**cut | {"steps": 4, "dataset": "given"}))
+    with pytest.raises(UserError, match="other images or labels"):
+        train(Config(**cut | {"steps": 4}), data=(IMAGES[::-1], LABELS))
+    run = train(Config(**cut | {"steps": 4}), data=tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)))
+    readers = [tf.train.load_checkpoint(checkpoints.latest(RunDir(path["run_dir"]).checkpoints_dir).prefix) for path in (whole, cut)]
+    for name in readers[0].get_variable_to_shape_map():
+        if not name.startswith("_"):
+            np.testing.assert_array_equal(*(reader.get_tensor(name) for reader in readers))
+    assert run.generate(3).shape == (3, 8, 8, 1)
+
+
+def test_an_object_with_the_sources_three_names_will_do():
+    source = array_data.as_source(types.SimpleNamespace(count=40, image_shape=(8, 8, 1), read=lambda indices: (IMAGES[indices], np.zeros(len(indices), np.int32))))
+    _same(source, labels=np.zeros(40))
+
+
+def _folder_of_classes(root):
+    for index, image in enumerate(random_images(24, 16, 16, 3)):
+        path = root / f"class{index % 2}" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return str(root)
+
+
+def test_photographs_learn_the_classes_of_their_folders_unless_told_not_to(tmp_path):
+    from tfgan_train.training import start
+    dataset = f"folder:{_folder_of_classes(tmp_path / 'data')}"
+    prepared = start.prepare(Config(dataset=dataset, run_dir=str(tmp_path / "a"), batch_size=8))
+    assert prepared.config.conditional and any("2 classes are learnt along" in note for note in prepared.data.notes)
+    assert not start.prepare(Config(dataset=dataset, run_dir=str(tmp_path / "b"), batch_size=8, conditional=False)).config.conditional

@@ -1,0 +1,144 @@
+"""Arrays as data: `npz:FILE`, and what Python callers hand to `train(data=...)`."""
+import pathlib
+from typing import Any, Optional
+
+import numpy as np
+
+from tfgan_train.common.errors import UserError
+from tfgan_train.data import source
+from tfgan_train.data.array_files import read_arrays
+
+ENDINGS = (".npz", ".npy")
+# Split -> names of its images' array and of its labels', in the order in which they are looked for.
+_NAMES = {"train": (("images", "x_train", "train_images", "x"), ("labels", "y_train", "train_labels", "y")),
+          "test": (("test_images", "x_test"), ("test_labels", "y_test"))}
+_WORDS = {"train": "images", "test": "held_out"}
+
+
+def load(config, split: str) -> source.Source:
+    """The arrays in the file named in --dataset: images uint8 [N, H, W] or [N, H, W, C], labels integers [N].
+
+    They are called images and labels, or x_train and y_train beside x_test and y_test, as Keras' mnist.npz has them.
+
+    Raises:
+      NoSuchSplit: "test" without x_test.
+      UserError: no such file, a damaged one, or other arrays.
+    """
+    path = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
+    flag = f"--dataset={config.dataset}"
+    arrays = read_arrays(path, flag)
+    image_names, label_names = _NAMES[split]
+    images = next((arrays[name] for name in image_names if name in arrays), None)
+    if images is None:
+        if split != "train":
+            raise source.NoSuchSplit(f"{path} has no {' or '.join(image_names)}")
+        raise UserError(f"{flag} has the arrays {', '.join(arrays)}; legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels")
+    labels = next((arrays[name] for name in label_names if name in arrays), None)
+    classes = None
+    if labels is not None and split != "train":
+        train = next((arrays[name] for name in _NAMES["train"][1] if name in arrays), labels)
+        classes = int(np.max(train)) + 1 if train.size else None
+    return from_images(flag, images, labels, name=config.dataset, classes=classes)
+
+
+def from_images(what: str, images: Any, labels: Any = None, value_range: Optional[tuple[float, float]] = None,
+                name: str = "given", classes: Optional[int] = None) -> source.Source:
+    """A Source of arrays.
+
+    Args:
+      what: how messages call the data.
+      images: uint8 [N, H, W] or [N, H, W, C], or floats within `value_range`.
+      labels: integers [N], 0 and above; None for data without labels.
+      value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
+      name: of the Source.
+      classes: number of classes, where it is known; else the highest label and one.
+
+    Raises:
+      UserError: other arrays than these.
+    """
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        raise UserError(f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 or 3 channels; they are {list(images.shape)}")
+    return source.from_arrays(name, to_bytes(what, images, value_range), *_checked_labels(what, labels, len(images), classes))
+
+
+def to_bytes(what: str, images: np.ndarray, value_range: Optional[tuple[float, float]]) -> np.ndarray:
+    """uint8 images as they are; floats within `value_range` scaled to 0..255.
+
+    Raises:
+      UserError: another type, NaN, or values beyond the range.
+    """
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise UserError(f"{what}: images are {images.dtype}; legal: uint8, or floats with value_range=(0, 1) or another range that they have")
+    if value_range is None:
+        raise UserError(f"{what}: images are {images.dtype}; say their range, such as value_range=(0, 1) or (-1, 1)")
+    low, high = value_range
+    if not np.isfinite(images).all():
+        raise UserError(f"{what}: images have a NaN or an infinity")
+    if images.min() < low or images.max() > high:
+        raise UserError(f"{what}: images go from {images.min():g} to {images.max():g}, beyond value_range=({low:g}, {high:g})")
+    return np.rint((images.astype(np.float32) - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def _checked_labels(what: str, labels, count: int, classes: Optional[int]):
+    """(labels int32 [N] or None, names)."""
+    if labels is None:
+        return None, ()
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:  # CIFAR-10 as Keras has it
+        labels = labels[:, 0]
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"{what}: labels must be integers [{count}]; they are {labels.dtype} {list(labels.shape)}")
+    classes = classes or int(labels.max()) + 1
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UserError(f"{what}: labels go from {labels.min()} to {labels.max()}; legal: 0 to {classes - 1}")
+    if classes > max(1000, count):
+        raise UserError(f"{what}: labels go up to {labels.max()}, more than there are images; they look like no classes")
+    return labels, [str(label) for label in range(classes)]
+
+
+def as_source(data: Any, value_range: Optional[tuple[float, float]] = None, what: str = "data") -> source.Source:
+    """What a Python caller gives as data, as a Source.
+
+    Args:
+      data: images, or (images, labels), as `from_images` takes them; a finite tf.data.Dataset of an image or
+        (image, label), batched or not; a Source, or any object with count, image_shape and read(indices).
+      value_range: of float images.
+      what: how messages call it.
+
+    Raises:
+      UserError: anything else.
+    """
+    if isinstance(data, source.Source):
+        return data
+    if all(hasattr(data, name) for name in ("count", "image_shape", "read")):
+        names = tuple(map(str, getattr(data, "label_names", ())))
+        return source.Source("given", int(data.count), tuple(data.image_shape), int(getattr(data, "num_classes", len(names))), names, data.read)
+    if hasattr(data, "element_spec") and hasattr(data, "cardinality"):
+        return from_images(what, *_collected(data, what), value_range)
+    images, labels = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    return from_images(what, images, labels, value_range)
+
+
+def _collected(dataset, what: str) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """(images, labels) of a finite tf.data.Dataset, whole in memory."""
+    if int(dataset.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+        raise UserError(f"{what}: the tf.data.Dataset is infinite (leave out repeat()); training walks through the data by itself")
+    images, labels, size = [], [], 0
+    for element in dataset:
+        image, label = element if isinstance(element, tuple) and len(element) == 2 else (element, None)
+        image = np.asarray(image)
+        batch = image if image.ndim == 4 else image[np.newaxis]
+        images.append(batch)
+        size += batch.nbytes
+        if size > source.MEMORY_LIMIT * (4 if batch.dtype == np.float32 else 1):
+            raise UserError(f"{what}: the tf.data.Dataset has more than {source.MEMORY_LIMIT >> 30} GiB of pixels; write them to files and use folder:DIR")
+        if label is not None:
+            labels.append(np.atleast_1d(np.asarray(label)))
+    if not images:
+        raise UserError(f"{what}: the tf.data.Dataset is empty")
+    return np.concatenate(images), np.concatenate(labels) if labels else None
