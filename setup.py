@@ -28,11 +28,11 @@ setup(
     package_dir={"tfgan_train.recipe_files": "flags"},
     package_data={
         "tfgan_train.recipe_files": ["*.flags"],
-        "tfgan_train": ["data/assets/*", "report/*.html", "report/*.css", "report/*.js"],
+        "tfgan_train": ["py.typed", "data/assets/*", "report/*.html", "report/*.css", "report/*.js"],
         "export": ["demo/web/*", "demo/c/*", "demo/python/*"],
     },
     install_requires=[
-        f"tensorflow>={TENSORFLOW}",
+        f"tensorflow>={TENSORFLOW},<2.22",  # private modules are imported (the TFLite schema): newer ones want a test first
         "tensorflow-datasets>=4.9.10",
         "importlib_resources",  # tensorflow-datasets imports it and doesn't declare it
         "absl-py",
