@@ -15,6 +15,8 @@ from tfgan_train import Config, models
 from tfgan_train.runs.directory import DataFacts
 from tfgan_train.training.start import resolve
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parent.parent
 
 

@@ -4,6 +4,8 @@ import pytest
 from tfgan_train import Config, UserError, train
 from tfgan_train.runs.rows import read_rows
 
+pytestmark = pytest.mark.slow
+
 SHORT = dict(dataset="mnist10k", steps=1500, log_every=50, checkpoint_every=5000)
 
 

@@ -15,6 +15,8 @@ from tests.exporting import ROOT, exported, python
 from tfgan_train import load
 from tfgan_train.runs.facts import Figure
 
+pytestmark = pytest.mark.export
+
 DEMO = ROOT / "export" / "demo"
 
 

@@ -9,6 +9,8 @@ from tests import exporting
 from tests.exporting import RUNS, exported, python
 from tfgan_train import load
 
+pytestmark = pytest.mark.export
+
 SEED, COUNT = 11, 16
 
 # What each loader must do without, and the few lines that load the file.

@@ -11,6 +11,8 @@ from export import extras, main
 from tests import exporting
 from tests.exporting import exported
 
+pytestmark = pytest.mark.export
+
 
 @pytest.fixture
 def command(monkeypatch, capsys):

@@ -7,6 +7,8 @@ from tests.exporting import exported
 from tfgan_train import load
 from tfgan_train.ops.latents import labels, latents
 
+pytestmark = pytest.mark.export
+
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 pytest.importorskip("tf2onnx", reason="needs the extra [onnx]")

@@ -11,6 +11,8 @@ from tests import exporting
 from tests.exporting import exported, python
 from tfgan_train import load
 
+pytestmark = pytest.mark.export
+
 
 @pytest.fixture(scope="module")
 def conditional():

@@ -13,6 +13,8 @@ from tests.exporting import exported
 from tfgan_train import load
 from tfgan_train.ops.latents import labels, latents
 
+pytestmark = pytest.mark.export
+
 TFLITE = [name for name in ("", "_float16", "_dynamic", "_int8", "_weight_int8")
           if f"tflite{name}" in exporting.formats()]
 

@@ -12,6 +12,8 @@ from export.verify import IDENTICAL_DB, expected_bytes, psnr, verify
 from tests import exporting
 from tests.exporting import exported
 
+pytestmark = pytest.mark.export
+
 
 @pytest.fixture(scope="module")
 def mlp():

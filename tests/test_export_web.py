@@ -20,6 +20,8 @@ from tfgan_train import load
 from tfgan_train.ops.latents import labels, latents
 from tfgan_train.runs.sampler import Sampler
 
+pytestmark = pytest.mark.browser
+
 PAGE = pathlib.Path(web.PAGE)
 # The pixels of one canvas, without the opacity.
 PIXELS = """const canvas = arguments[0];

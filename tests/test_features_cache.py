@@ -8,6 +8,8 @@ import pytest
 
 from tfgan_train.features import cache
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ import threading
 import pytest
 import scipy.stats
 
+pytestmark = pytest.mark.slow
+
 PATH = pathlib.Path(__file__).parent.parent / "benchmarks" / "mixtures.py"
 
 

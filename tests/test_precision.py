@@ -6,6 +6,8 @@ import tensorflow as tf
 from tests import tiny
 from tfgan_train.models.variables import trainable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def eagerly():

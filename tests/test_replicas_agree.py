@@ -13,6 +13,8 @@ import sys
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "dcgan, batch norm in both": {},
     "dcgan, r1 through batch norm": {"penalty": "r1", "penalty_weight": 0.1},

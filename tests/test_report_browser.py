@@ -11,6 +11,8 @@ from tests.headless import browser
 from tests.made_run import make_run
 from tfgan_train.report.page import write_report
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

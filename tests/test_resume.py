@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+pytestmark = pytest.mark.slow
+
 STEPS = 120
 FLAGS = ["--recipe=smoke", "--image_size=16", "--train_examples=64", f"--steps={STEPS}", "--checkpoint_every=7",
          "--log_every=3", "--sample_every=25", "--d_dropout=0.3", "--g_dropout=0.2", "--augment=translation,cutout",

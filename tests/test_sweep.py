@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDER = str(ROOT / "benchmarks")
 OWN = {"g_lr": 2e-3, "d_lr": 2e-3, "batch_size": 64}

@@ -6,10 +6,13 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
+
+pytestmark = pytest.mark.workers
 
 
 def _start(run_dir, **environment):

@@ -9,7 +9,8 @@ import importlib
 import json
 import math
 import os
-from typing import Any
+import re
+from typing import Any, Iterable
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes
@@ -18,11 +19,21 @@ MOST_STEPS = 10**9
 PATHS = ("run_dir", "data_dir")  # fields in which ~ is the home
 
 
-def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None):
-    """A field with its help; `choices` is a tuple, or 'module:DICT' looked up when needed."""
+def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None, needs=""):
+    """A field with its help.
+
+    Args:
+      default, group, text: what it is without a recipe, where it stands in the help, and what that says.
+      choices: a tuple, or 'module:DICT' looked up when needed.
+      minimum, maximum, above: bounds of a number.
+      needs: settings without which it would do nothing, the alternatives separated by spaces: "penalty" (any but
+        none), "schedule!=constant", "g_optimizer=adam d_optimizer=adam".
+    """
+    if needs:
+        text = f"{text} (with {' or '.join(f'--{one}' for one in needs.split())} only)"
     return dataclasses.field(default=default, metadata={
         "group": group, "help": text, "choices": choices,
-        "minimum": minimum, "maximum": maximum, "above": above})
+        "minimum": minimum, "maximum": maximum, "above": above, "needs": needs})
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -60,8 +71,8 @@ class Config:
     checkpoint_every: int = _field(500, "run", "steps between checkpoints", minimum=1)
     keep_checkpoints: int = _field(3, "run", "how many of the newest checkpoints stay", minimum=2)
     eval_every: int = _field(0, "run", "steps between evaluations, the best of which keeps its checkpoint; 0: none", minimum=0)
-    eval_num: int = _field(5000, "run", "images in each of those evaluations", minimum=100)
-    eval_features: str = _field("", "run", "their features: classifier, efficientnet, inception, pixels; empty: the best there is")
+    eval_num: int = _field(5000, "run", "images in each of those evaluations", minimum=100, needs="eval_every")
+    eval_features: str = _field("", "run", "their features: classifier, efficientnet, inception, pixels; empty: the best there is", needs="eval_every")
     steps_per_loop: int = _field(0, "run", "steps in one call into the graph; 0: as many as the intervals allow", minimum=0)
 
     # --- networks
@@ -81,15 +92,15 @@ class Config:
     g_output_bias: str = _field("zero", "networks", "start of G's last bias; data: the mean image", choices=("zero", "data"))
     d_input_range: str = _field("symmetric", "networks", "pixels as D sees them: [-1, 1] or [0, 1]", choices=("symmetric", "unit"))
     d_head: str = _field("logit", "networks", "D's output: one logit, or a softmax over two (tanh) units", choices=("logit", "softmax", "tanh_softmax"))
-    d_dense: int = _field(0, "networks", "dcgan: units of a dense layer between D's convolutions and its output; 0: none", minimum=0)
-    g_dense: int = _field(0, "networks", "dcgan: units of a dense layer between z and G's smallest image; 0: none", minimum=0)
-    d_conditioning: str = _field("projection", "networks", "how D takes the label", choices=("projection", "concat"))
+    d_dense: int = _field(0, "networks", "units of a dense layer between D's convolutions and its output; 0: none", minimum=0, needs="architecture=dcgan")
+    g_dense: int = _field(0, "networks", "units of a dense layer between z and G's smallest image; 0: none", minimum=0, needs="architecture=dcgan")
+    d_conditioning: str = _field("projection", "networks", "how D takes the label", choices=("projection", "concat"), needs="conditional")
     g_dropout: float = _field(0.0, "networks", "share of hidden units dropped in G", minimum=0, maximum=0.95)
     d_dropout: float = _field(0.0, "networks", "share of hidden units dropped in D", minimum=0, maximum=0.95)
     d_input_dropout: float = _field(0.0, "networks", "share of pixels dropped before D", minimum=0, maximum=0.95)
-    g_base_width: int = _field(0, "networks", "dcgan: channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution", minimum=0)
-    g_final_conv: bool = _field(False, "networks", "dcgan: a convolution of stride 1 makes the image after the last upsampling")
-    kernel_size: int = _field(5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15)
+    g_base_width: int = _field(0, "networks", "channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution", minimum=0, needs="architecture=dcgan")
+    g_final_conv: bool = _field(False, "networks", "a convolution of stride 1 makes the image after the last upsampling", needs="architecture=dcgan")
+    kernel_size: int = _field(5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15, needs="architecture=dcgan")
     g_init: str = _field("normal:0.02", "networks", "start of G's weights: normal:STD, uniform:LIMIT, glorot, he, orthogonal")
     d_init: str = _field("normal:0.02", "networks", "start of D's weights")
     minibatch_discrimination: int = _field(0, "networks", "kernels with which D compares the images of a batch; 0: none", minimum=0)
@@ -100,10 +111,10 @@ class Config:
     fake_label_smoothing: float = _field(0.0, "objective", "two-sided: D's target for fakes is 0 plus this", minimum=0, maximum=0.5)
     label_flip: float = _field(0.0, "objective", "share of pairs whose real and fake labels are exchanged for D", minimum=0, maximum=0.5)
     instance_noise: float = _field(0.0, "objective", "standard deviation of noise on D's inputs", minimum=0)
-    instance_noise_steps: int = _field(0, "objective", "steps over which that noise falls to zero; 0: it stays", minimum=0)
+    instance_noise_steps: int = _field(0, "objective", "steps over which that noise falls to zero; 0: it stays", minimum=0, needs="instance_noise")
     penalty: str = _field("none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES")
-    penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0)
-    penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1)
+    penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0, needs="penalty")
+    penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1, needs="penalty")
     weight_clip: float = _field(0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0)
     augment: str = _field("", "objective", "differentiable augmentations of all that D sees, comma-separated")
     historical_averaging: float = _field(0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0)
@@ -113,21 +124,21 @@ class Config:
     batch_size: int = _field(64, "optimisation", "images in a step, over all replicas", minimum=1)
     d_steps: int = _field(1, "optimisation", "updates of D for each of G", minimum=1, maximum=100)
     update: str = _field("alternating", "optimisation", "alternating: D, then G against the new D; simultaneous: both from one pass", choices=("alternating", "simultaneous"))
-    shared_z: bool = _field(True, "optimisation", "G's update reuses the fakes of D's last one")
+    shared_z: bool = _field(True, "optimisation", "G's update reuses the fakes of D's last one", needs="update=alternating")
     g_optimizer: str = _field("adam", "optimisation", "optimiser of G", choices="tfgan_train.objective.optimizers:OPTIMIZERS")
     d_optimizer: str = _field("adam", "optimisation", "optimiser of D", choices="tfgan_train.objective.optimizers:OPTIMIZERS")
     g_lr: float = _field(2e-4, "optimisation", "learning rate of G", above=0)
     d_lr: float = _field(2e-4, "optimisation", "learning rate of D", above=0)
-    beta1: float = _field(0.5, "optimisation", "Adam's decay of the mean gradient", minimum=0, maximum=0.99999)
-    beta2: float = _field(0.999, "optimisation", "Adam's decay of the squared gradient", minimum=0, maximum=0.9999999)
-    rho: float = _field(0.9, "optimisation", "RMSprop's decay of the squared gradient", minimum=0, maximum=0.9999999)
-    epsilon: float = _field(1e-8, "optimisation", "Adam's and RMSprop's guard against division by zero", above=0)
-    momentum: float = _field(0.0, "optimisation", "momentum of sgd and rmsprop", minimum=0, maximum=0.9999)
-    momentum_final: float = _field(0.0, "optimisation", "momentum at the end of its linear rise; 0: it does not rise", minimum=0, maximum=0.9999)
-    momentum_epochs: float = _field(0.0, "optimisation", "epoch at which the rise ends (it starts after the first)", minimum=0)
+    beta1: float = _field(0.5, "optimisation", "Adam's decay of the mean gradient", minimum=0, maximum=0.99999, needs="g_optimizer=adam d_optimizer=adam")
+    beta2: float = _field(0.999, "optimisation", "Adam's decay of the squared gradient", minimum=0, maximum=0.9999999, needs="g_optimizer=adam d_optimizer=adam")
+    rho: float = _field(0.9, "optimisation", "RMSprop's decay of the squared gradient", minimum=0, maximum=0.9999999, needs="g_optimizer=rmsprop d_optimizer=rmsprop")
+    epsilon: float = _field(1e-8, "optimisation", "Adam's and RMSprop's guard against division by zero", above=0, needs="g_optimizer=adam,rmsprop d_optimizer=adam,rmsprop")
+    momentum: float = _field(0.0, "optimisation", "momentum of sgd and rmsprop", minimum=0, maximum=0.9999, needs="g_optimizer=sgd,rmsprop d_optimizer=sgd,rmsprop")
+    momentum_final: float = _field(0.0, "optimisation", "momentum at the end of its linear rise; 0: it does not rise", minimum=0, maximum=0.9999, needs="g_optimizer=sgd,rmsprop d_optimizer=sgd,rmsprop")
+    momentum_epochs: float = _field(0.0, "optimisation", "epoch at which the rise ends (it starts after the first)", minimum=0, needs="momentum_final")
     schedule: str = _field("constant", "optimisation", "course of both learning rates", choices="tfgan_train.objective.schedules:SCHEDULES")
-    schedule_decay: float = _field(1.0, "optimisation", "exponential: the factor for each step", above=0, maximum=1)
-    schedule_floor: float = _field(0.0, "optimisation", "no learning rate falls below this", minimum=0)
+    schedule_decay: float = _field(1.0, "optimisation", "exponential: the factor for each step", above=0, maximum=1, needs="schedule=exponential")
+    schedule_floor: float = _field(0.0, "optimisation", "no learning rate falls below this", minimum=0, needs="schedule!=constant")
     warmup_steps: int = _field(0, "optimisation", "steps over which both rates rise from zero", minimum=0)
     cooldown_steps: int = _field(0, "optimisation", "steps over which both rates fall to zero at the end, whatever the schedule", minimum=0)
     ema_half_life: float = _field(10000.0, "optimisation", "images after which a weight counts half in G's average; 0: no averaging", minimum=0)
@@ -202,6 +213,38 @@ def check_values(config: Config, registries: bool = True) -> None:
     for name, field in FIELDS.items():
         legal = legal_values(field) if registries or not isinstance(field.metadata["choices"], str) else ()
         _check_value(field, getattr(config, name), legal)
+
+
+def check_needs(config: Config, given: Iterable[str]) -> None:
+    """Checks that none of the settings that were asked for would do nothing.
+
+    Args:
+      config: the settings of the run.
+      given: names of those that were asked for; a complete Config, as one read from a file, asked for none.
+
+    Raises:
+      UserError: naming the setting and what it goes with.
+    """
+    given = set(given)
+    if given == FIELDS.keys():
+        return
+    for name in FIELDS.keys() & given:
+        needs = FIELDS[name].metadata["needs"].split()
+        if needs and not _is_off(FIELDS[name], getattr(config, name)) and not any(_holds(config, need) for need in needs):
+            raise UserError(f"--{name} would do nothing here: it goes with {' or '.join(f'--{need}' for need in needs)} only; leave it out")
+
+
+def _is_off(field, value) -> bool:
+    """Whether the value switches the setting off, which may undo a recipe's."""
+    return value is True if field.default is True else not field.default and not value
+
+
+def _holds(config, need: str) -> bool:
+    name, sign, values = re.match(r"(\w+)(!?=)?(.*)", need).groups()
+    value = getattr(config, name)
+    if sign is None:
+        return value not in (0, "", "none", False)
+    return (value in values.split(",")) == (sign == "=")
 
 
 def _check_value(field, value, legal):

@@ -11,7 +11,7 @@ from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_json
 from tfgan_train.common.terminal import Terminal
-from tfgan_train.config.fields import FIELDS, MOST_STEPS, Config
+from tfgan_train.config.fields import FIELDS, MOST_STEPS, Config, check_needs
 from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training.validation import validate, validate_with_data
 
@@ -69,6 +69,7 @@ def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool 
         data = dataclasses.replace(data, notes=(*data.notes, labels))
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
+    check_needs(config, chosen)
     config = resolve(config, data).replace(run_dir=str(run.path))
     return Start(config, run, source, held_out, data, strategy, stored is not None)
 
