@@ -1,0 +1,165 @@
+"""Damaged input of every kind, fixed by a seed: one plain line or done without, never a traceback and never a hang.
+
+TFGAN_FUZZ=N takes N times as many mutations.
+"""
+import gzip
+import io
+import json
+import os
+import pathlib
+import shutil
+import types
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests import binaries
+from tests.data_fixtures import idx_bytes, random_images
+from tfgan_train import UserError, compare, sample
+from tfgan_train.data import array_data, decode, idx
+from tfgan_train.features.torch_file import read_state_dict
+from tfgan_train.report.page import write_report
+from tfgan_train.runs import checkpoints
+from tfgan_train.runs.rows import read_rows
+
+MORE = int(os.environ.get("TFGAN_FUZZ", "1"))
+STORED = pathlib.Path(__file__).parent / "stored_run"
+
+
+def _mutations(content: bytes, count: int, seed: int = 0):
+    """The content cut, emptied, with bits flipped, with a run of bytes overwritten, and with some doubled."""
+    random = np.random.default_rng(seed)
+    yield b""
+    for _ in range(count * MORE):
+        data, at = bytearray(content), int(random.integers(len(content)))
+        kind = random.integers(4)
+        if kind == 0:
+            data = data[:at]
+        elif kind == 1:
+            data[at] ^= 1 << int(random.integers(8))
+        elif kind == 2:
+            data[at:at + 8] = random.bytes(min(8, len(data) - at))
+        else:
+            data[at:at] = data[at:at + 16]
+        yield bytes(data)
+
+
+def _image(form: str, mode: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(random_images(1, 12, 10, 3)[0]).convert(mode).save(file, form)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form, mode", [("PNG", "RGB"), ("PNG", "P"), ("PNG", "I;16"), ("JPEG", "RGB"), ("JPEG", "CMYK"), ("WEBP", "RGB"), ("BMP", "RGB"),
+                                        ("PPM", "L"), ("TGA", "RGB"), ("JPEG2000", "RGB")])
+def test_images(form, mode):
+    if mode == "I;16":
+        file = io.BytesIO()
+        Image.fromarray(np.arange(120, dtype=np.uint16).reshape(12, 10) * 500).save(file, form)
+        content = file.getvalue()
+    else:
+        content = _image(form, mode)
+    for data in _mutations(content, 60):
+        try:
+            assert decode.decode(data, (8, 8)).shape[:2] == (8, 8)
+        except decode.BadImage as error:
+            assert str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_files(tmp_path, packed):
+    pack = gzip.compress if packed else bytes
+    path = tmp_path / "train-images-idx3-ubyte"
+    for data in _mutations(pack(idx_bytes(random_images(6, 5, 4)[..., 0])), 60):
+        path.write_bytes(data)
+        _one_line_or_fine(lambda: idx.load(types.SimpleNamespace(dataset=f"idx:{tmp_path}"), "train"))
+
+
+def test_arrays(tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", images=random_images(9), labels=np.arange(9))
+    np.save(tmp_path / "y.npy", random_images(9))
+    for name in ("x.npz", "y.npy"):
+        for data in _mutations((tmp_path / name).read_bytes(), 80):
+            (tmp_path / f"bad-{name}").write_bytes(data)
+            _one_line_or_fine(lambda name=name: array_data.load(types.SimpleNamespace(dataset=f"npz:{tmp_path}/bad-{name}"), "train"))
+
+
+def test_torch_files(tmp_path):
+    import pickle
+    import zipfile
+    path = tmp_path / "x.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": 1, "b": [2.0, "c"]}, 2))
+        archive.writestr("archive/data/0", bytes(24))
+    for data in _mutations(path.read_bytes(), 120):
+        (tmp_path / "bad.pth").write_bytes(data)
+        _one_line_or_fine(lambda: read_state_dict(tmp_path / "bad.pth"))
+
+
+def _one_line_or_fine(action):
+    try:
+        action()
+    except UserError as error:
+        assert str(error) and "\n" not in str(error)
+
+
+def _text_mutations(path: pathlib.Path, count: int):
+    """As _mutations, and values replaced by others of the wrong type."""
+    yield from _mutations(path.read_bytes(), count)
+    if path.suffix == ".json":
+        for wrong in (b"null", b"[]", b"3", b"{}", b'"text"', b"[" * 50_000):
+            yield wrong
+        stored = json.loads(path.read_text())
+        for part, values in stored.items():
+            for name in [*values][:40] if isinstance(values, dict) else []:
+                for wrong in (None, "x", -7, [], {}):
+                    yield json.dumps(stored | {part: values | {name: wrong}}).encode()
+
+
+def test_settings_of_a_run(tmp_path):
+    """config.json decides everything, so damage to it is an error of one line, unless it is still a legal run."""
+    from tfgan_train.runs.directory import RunDir
+    run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
+    for data in _text_mutations(STORED / "config.json", 60):
+        (run / "config.json").write_bytes(data)
+        _one_line_or_fine(lambda: RunDir(run).read())
+
+
+def test_rows_and_figures_feed_the_report_only(tmp_path):
+    run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
+    (run / "eval").mkdir()
+    figures = run / "eval" / "00000008.json"
+    figures.write_text(json.dumps({"step": 8, "num": 10, "features": {"frechet": "FD"}, "metrics": {"fd": {"name": "fd", "value": 1.5}}}))
+    for path, count in ((run / "metrics.jsonl", 40), (figures, 25)):
+        whole = path.read_bytes()
+        for data in _mutations(whole, count):
+            path.write_bytes(data)
+            assert all(isinstance(row["step"], int) for row in read_rows(run / "metrics.jsonl"))
+            write_report(run)
+        path.write_bytes(whole)
+
+
+def test_a_damaged_checkpoint_is_never_taken(tmp_path):
+    run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
+    folder = run / "checkpoints" / "00000008"
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        if path.name == checkpoints.META:  # Made before it had a hash of its own: only what it hashes is covered.
+            continue
+        for data in _mutations(whole, 40):
+            if data != whole:
+                path.write_bytes(data)
+                assert checkpoints.latest(run / "checkpoints") is None
+        path.write_bytes(whole)
+    assert checkpoints.latest(run / "checkpoints").step == 8
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "checkpoints/00000008/checkpoint.json", "checkpoints/00000008/weights.index"])
+def test_commands_on_a_damaged_run(tmp_path, name):
+    run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
+    for data in list(_mutations((STORED / name).read_bytes(), 4, seed=1)):
+        (run / name).write_bytes(data)
+        for command, arguments in ((sample, [f"--run_dir={run}", "--num=2", f"--out={tmp_path}/x.png"]), (compare, [str(run), f"--out={tmp_path}/x.html"])):
+            result = binaries.call(command.main, *arguments)
+            assert result.status == 0 or (result.status == 2 and result.err.count("error: ") == 1 and "Traceback" not in result.err), result.err
