@@ -104,6 +104,7 @@ def _usage(manifest: dict) -> list[str]:
         add("Browser (JavaScript)", "js", snippets.javascript(generator, tflite))
     if "saved_model" in by_path:
         add("Python, with TensorFlow", "python", snippets.python_saved_model(generator, by_path["saved_model"]))
+        add("TensorFlow Serving, which wants a folder for each version", "sh", snippets.serving(generator))
         add("C, with TensorFlow's C library", "c", snippets.c(generator, by_path["saved_model"]))
     if "sampler.onnx" in by_path:
         add("Python, with ONNX Runtime", "python", snippets.python_onnx(generator, by_path["sampler.onnx"]))

@@ -122,3 +122,11 @@ def _numpy_latents(generator: dict, batch: int) -> str:
     if generator["latent"]["distribution"] == "normal":
         return f"np.random.default_rng().standard_normal([{batch}, {size}], np.float32)"
     return f"np.random.default_rng().uniform(-1, 1, [{batch}, {size}]).astype(np.float32)"
+
+
+def serving(generator: dict) -> str:
+    """Shell lines that lay the SavedModel out as TensorFlow Serving wants it, and ask it for pictures."""
+    return f"""mkdir -p models/generator && cp -r saved_model models/generator/1
+docker run -p 8501:8501 -v "$PWD/models/generator:/models/generator" -e MODEL_NAME=generator tensorflow/serving
+# z has {generator["latent"]["size"]} numbers; the signature generate takes num_images and seed instead
+curl -d '{{"signature_name": "generate", "inputs": {{"num_images": 4, "seed": 7}}}}' localhost:8501/v1/models/generator:predict"""

@@ -27,6 +27,20 @@ def test_its_settings_and_rows_are_read(run):
     assert [row["step"] for row in read_rows(run / "metrics.jsonl") if row["kind"] == "train"] == [2, 4, 6, 8]
 
 
+def test_a_run_as_an_object(run):
+    held = load(run)
+    np.testing.assert_array_equal(held.metrics["step"], [2, 4, 6, 8])
+    assert held.metrics["d_loss"].shape == (4,) and held.config.latent_dim == 8 and held.report_path == run / "report.html"
+
+
+def test_generate_traces_once_whatever_the_number(run):
+    held = load(run)
+    first = held.generate(3, seed=5)
+    for num in (1, 3, 70):
+        np.testing.assert_array_equal(held.generate(num, seed=5)[:3], first[:num])
+    assert held._sampler.at.experimental_get_tracing_count() == 1
+
+
 def test_it_samples(run, tmp_path):
     result = binaries.call(sample.main, f"--run_dir={run}", "--num=12", f"--out={tmp_path}/x.npz", "--label=3")
     assert result.status == 0, result.err

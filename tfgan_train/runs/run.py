@@ -6,7 +6,8 @@ from typing import Optional, Union
 import numpy as np
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.runs.directory import LoadedRun, load_run
+from tfgan_train.runs.directory import LoadedRun, RunDir, load_run
+from tfgan_train.runs.rows import read_rows
 
 
 class Run:
@@ -36,8 +37,29 @@ class Run:
         Raises:
           UserError: for a label the run doesn't know, or a number that can't be.
         """
-        from tfgan_train.runs.sampler import Sampler
         if num < 1:
             raise UserError(f"num={num} must be at least 1")
-        loaded = self.loaded
-        return Sampler(loaded.generator, loaded.config, loaded.data).images(num, seed, loaded.label_index(label))
+        return self._sampler.images(num, seed, self.loaded.label_index(label))
+
+    @functools.cached_property
+    def _sampler(self):
+        """One for all calls: a new one would trace its graph anew."""
+        from tfgan_train.runs.sampler import Sampler
+        return Sampler(self.loaded.generator, self.loaded.config, self.loaded.data)
+
+    @functools.cached_property
+    def config(self):
+        """The run's settings."""
+        return self.loaded.config
+
+    @property
+    def report_path(self) -> pathlib.Path:
+        """The run's page."""
+        return RunDir(self.run_dir).report_path
+
+    @property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The training rows of metrics.jsonl by column: float64 [rows], NaN where a row lacks it."""
+        rows = [row for row in read_rows(RunDir(self.run_dir).metrics_path) if row["kind"] == "train"]
+        names = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
+        return {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in names}
