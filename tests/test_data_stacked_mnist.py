@@ -51,6 +51,7 @@ def test_triples_are_uniform_and_the_same_for_every_seed(config):
     assert counts.min() > 10 and counts.max() < 90
 
 
+@pytest.mark.slow
 def test_channels_are_classified_by_themselves(config, monkeypatch):
     """With a stand-in classifier that knows a digit by its mean pixel, the arrays lie as they should."""
     def build(request):

@@ -142,6 +142,7 @@ print(hashlib.sha256(b"".join(v.tobytes() for v in _all_kinds(_draw()).values())
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_draws_the_same():
     """Nothing hangs on Python's salted hashes or on the state of this process."""
     script = subprocess.run(

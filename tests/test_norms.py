@@ -74,6 +74,7 @@ def test_one_replica_agrees_with_float64():
     _agrees(tf.distribute.get_strategy())
 
 
+@pytest.mark.slow
 def test_two_replicas_agree_with_float64():
     two_replicas.run("test_norms", "_agrees")
 

@@ -226,5 +226,6 @@ def _check_on_two_replicas(two, name, folder):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_replicas_agree_and_checkpoints_move_between_two_and_one(tmp_path):
     two_replicas.run("test_optimizers", "_on_two_replicas", str(tmp_path))

@@ -182,5 +182,6 @@ def _on_two_replicas(strategy):
         np.testing.assert_allclose(tf.concat(both(name), 0), alone, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_replicas_find_what_one_finds():
     two_replicas.run("test_penalties", "_on_two_replicas")

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import scipy.spatial.distance
 import tensorflow as tf
 
@@ -116,5 +117,6 @@ def _check(strategy, function):
         tf.concat(gradients, 0), tape.gradient(expected, fake), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_on_two_replicas_features_are_compared_over_the_global_batch():
     two_replicas.run("test_remedies", "_on_two_replicas")

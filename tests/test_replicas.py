@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import two_replicas
@@ -56,5 +57,6 @@ def _on_two_replicas(strategy):
     np.testing.assert_array_equal(gradients, [4.5, 4.5])
 
 
+@pytest.mark.slow
 def test_two_replicas():
     two_replicas.run("test_replicas", "_on_two_replicas")

@@ -39,6 +39,7 @@ def _draw(run, out, *arguments):
     return np.asarray(Image.open(out)) if pathlib.Path(out).is_file() else None
 
 
+@pytest.mark.slow
 def test_two_fresh_processes_write_the_same_bytes(conditional, tmp_path):
     def process(name):
         subprocess.run([sys.executable, "-m", "tfgan_train.sample", f"--run_dir={conditional}", "--num=70", "--seed=7",
