@@ -1,6 +1,7 @@
 """The one exception that means "the user can fix this", and the words for an unknown name."""
 import difflib
 import os
+import pathlib
 import re
 from typing import Iterable
 
@@ -44,3 +45,11 @@ def printable(text) -> str:
     """A file's name as it may be shown: control characters and bytes that are no text are escaped."""
     shown = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown)
+
+
+def unwritable(error: OSError, run_dir: pathlib.Path) -> str:
+    """One line for a file that failed while a run trained; it blames --run_dir only for what lies below it."""
+    resumes = "the same command resumes from the last checkpoint"
+    if error.filename is not None and pathlib.Path(str(error.filename)).absolute().is_relative_to(run_dir.absolute()):
+        return f"--run_dir={run_dir} can't be written: {file_error(error)}; {resumes}"
+    return f"{file_error(error)}; {resumes}"

@@ -6,12 +6,11 @@ made of in parts.py.
 import contextlib
 import tempfile
 import time
-from pathlib import Path
 from typing import Collection, Optional
 
 import tensorflow as tf
 
-from tfgan_train.common.errors import UserError, file_error, reason
+from tfgan_train.common.errors import UserError, reason, unwritable
 from tfgan_train.config.fields import Config
 from tfgan_train.pictures import of_run
 from tfgan_train.pictures.training_samples import GRID
@@ -65,7 +64,7 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
             raise UserError(f"this run needs more memory than there is ({reason(error)[:120]}); choose a smaller --batch_size, "
                             "--g_width, --d_width or --latent_dim") from None
         except OSError as error:
-            raise UserError(_unwritable(error, prepared.run.path)) from None
+            raise UserError(unwritable(error, prepared.run.path)) from None
     return Run(prepared.run.path, stopped)
 
 
@@ -197,10 +196,3 @@ class Loop:
             parts.monitor.report("finished", {"step": self._step, **self._clock.facts()})
         parts.recorder.write({"kind": "clock", "step": self._step, **self._clock.facts()})
         parts.progress.note(self._clock.summary(self._step, parts.shown))
-
-
-def _unwritable(error: OSError, run_dir: Path) -> str:
-    """One line that blames --run_dir only for what lies below it."""
-    if error.filename is not None and Path(str(error.filename)).absolute().is_relative_to(run_dir.absolute()):
-        return f"--run_dir={run_dir} can't be written: {file_error(error)}; the same command resumes from the last checkpoint"
-    return f"{file_error(error)}; the same command resumes from the last checkpoint"
