@@ -97,3 +97,13 @@ assert cache.cached("x", build, print)["a"].tolist() == [0, 1, 2]
     assert all(process.returncode == 0 for process in both)
     assert sum(text.count("built") for text in said) == 1
     assert sum("waiting for it" in text for text in said) == 1
+
+
+def test_a_cache_that_cannot_be_listed_holds_nothing(folder, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    cache.cached("some-x", built_arrays, print)
+    assert cache.is_any_kept("some-") and not cache.is_any_kept("other-")
+    monkeypatch.setattr(pathlib.Path, "iterdir", refused)
+    assert not cache.is_any_kept("some-")

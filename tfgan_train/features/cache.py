@@ -62,6 +62,15 @@ def cached(name: str, build: Callable[[], Arrays], say: Callable[[str], None]) -
         return arrays
 
 
+def is_any_kept(prefix: str) -> bool:
+    """Whether the cache holds a file whose name begins so; False where it can't be read."""
+    kept = folder()
+    try:
+        return kept is not None and any(path.name.startswith(prefix) and path.suffix == ".cache" for path in kept.iterdir())
+    except OSError:
+        return False
+
+
 def load(path: Optional[pathlib.Path]) -> Optional[Arrays]:
     """The arrays in a cache file, or None when it isn't there or isn't whole."""
     try:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.terminal import Countdown
 from tfgan_train.data import reading
-from tfgan_train.features.cache import cached, folder, load
+from tfgan_train.features.cache import cached, folder, is_any_kept, load
 from tfgan_train.features.extractor import Extractor, Request
 from tfgan_train.metrics.pixels import shrink
 
@@ -54,7 +54,7 @@ def build(request: Request) -> Extractor:
 def kept(source) -> Optional["Classifier"]:
     """The classifier of these data where the cache has one; None, and nothing trained, where not."""
     # Reading all the images for their checksum is worth it only where something can be found.
-    if source.num_classes < 2 or folder() is None or not any(folder().glob("classifier-*.cache")):
+    if source.num_classes < 2 or not is_any_kept("classifier-"):
         return None
     weights = load(folder() / f"{_trained_on(source)[1]}.cache")
     return None if weights is None else Classifier(weights)
