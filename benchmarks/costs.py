@@ -8,6 +8,7 @@ shipped digits brought to the size; the time is the median between rows of its m
 Each round takes all of them in turn; the median of the rounds and their range are printed as Markdown, and all is
 kept in --out. The replicas of cpu:N share the machine's cores.
 """
+
 import argparse
 import dataclasses
 import json
@@ -31,6 +32,7 @@ NEVER = 10**9
 @dataclasses.dataclass(frozen=True)
 class Point:
     """One place on the curves."""
+
     family: str
     batch: int = 64
     side: int = 28
@@ -53,10 +55,26 @@ def measure(point: Point, scale: float) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = pathlib.Path(folder) / "run"
         done = subprocess.run(
-            [sys.executable, "-m", "tfgan_train.main", f"--recipe={RECIPES[point.family]}", "--dataset=mnist10k",
-             f"--run_dir={run}", f"--batch_size={point.batch}", f"--image_size={point.side}", f"--devices=cpu:{point.replicas}",
-             "--train_examples=2000", f"--steps={each * ROWS}", f"--log_every={each}", f"--sample_every={NEVER}",
-             f"--checkpoint_every={NEVER}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-m",
+                "tfgan_train.main",
+                f"--recipe={RECIPES[point.family]}",
+                "--dataset=mnist10k",
+                f"--run_dir={run}",
+                f"--batch_size={point.batch}",
+                f"--image_size={point.side}",
+                f"--devices=cpu:{point.replicas}",
+                "--train_examples=2000",
+                f"--steps={each * ROWS}",
+                f"--log_every={each}",
+                f"--sample_every={NEVER}",
+                f"--checkpoint_every={NEVER}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         if done.returncode:
             raise SystemExit(f"{point} failed:\n{done.stderr[-2000:]}")
         return median_step(run, NEVER)
@@ -67,8 +85,10 @@ def table(results: dict[Point, list[float]]) -> str:
     lines = ["| networks | batch | image | replicas | ms a step, median (range) | img/s |", "|---|---|---|---|---|---|"]
     for point, seconds in results.items():
         median = statistics.median(seconds)
-        lines.append(f"| {point.family} | {point.batch} | {point.side}x{point.side} | {point.replicas} | {median * 1e3:.2f} "
-                     f"({min(seconds) * 1e3:.2f}-{max(seconds) * 1e3:.2f}) | {point.batch / median:,.0f} |")
+        lines.append(
+            f"| {point.family} | {point.batch} | {point.side}x{point.side} | {point.replicas} | {median * 1e3:.2f} "
+            f"({min(seconds) * 1e3:.2f}-{max(seconds) * 1e3:.2f}) | {point.batch / median:,.0f} |"
+        )
     return "\n".join(lines)
 
 
@@ -88,8 +108,20 @@ def main():
         for point in points(options.batches, options.sides, options.replicas, options.families):
             results.setdefault(point, []).append(measure(point, options.scale))
             print(f"{point}: {results[point][-1] * 1e3:.2f} ms", flush=True)
-            pathlib.Path(options.out).write_text(json.dumps({"load": os.getloadavg(), "machine": machine(), "results": [
-                dataclasses.asdict(point) | {"seconds_per_step": seconds} for point, seconds in results.items()]}, indent=1) + "\n")
+            pathlib.Path(options.out).write_text(
+                json.dumps(
+                    {
+                        "load": os.getloadavg(),
+                        "machine": machine(),
+                        "results": [
+                            dataclasses.asdict(point) | {"seconds_per_step": seconds}
+                            for point, seconds in results.items()
+                        ],
+                    },
+                    indent=1,
+                )
+                + "\n"
+            )
     print(table(results))
 
 

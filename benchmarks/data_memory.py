@@ -6,6 +6,7 @@ For each count a folder of that many 128x128 colour JPEGs is made (hard links to
 decoded as a file of its own), and a small MLP is trained on it for --steps steps in a process of its own. Printed are
 the bytes of the decoded images, the most memory that the process ever had, and the milliseconds of a step.
 """
+
 import argparse
 import json
 import os
@@ -34,7 +35,9 @@ def originals(folder: pathlib.Path) -> list[pathlib.Path]:
     random, paths = np.random.default_rng(0), []
     for number in range(DIFFERENT):
         path = folder / f"{number}.jpg"
-        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize(
+            (SIDE, SIDE), Image.Resampling.BICUBIC
+        ).save(path)
         paths.append(path)
     return paths
 
@@ -46,27 +49,50 @@ def measure(count: int, sources: list[pathlib.Path], steps: int, folder: pathlib
     for number in range(count):
         os.link(sources[number % len(sources)], images / f"{number:06d}.jpg")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tfgan_train.main", f"--dataset=folder:{images}", f"--run_dir={run}", f"--steps={steps}", *NETWORKS,
-         "--log_every=2", f"--sample_every={NEVER}", f"--checkpoint_every={NEVER}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [
+            sys.executable,
+            "-m",
+            "tfgan_train.main",
+            f"--dataset=folder:{images}",
+            f"--run_dir={run}",
+            f"--steps={steps}",
+            *NETWORKS,
+            "--log_every=2",
+            f"--sample_every={NEVER}",
+            f"--checkpoint_every={NEVER}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"training on {count} images failed with exit code {process.returncode}")
-    return {"images": count, "megabytes_of_pixels": count * SIDE * SIDE * 3 / 2**20, "peak_megabytes": usage.ru_maxrss / 1024,
-            "ms_per_step": median_step(run, NEVER) * 1e3}
+    return {
+        "images": count,
+        "megabytes_of_pixels": count * SIDE * SIDE * 3 / 2**20,
+        "peak_megabytes": usage.ru_maxrss / 1024,
+        "ms_per_step": median_step(run, NEVER) * 1e3,
+    }
 
 
 def table(results: list[dict]) -> str:
     """Markdown: a row for each count."""
     lines = ["| images | decoded, MB | most memory of the run, MB | ms a step |", "|---|---|---|---|"]
-    lines += [f"| {one['images']:,} | {one['megabytes_of_pixels']:,.0f} | {one['peak_megabytes']:,.0f} | {one['ms_per_step']:.1f} |"
-              for one in results]
+    lines += [
+        f"| {one['images']:,} | {one['megabytes_of_pixels']:,.0f} | {one['peak_megabytes']:,.0f} | {one['ms_per_step']:.1f} |"
+        for one in results
+    ]
     return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--counts", default=[10000, 20000, 40000, 80000, 160000], type=lambda text: [int(number) for number in text.split(",")])
+    parser.add_argument(
+        "--counts",
+        default=[10000, 20000, 40000, 80000, 160000],
+        type=lambda text: [int(number) for number in text.split(",")],
+    )
     parser.add_argument("--steps", default=40, type=int)
     parser.add_argument("--out", default="data_memory.json")
     options = parser.parse_args()
@@ -77,7 +103,9 @@ def main():
         for count in options.counts:
             results.append(measure(count, sources, options.steps, folder))
             print(results[-1], flush=True)
-            pathlib.Path(options.out).write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
+            pathlib.Path(options.out).write_text(
+                json.dumps({"machine": machine(), "results": results}, indent=1) + "\n"
+            )
     print(table(results))
 
 

@@ -7,6 +7,7 @@ falls on all of them alike: milliseconds for a call of batch 1 and of batch 16, 
 on two, and the images a second of the last of these. The files' latents are fed from outside; their
 parity is the manifest's. What each process measured is kept in --out.
 """
+
 import argparse
 import collections
 import json
@@ -65,17 +66,26 @@ def main():
                 for batch, milliseconds in file_times(arguments.export_dir, entry, manifest["generator"], threads):
                     times[entry["path"], batch, threads].append(milliseconds)
         print(f"{repeat + 1} of {arguments.repeats} rounds done", file=sys.stderr)
-    rows = [{"name": name, "batch": batch, "threads": threads, "ms": found} for (name, batch, threads), found in times.items()]
+    rows = [
+        {"name": name, "batch": batch, "threads": threads, "ms": found}
+        for (name, batch, threads), found in times.items()
+    ]
     files = [{"path": entry["path"], "bytes": entry["bytes"], "psnr_db": entry["psnr_db"]} for entry in entries]
     pathlib.Path(arguments.out).write_text(
-        json.dumps({"machine": machine(), "load": os.getloadavg(), "files": files, "times": rows}, indent=1) + "\n")
+        json.dumps({"machine": machine(), "load": os.getloadavg(), "files": files, "times": rows}, indent=1) + "\n"
+    )
     print_table(entries, times)
 
 
 def baselines(run_dir, threads):
     """(name, batch, milliseconds) of the generator without an export."""
-    done = subprocess.run([sys.executable, "-c", BASELINES, run_dir, str(threads)], check=True, capture_output=True,
-                          text=True, cwd=pathlib.Path(__file__).resolve().parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", BASELINES, run_dir, str(threads)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=pathlib.Path(__file__).resolve().parent.parent,
+    )
     rows = (line.split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
     return [(name, int(batch), float(milliseconds)) for name, batch, milliseconds in rows]
 
@@ -86,6 +96,7 @@ def file_times(folder, entry, generator, threads):
 
     from export.calls import Call
     from export.verify import run_isolated
+
     loader = entry["format"].partition("_")[0] if entry["format"] != "saved_model" else "saved_model"
     names = {"tflite": "b{}", "saved_model": "serving_default:{}", "onnx": "generator:{}"}
     calls = []
@@ -104,7 +115,9 @@ def print_table(entries, times):
     heads = [f"batch {batch}, {threads} thread{'s' * (threads > 1)}" for batch, threads in columns]
     print("| | kB | PSNR, dB | " + " | ".join(f"ms, {head}" for head in heads) + f" | img/s, {heads[-1]} |")
     print("|---" * (len(heads) + 4) + "|")
-    facts = {entry["path"]: (f"{entry['bytes'] / 1000:,.0f}", _shown(min(entry["psnr_db"].values()))) for entry in entries}
+    facts = {
+        entry["path"]: (f"{entry['bytes'] / 1000:,.0f}", _shown(min(entry["psnr_db"].values()))) for entry in entries
+    }
     for name in dict.fromkeys(name for name, _, _ in times):
         size, parity = facts.get(name, ("", ""))
         medians = [statistics.median(times[name, batch, threads]) for batch, threads in columns]

@@ -2,12 +2,13 @@
 
 The logic of sweep.py: what is trained, for how many steps, and what goes on to the next rung.
 """
+
 import dataclasses
 import json
 import math
 import pathlib
 import time
-from typing import Callable
+from collections.abc import Callable
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_atomically
@@ -17,6 +18,7 @@ from tfgan_train.common.numbers import duration
 @dataclasses.dataclass(frozen=True)
 class Candidate:
     """Settings that differ from the recipe's, and the FLOPs of one training step with them."""
+
     settings: dict
     flops: float
 
@@ -24,6 +26,7 @@ class Candidate:
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """A training's score (lower is better, infinity if it failed), its seconds, and why it failed."""
+
     score: float
     seconds: float = 0.0
     message: str = ""
@@ -45,7 +48,7 @@ def steps_for(candidate: Candidate, budget: float) -> int:
 def survivors(rows: list[dict], eta: int) -> list[int]:
     """The numbers of the best 1/eta candidates, at least one; the earlier of equals, and none that failed."""
     ranked = sorted((row["score"], row["candidate"]) for row in rows if row["score"] is not None)
-    return sorted(number for _, number in ranked[:max(1, len(rows) // eta)])
+    return sorted(number for _, number in ranked[: max(1, len(rows) // eta)])
 
 
 class Log:
@@ -62,7 +65,9 @@ class Log:
                 row = json.loads(line)
                 self.rows[row["rung"], row["candidate"]] = row
             except (ValueError, KeyError, TypeError):
-                raise UserError(f"{path}, line {number}, is damaged; delete that line to do its training again") from None
+                raise UserError(
+                    f"{path}, line {number}, is damaged; delete that line to do its training again"
+                ) from None
 
     def add(self, row: dict) -> None:
         """Appends a row: the file has all of it or none, whenever the process is killed."""
@@ -70,8 +75,15 @@ class Log:
         write_atomically(self._path, "".join(json.dumps(one) + "\n" for one in self.rows.values()))
 
 
-def halve(candidates: list[Candidate], amounts: list[float], eta: int, log: Log, train: Train,
-          say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+def halve(
+    candidates: list[Candidate],
+    amounts: list[float],
+    eta: int,
+    log: Log,
+    train: Train,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Trains what isn't in the log yet, rung by rung, and adds it there.
 
     Args:
@@ -88,13 +100,24 @@ def halve(candidates: list[Candidate], amounts: list[float], eta: int, log: Log,
             settings, steps = candidates[number].settings, steps_for(candidates[number], amount)
             outcome = train(settings, steps, f"rung{rung}-candidate{number}")
             score = outcome.score if math.isfinite(outcome.score) else None
-            log.add({"rung": rung, "candidate": number, "settings": settings, "steps": steps, "score": score,
-                     "seconds": outcome.seconds, "message": outcome.message})
+            log.add(
+                {
+                    "rung": rung,
+                    "candidate": number,
+                    "settings": settings,
+                    "steps": steps,
+                    "score": score,
+                    "seconds": outcome.seconds,
+                    "message": outcome.message,
+                }
+            )
             spent += amount
             left = [len(running) - place, *_counts(len(running), len(amounts) - rung, eta)]
-            flops = sum(count * one for count, one in zip(left, amounts[rung - 1:]))
-            say(f"{len(log.rows)}/{len(log.rows) + sum(left)}  rung {rung}, {shown(settings)}: FD {shown_score(log.rows[rung, number])} "
-                f"after {steps:,} steps, {duration(outcome.seconds)}; about {duration((clock() - begin) / spent * flops)} left")
+            flops = sum(count * one for count, one in zip(left, amounts[rung - 1 :]))
+            say(
+                f"{len(log.rows)}/{len(log.rows) + sum(left)}  rung {rung}, {shown(settings)}: FD {shown_score(log.rows[rung, number])} "
+                f"after {steps:,} steps, {duration(outcome.seconds)}; about {duration((clock() - begin) / spent * flops)} left"
+            )
         running = survivors([log.rows[rung, number] for number in running], eta)
 
 

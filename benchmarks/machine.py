@@ -1,4 +1,5 @@
 """What a benchmark was measured on, for its results file."""
+
 import importlib.metadata
 import os
 import pathlib

@@ -8,6 +8,7 @@ mean with its standard error over the trials, which is what the papers give. A t
 since networks this small gain little from a second one; --jobs says how many go on at once. What is done stands in
 --out and is not done again; a run that was stopped goes on from its checkpoint in --runs_dir.
 """
+
 import argparse
 import concurrent.futures
 import json
@@ -27,7 +28,9 @@ FIGURES = ("modes", "high_quality")
 def trials(datasets: list[str], count: int, steps: int, done: list[dict]) -> list[dict]:
     """The trials that aren't among the rows `done`, one of each dataset in turn."""
     known = {(row["dataset"], row["seed"], row["steps"]) for row in done}
-    wanted = [{"dataset": dataset, "seed": seed, "steps": steps} for seed in range(1, count + 1) for dataset in datasets]
+    wanted = [
+        {"dataset": dataset, "seed": seed, "steps": steps} for seed in range(1, count + 1) for dataset in datasets
+    ]
     return [trial for trial in wanted if tuple(trial.values()) not in known]
 
 
@@ -52,13 +55,19 @@ def means(rows: list[dict]) -> list[dict]:
 
 def table(found: list[dict]) -> str:
     """`means` as markdown."""
+
     def cell(figure, scale, digits, unit=""):
         error = figure["standard_error"]
-        return f"{figure['mean'] * scale:.{digits}f}{unit}" + ("" if error is None else f" ± {error * scale:.{digits}f}{unit}")
+        return f"{figure['mean'] * scale:.{digits}f}{unit}" + (
+            "" if error is None else f" ± {error * scale:.{digits}f}{unit}"
+        )
+
     lines = ["| dataset | steps | trials | modes covered | high-quality samples |", "|---|---|---|---|---|"]
     for mean in found:
-        lines.append(f"| {mean['dataset']} | {mean['steps'] or 'of the recipe'} | {mean['trials']} "
-                     f"| {cell(mean['modes'], 1, 2)} of {mean['of']} | {cell(mean['high_quality'], 100, 2, ' %')} |")
+        lines.append(
+            f"| {mean['dataset']} | {mean['steps'] or 'of the recipe'} | {mean['trials']} "
+            f"| {cell(mean['modes'], 1, 2)} of {mean['of']} | {cell(mean['high_quality'], 100, 2, ' %')} |"
+        )
     return "\n".join(lines)
 
 
@@ -74,8 +83,12 @@ def figures(run: pathlib.Path) -> dict:
         raise RuntimeError(f"{run} was stopped before its step {steps}")
     stored = json.loads(path.read_text())
     metrics = stored["metrics"]
-    return {"last_step": steps, "samples": stored["num"], "of": metrics["modes"]["details"]["of"],
-            **{name: metrics[name]["value"] for name in FIGURES}}
+    return {
+        "last_step": steps,
+        "samples": stored["num"],
+        "of": metrics["modes"]["details"]["of"],
+        **{name: metrics[name]["value"] for name in FIGURES},
+    }
 
 
 def measure(trial: dict, runs: pathlib.Path) -> dict:
@@ -83,8 +96,13 @@ def measure(trial: dict, runs: pathlib.Path) -> dict:
     # The length is in the name: a short trial's end is no good start for a long one, whose rates fall more slowly.
     length = f"-{trial['steps']}" if trial["steps"] else ""
     run, begin = runs / f"{trial['dataset']}-seed{trial['seed']}{length}", time.monotonic()
-    _python("tfgan_train.main", f"--dataset={trial['dataset']}", f"--seed={trial['seed']}", f"--run_dir={run}",
-            *([f"--steps={trial['steps']}"] if trial["steps"] else []))
+    _python(
+        "tfgan_train.main",
+        f"--dataset={trial['dataset']}",
+        f"--seed={trial['seed']}",
+        f"--run_dir={run}",
+        *([f"--steps={trial['steps']}"] if trial["steps"] else []),
+    )
     trained = time.monotonic()
     _python("tfgan_train.evaluate", f"--run_dir={run}")
     return trial | figures(run) | {"seconds": round(trained - begin, 1), "load": round(os.getloadavg()[0], 2)}
@@ -113,8 +131,11 @@ def _measure_all(wanted: list[dict], rows: list[dict], jobs: int, runs: pathlib.
                 row = one.result()
                 rows.append(row)
                 _write(out, rows)
-                print(f"{row['dataset']} seed {row['seed']}: {row['modes']:.0f} of {row['of']} modes, {row['high_quality']:.1%} of high quality, "
-                      f"{row['seconds']:.0f} s", flush=True)
+                print(
+                    f"{row['dataset']} seed {row['seed']}: {row['modes']:.0f} of {row['of']} modes, {row['high_quality']:.1%} of high quality, "
+                    f"{row['seconds']:.0f} s",
+                    flush=True,
+                )
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -6,6 +6,7 @@ Trains the default recipe of --dataset in fresh processes, one after the other, 
 share of its wall time (start-up left out) that went into data, logging, samples, checkpoints and the
 report, and the median and range of their sum. The same figures stand in each run's closing line.
 """
+
 import argparse
 import json
 import pathlib

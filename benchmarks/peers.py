@@ -15,6 +15,7 @@ With WGAN-GP, whose D takes several steps, all draw fresh latents for G.
 The peers are in peer_programs/; without --torch_python those of PyTorch are left out. Rounds that --out holds already are
 not measured again.
 """
+
 import argparse
 import json
 import os
@@ -30,12 +31,21 @@ from machine import machine  # noqa: E402
 
 _SHARED, _FRESH = ["--update=alternating", "--shared_z"], ["--update=alternating", "--noshared_z"]
 OURS = {
-    "gan": {"ours": _SHARED, "ours_fresh": _FRESH, "ours_simultaneous": ["--update=simultaneous"],
-            "ours_bfloat16": [*_SHARED, "--precision=bfloat16"]},
+    "gan": {
+        "ours": _SHARED,
+        "ours_fresh": _FRESH,
+        "ours_simultaneous": ["--update=simultaneous"],
+        "ours_bfloat16": [*_SHARED, "--precision=bfloat16"],
+    },
     "wgan_gp": {"ours": _FRESH, "ours_bfloat16": [*_FRESH, "--precision=bfloat16"]},
 }
-PAIRS = {"plain_tf": "ours_simultaneous", "keras_fit": "ours_fresh", "pytorch": "ours", "pytorch_compiled": "ours",
-         "ours": "ours_bfloat16"}
+PAIRS = {
+    "plain_tf": "ours_simultaneous",
+    "keras_fit": "ours_fresh",
+    "pytorch": "ours",
+    "pytorch_compiled": "ours",
+    "ours": "ours_bfloat16",
+}
 
 
 def programs(task: networks.Task, torch_python: str) -> dict[str, list[str]]:
@@ -44,7 +54,9 @@ def programs(task: networks.Task, torch_python: str) -> dict[str, list[str]]:
     found = {"plain_tf": run("plain_tf.py"), "keras_fit": run("keras_fit.py")}
     if torch_python:
         found["pytorch"] = run("pytorch.py", python=torch_python)
-        if task.loss == "gan":  # torch.compile can't differentiate a gradient penalty: "double backward" isn't supported.
+        if (
+            task.loss == "gan"
+        ):  # torch.compile can't differentiate a gradient penalty: "double backward" isn't supported.
             found["pytorch_compiled"] = run("pytorch.py", "--compile", python=torch_python)
     return found | {name: run("ours.py", *flags) for name, flags in OURS[task.loss].items()}
 
@@ -82,7 +94,9 @@ def table(results: dict) -> str:
             ratio = ""
             if name in found:
                 values = found[name]
-                ratio = f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f}), {partner(name, rounds[0])}"
+                ratio = (
+                    f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f}), {partner(name, rounds[0])}"
+                )
             lines.append(f"| {task} | {name} | {time:.2f} | {networks.TASKS[task].batch / time * 1e3:,.0f} | {ratio} |")
     return "\n".join(lines)
 
@@ -105,7 +119,9 @@ def main():
                 times[program] = measure(command, name)
                 print(f"{name:<22}{program:<20}{times[program]['ms_per_step']:9.2f} ms", flush=True)
             results.setdefault(name, []).append(times)
-            out.write_text(json.dumps({"machine": machine(), "load": os.getloadavg(), "results": results}, indent=1) + "\n")
+            out.write_text(
+                json.dumps({"machine": machine(), "load": os.getloadavg(), "results": results}, indent=1) + "\n"
+            )
     print(table(results))
 
 

@@ -7,6 +7,7 @@ Squares of a quarter of a photograph's height or more, at random places, are red
 JPEG files in Debian's packages mate-backgrounds, lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and
 plasma-workspace-wallpapers (`apt-get download`, `dpkg -x`).
 """
+
 import argparse
 import pathlib
 
@@ -38,7 +39,9 @@ def main():
     parser.add_argument("--num", type=int, default=10_000)
     parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args()
-    paths = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg") and path.is_file())
+    paths = sorted(
+        path for path in options.photos.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg") and path.is_file()
+    )
     if not paths:
         raise SystemExit(f"--photos={options.photos} has no JPEG files")
     options.out.mkdir(parents=True)

@@ -8,6 +8,7 @@ rows of metrics.jsonl where no sample grid, evaluation or checkpoint was made. P
 the run; the slope of a line through these ten, with its standard error (ten medians, since neighbouring stretches are
 busy or idle together with the machine), as percent of the median over the whole run; and the memory.
 """
+
 import argparse
 import json
 import os
@@ -48,7 +49,13 @@ def watch(process, metrics: pathlib.Path, seconds: float) -> list[dict]:
     while process.poll() is None:
         memory = resident_megabytes(pathlib.Path(f"/proc/{process.pid}/status").read_text())
         if memory is not None:
-            found.append({"seconds": round(time.monotonic() - begin, 1), "step": last_step(_tail(metrics)), "megabytes": round(memory, 1)})
+            found.append(
+                {
+                    "seconds": round(time.monotonic() - begin, 1),
+                    "step": last_step(_tail(metrics)),
+                    "megabytes": round(memory, 1),
+                }
+            )
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -96,8 +103,19 @@ def measure(recipe: str, steps: int, dataset: str, interval: float, folder: str)
     """Trains a run and says how steady it was."""
     run = pathlib.Path(folder) / recipe
     load = os.getloadavg()[0]
-    process = subprocess.Popen([sys.executable, "-m", "tfgan_train.main", f"--recipe={recipe}", f"--steps={steps}",
-                                f"--dataset={dataset}", f"--run_dir={run}", f"--log_every={steps // ROWS}"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "tfgan_train.main",
+            f"--recipe={recipe}",
+            f"--steps={steps}",
+            f"--dataset={dataset}",
+            f"--run_dir={run}",
+            f"--log_every={steps // ROWS}",
+        ],
+        stderr=subprocess.DEVNULL,
+    )
     try:
         samples = watch(process, run / "metrics.jsonl", interval)
     finally:
@@ -109,17 +127,26 @@ def measure(recipe: str, steps: int, dataset: str, interval: float, folder: str)
     every = json.loads((run / "config.json").read_text())["config"]["checkpoint_every"]
     medians = tenths(stretches(rows, every), steps)
     rise, error = slope(medians)
-    return {"recipe": recipe, "steps": steps, "load": [load, os.getloadavg()[0]],
-            "ms_per_step": [value and round(value * 1e3, 4) for value in medians],
-            "rise": rise, "rise_error": error, "megabytes_at": memory_at(samples, steps), "samples": samples}
+    return {
+        "recipe": recipe,
+        "steps": steps,
+        "load": [load, os.getloadavg()[0]],
+        "ms_per_step": [value and round(value * 1e3, 4) for value in medians],
+        "rise": rise,
+        "rise_error": error,
+        "megabytes_at": memory_at(samples, steps),
+        "samples": samples,
+    }
 
 
 def words(found: dict) -> str:
     """What is printed of a run."""
     times = "  ".join("-" if value is None else f"{value:.3f}" for value in found["ms_per_step"])
     memory = ", ".join(f"{value:,.0f} MB at {mark}" for mark, value in found["megabytes_at"].items())
-    return (f"{found['recipe']}, {found['steps']:,} steps\n  ms a step by tenths: {times}\n"
-            f"  over the run: {found['rise']:+.1%}, standard error {found['rise_error']:.1%}\n  memory: {memory}")
+    return (
+        f"{found['recipe']}, {found['steps']:,} steps\n  ms a step by tenths: {times}\n"
+        f"  over the run: {found['rise']:+.1%}, standard error {found['rise_error']:.1%}\n  memory: {memory}"
+    )
 
 
 def main():
@@ -135,9 +162,13 @@ def main():
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for recipe in [options.recipe] if options.recipe else RUNS:
-            results.append(measure(recipe, options.steps or RUNS.get(recipe, 10_000), options.dataset, options.interval, folder))
+            results.append(
+                measure(recipe, options.steps or RUNS.get(recipe, 10_000), options.dataset, options.interval, folder)
+            )
             print(words(results[-1]), flush=True)
-            pathlib.Path(options.out).write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
+            pathlib.Path(options.out).write_text(
+                json.dumps({"machine": machine(), "results": results}, indent=1) + "\n"
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """The time of a step between two rows of a run's metrics.jsonl, where nothing but steps was done."""
+
 import json
 import pathlib
 import statistics

@@ -15,6 +15,7 @@ Every training that has ended is a line of OUT/log.jsonl; the same command goes 
 the middle of a run. A training that fails, as one that diverges does, scores infinity (null in the log)
 and is dropped; delete its line and its folder in OUT/runs to try it again. The table at the end is kept in OUT/summary.md.
 """
+
 import argparse
 import fcntl
 import json
@@ -59,7 +60,9 @@ def read_axes(path: pathlib.Path, base: dict) -> list[list[dict]]:
     except (OSError, ValueError) as error:
         raise UserError(f"--space={path} can't be read: {error}") from None
     if not isinstance(space, dict) or not all(isinstance(values, list) and values for values in space.values()):
-        raise UserError(f'--space={path} must be a JSON object of lists with a value or more, such as {{"g_lr": [1e-3, 2e-3]}}')
+        raise UserError(
+            f'--space={path} must be a JSON object of lists with a value or more, such as {{"g_lr": [1e-3, 2e-3]}}'
+        )
     found, seen = [], set()
     for key, values in space.items():
         names = [name.strip() for name in key.split(",")]
@@ -151,8 +154,12 @@ class Trainer:
         path = self._folder / f"{name}-{binary}.txt"
         package = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with open(path, "w") as output:
-            process = subprocess.Popen([sys.executable, "-m", f"tfgan_train.{binary}", *flags], stdout=output,
-                                       stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": package})
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"tfgan_train.{binary}", *flags],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONPATH": package},
+            )
             try:
                 code = process.wait()
             except BaseException:  # Stopped ourselves: the run saves, and nothing of it goes on behind our back.
@@ -160,8 +167,10 @@ class Trainer:
                 process.wait()
                 raise
         if code < 0 or code > 128:
-            raise UserError(f"{path}: the process was ended by signal {-code if code < 0 else code - 128}; "
-                            "the same command goes on from there")
+            raise UserError(
+                f"{path}: the process was ended by signal {-code if code < 0 else code - 128}; "
+                "the same command goes on from there"
+            )
         lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if code else []
         return (lines[-1].removeprefix("error: ") if lines else f"exit code {code}") if code else ""
 
@@ -178,6 +187,7 @@ def costed(drawn: list[dict], base: dict, path: pathlib.Path) -> tuple[list[Cand
     from tfgan_train.training.start import resolve
     from tfgan_train.training.step_flops import step_flops
     from tfgan_train.training.validation import validate, validate_with_data
+
     source = datasets.load(Config(**base), "train")
     facts, found = DataFacts.of(source), []
     if are_points(facts.image_shape):
@@ -188,7 +198,9 @@ def costed(drawn: list[dict], base: dict, path: pathlib.Path) -> tuple[list[Cand
             validate(config)
             validate_with_data(config, source, 1)
         except UserError as error:
-            raise UserError(f'--space={path}: {halving.shown(settings)}: {error} (a key like "loss,penalty" ties settings)') from None
+            raise UserError(
+                f'--space={path}: {halving.shown(settings)}: {error} (a key like "loss,penalty" ties settings)'
+            ) from None
         config = resolve(config, facts)
         flops = config.batch_size * step_flops(config, *build_networks(config, facts))
         found.append(Candidate(settings, flops))
@@ -213,8 +225,13 @@ def claim(out: pathlib.Path, plan: dict) -> None:
     except (ValueError, AttributeError):
         raise UserError(f"{path} is damaged; name another --out") from None
     if changed:
-        what = ", ".join(f"--{name}" for name in sorted(changed) if name not in ("drawn", "recipe_settings")) or "the recipe or its cost"
-        raise UserError(f"--out={out} holds a sweep that was begun otherwise: {what} has changed; leave it as it was, or name another --out")
+        what = (
+            ", ".join(f"--{name}" for name in sorted(changed) if name not in ("drawn", "recipe_settings"))
+            or "the recipe or its cost"
+        )
+        raise UserError(
+            f"--out={out} holds a sweep that was begun otherwise: {what} has changed; leave it as it was, or name another --out"
+        )
 
 
 def lock(out: pathlib.Path):
@@ -238,13 +255,19 @@ def prepare(options) -> tuple[list[Candidate], list[float], dict]:
     """The candidates, each rung's budget, and what OUT/sweep.json has to say of them and of the options."""
     base = {"recipe": options.recipe, "dataset": options.dataset, "data_dir": options.data_dir}
     own = Config(**base).as_dict()
-    candidates, whole = costed(draw(read_axes(options.space, base), own, options.candidates, options.seed), base, options.space)
+    candidates, whole = costed(
+        draw(read_axes(options.space, base), own, options.candidates, options.seed), base, options.space
+    )
     amounts = halving.budgets(options.budget * 1e12 or whole, options.rungs, options.eta)
     if not all(halving.steps_for(one, amounts[0]) for one in candidates):
-        raise UserError(f"a training of the first rung has {amounts[0] / 1e12:.3g} TFLOP, which is less than a step: "
-                        "use a bigger --budget or fewer --rungs")
+        raise UserError(
+            f"a training of the first rung has {amounts[0] / 1e12:.3g} TFLOP, which is less than a step: "
+            "use a bigger --budget or fewer --rungs"
+        )
     plan = {name: value for name, value in vars(options).items() if name != "out"}
-    plan["space"] = list(json.loads(options.space.read_text()).items())  # as a list, because their order decides the sample
+    plan["space"] = list(
+        json.loads(options.space.read_text()).items()
+    )  # as a list, because their order decides the sample
     plan["recipe_settings"] = own
     plan["drawn"] = [{"settings": one.settings, "step_flops": one.flops} for one in candidates]
     return candidates, amounts, plan
@@ -263,10 +286,14 @@ def parse(arguments: list[str] | None):
     parser.add_argument("--data_dir", default="")
     parser.add_argument("--recipe", default="", help="empty: the one that suits the dataset")
     parser.add_argument("--seed", type=int, default=1, help="of the sample and of every training")
-    parser.add_argument("--candidates", type=int, default=27, help="configurations in the first rung, the recipe's own among them")
+    parser.add_argument(
+        "--candidates", type=int, default=27, help="configurations in the first rung, the recipe's own among them"
+    )
     parser.add_argument("--rungs", type=int, default=3)
     parser.add_argument("--eta", type=int, default=3, help="one in so many goes on, to so many times the budget")
-    parser.add_argument("--budget", type=float, default=0.0, help="training TFLOP of a run in the last rung; 0: the recipe's own run")
+    parser.add_argument(
+        "--budget", type=float, default=0.0, help="training TFLOP of a run in the last rung; 0: the recipe's own run"
+    )
     parser.add_argument("--num", type=int, default=5000, help="images that are scored")
     parser.add_argument("--features", default="", help="those of the distance, as in tfgan_train.evaluate")
     options = parser.parse_args(arguments)
@@ -282,6 +309,7 @@ def sweep(options) -> None:
     """Trains what is still to train and prints the table."""
     command.import_tensorflow()
     from tfgan_train.features import FEATURES
+
     if options.features and options.features not in FEATURES:
         raise UserError(unknown("value of --features", options.features, FEATURES))
     out = options.out
@@ -291,8 +319,14 @@ def sweep(options) -> None:
         common = {name: getattr(options, name) for name in ("recipe", "dataset", "data_dir", "seed")}
         evaluation = ["--metrics=frechet", f"--num={options.num}", f"--features={options.features}"]
         log = halving.Log(out / "log.jsonl")
-        halving.halve(candidates, amounts, options.eta, log, Trainer(out / "runs", common, evaluation),
-                      lambda line: print(line, file=sys.stderr, flush=True))
+        halving.halve(
+            candidates,
+            amounts,
+            options.eta,
+            log,
+            Trainer(out / "runs", common, evaluation),
+            lambda line: print(line, file=sys.stderr, flush=True),
+        )
         text = halving.table(list(log.rows.values()))
         write_atomically(out / "summary.md", text)
         print(text, end="")
@@ -311,5 +345,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that a training under way is stopped too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that a training under way is stopped too
     sys.exit(main())

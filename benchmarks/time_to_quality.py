@@ -8,6 +8,7 @@ against the run. The images are scored by `tfgan_train.evaluate`, and by any oth
 (--judge="python judge.py {}", which must print one JSON object; several times for several judges). What the machine
 was busy with is not known to the script: the steps done and the load are in the results, and what the doctor has said.
 """
+
 import argparse
 import json
 import os
@@ -45,17 +46,43 @@ def score(run: pathlib.Path, judges: list[str], data_dir: str, folder: str) -> d
     """The Frechet distance of the newest checkpoint's samples, and what the judges say of them."""
     samples, figures = pathlib.Path(folder) / "samples.npz", pathlib.Path(folder) / "figures.json"
     quietly = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([sys.executable, "-m", "tfgan_train.sample", f"--run_dir={run}", f"--num={NUM}", "--seed=123",
-                    f"--out={samples}"], **quietly)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tfgan_train.sample",
+            f"--run_dir={run}",
+            f"--num={NUM}",
+            "--seed=123",
+            f"--out={samples}",
+        ],
+        **quietly,
+    )
     config = json.loads((run / "config.json").read_text())["config"]
-    subprocess.run([sys.executable, "-m", "tfgan_train.evaluate", f"--images={samples}", f"--dataset={config['dataset']}",
-                    f"--data_dir={data_dir}", "--metrics=frechet", f"--out={figures}"], **quietly)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tfgan_train.evaluate",
+            f"--images={samples}",
+            f"--dataset={config['dataset']}",
+            f"--data_dir={data_dir}",
+            "--metrics=frechet",
+            f"--out={figures}",
+        ],
+        **quietly,
+    )
     distance = json.loads(figures.read_text())["metrics"]["fd"]
     # Data without held-out images have no figure of real ones.
     found = {"fd": round(distance["value"], 3), "fd_of_real_images": distance["real"] and round(distance["real"], 3)}
     found["judges"] = [
-        json.loads(subprocess.run(shlex.split(judge.replace("{}", str(samples))), check=True, capture_output=True, text=True).stdout)
-        for judge in judges]
+        json.loads(
+            subprocess.run(
+                shlex.split(judge.replace("{}", str(samples))), check=True, capture_output=True, text=True
+            ).stdout
+        )
+        for judge in judges
+    ]
     return found
 
 
@@ -72,14 +99,26 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for seed in options.seeds.split(","):
             run, trained = pathlib.Path(folder) / f"run-{seed}", 0.0
-            arguments = [f"--dataset={options.dataset}", f"--data_dir={options.data_dir}", f"--seed={seed}", f"--run_dir={run}"]
+            arguments = [
+                f"--dataset={options.dataset}",
+                f"--data_dir={options.data_dir}",
+                f"--seed={seed}",
+                f"--run_dir={run}",
+            ]
             for limit in sorted(map(float, options.seconds.split(","))):
                 begin = time.monotonic()
                 ended = train_for(limit - trained, arguments)
                 trained += time.monotonic() - begin
                 step = max(int(path.name) for path in (run / "checkpoints").glob("[0-9]*"))
-                row = {"seed": int(seed), "seconds": round(trained, 1), "step": step, "ended": ended,
-                       "load": os.getloadavg()[0], "doctor": signs(run), **score(run, options.judge, options.data_dir, folder)}
+                row = {
+                    "seed": int(seed),
+                    "seconds": round(trained, 1),
+                    "step": step,
+                    "ended": ended,
+                    "load": os.getloadavg()[0],
+                    "doctor": signs(run),
+                    **score(run, options.judge, options.data_dir, folder),
+                }
                 rows.append(row)
                 print(json.dumps(row), flush=True)
                 pathlib.Path(options.out).write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")

@@ -1,4 +1,5 @@
 """Writes docs/flags.md from the fields of Config: `python docs/make_flags.py`."""
+
 import pathlib
 
 from tfgan_train.config.fields import FIELDS, legal_values
@@ -13,8 +14,13 @@ def page() -> str:
         default = "" if field.default in ("", None) else f"`{field.default}`"
         help_text = field.metadata["help"].replace("|", "\\|")
         groups.setdefault(field.metadata["group"], []).append(f"| `--{name}` | {default} | {help_text}.{choices} |")
-    lines = ["# Every training flag", "", "Made by `python docs/make_flags.py`. Booleans are `--name` or `--noname`. "
-             "The default is what holds without a recipe.", ""]
+    lines = [
+        "# Every training flag",
+        "",
+        "Made by `python docs/make_flags.py`. Booleans are `--name` or `--noname`. "
+        "The default is what holds without a recipe.",
+        "",
+    ]
     for group, rows in groups.items():
         lines += [f"## {group.capitalize()}", "", "| flag | default | |", "|---|---|---|", *rows, ""]
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """The calls that try every signature of an exported file, each with what it must give."""
+
 import dataclasses
 import pathlib
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -25,9 +26,10 @@ class Call:
       images: reference, float32 [n, H, W, C].
       exact: further outputs: name -> array.
     """
+
     name: str
     inputs: dict[str, np.ndarray]
-    images: Optional[np.ndarray]
+    images: np.ndarray | None
     exact: dict[str, np.ndarray]
 
 
@@ -39,18 +41,23 @@ def calls_of(generator: Generator, artefact: Artefact, path: pathlib.Path, batch
         return [_sampler_call(generator, n) for n in batches]
     if artefact.loader == "onnx":
         return [_z_call(generator, f"generator:{n}", n) for n in batches]
-    return [call for name in sorted(flatbuffer.contents(path.read_bytes()).signatures)
-            for call in _tflite_calls(generator, name, int(name.rpartition("b")[2]))]
+    return [
+        call
+        for name in sorted(flatbuffer.contents(path.read_bytes()).signatures)
+        for call in _tflite_calls(generator, name, int(name.rpartition("b")[2]))
+    ]
 
 
 def _tflite_calls(generator: Generator, name: str, batch: int) -> list[Call]:
     """Calls of one signature for ENOUGH_IMAGES: a single image may be 8 dB from their mean."""
     make = _seeded_call if name.startswith("generate") else _z_call
-    return [make(generator, f"{name}#{i}" if i else name, batch, INDEX + i * batch)
-            for i in range(-(-ENOUGH_IMAGES // batch))]
+    return [
+        make(generator, f"{name}#{i}" if i else name, batch, INDEX + i * batch)
+        for i in range(-(-ENOUGH_IMAGES // batch))
+    ]
 
 
-def _labels(generator: Generator, count: int) -> Optional[np.ndarray]:
+def _labels(generator: Generator, count: int) -> np.ndarray | None:
     """Labels that run through the classes, some left to the sampler; None for an unconditional generator."""
     if not generator.conditional:
         return None
@@ -90,8 +97,11 @@ def _sampler_call(generator: Generator, count: int) -> Call:
 
 
 def _seed(index: int) -> dict[str, np.ndarray]:
-    return {"seed": np.array(SEED, np.int32), "index": np.array(index, np.int32),
-            "truncation": np.array(TRUNCATION, np.float32)}
+    return {
+        "seed": np.array(SEED, np.int32),
+        "index": np.array(index, np.int32),
+        "truncation": np.array(TRUNCATION, np.float32),
+    }
 
 
 def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Call]:
@@ -104,6 +114,13 @@ def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Cal
             calls.append(_call(generator, f"{name}:{n}", seed | num_images, z, label, ("labels",)))
             asked = _labels(generator, n)
             options = {"truncation": np.array(TRUNCATION, np.float32)} | ({} if asked is None else {"label": asked})
-            calls.append(_call(generator, f"{name}_with_options:{n}", seed | num_images | options,
-                               *_inputs(generator, 0, n, TRUNCATION, asked), ("labels",)))
+            calls.append(
+                _call(
+                    generator,
+                    f"{name}_with_options:{n}",
+                    seed | num_images | options,
+                    *_inputs(generator, 0, n, TRUNCATION, asked),
+                    ("labels",),
+                )
+            )
     return calls

@@ -1,4 +1,5 @@
 """From a run to a folder of verified files that appears whole or not at all."""
+
 import contextlib
 import glob
 import os
@@ -6,7 +7,7 @@ import pathlib
 import shutil
 import tempfile
 import time
-from typing import Optional, Sequence, Union
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -31,8 +32,14 @@ EXIT_FAILED = 1
 SAMPLES, MOST_COLUMNS = 64, 10
 
 
-def export(run_dir: str, out_dir: str, formats: Sequence[str], batches: Sequence[int] = (1, 16),
-           step: Optional[Union[int, str]] = None, overwrite: bool = False) -> int:
+def export(
+    run_dir: str,
+    out_dir: str,
+    formats: Sequence[str],
+    batches: Sequence[int] = (1, 16),
+    step: int | str | None = None,
+    overwrite: bool = False,
+) -> int:
     """Writes and verifies the files; prints what it does to stderr.
 
     Args:
@@ -83,7 +90,9 @@ def _fill(folder: pathlib.Path, run, generator, formats, batches) -> dict[str, l
             failed[name] = failures
         entries += made
     if not entries:
-        raise UserError(f"no format passed its verification, so nothing was exported: {'; '.join(sum(failed.values(), []))}")
+        raise UserError(
+            f"no format passed its verification, so nothing was exported: {'; '.join(sum(failed.values(), []))}"
+        )
     _write_samples(folder / PICTURE, generator)
     facts = manifest(generator.facts, entries, failed)
     figures = read_run(run.path.path).evaluations.get(run.step, {})
@@ -126,7 +135,9 @@ def _verdict(artefact: Artefact, report: Report) -> str:
 def _add_metadata(path: pathlib.Path, generator, artefact: Artefact) -> None:
     facts = generator_facts(generator.facts)
     facts |= {"signatures": signatures(artefact, path, generator.facts), "versions": versions()}
-    description = f"{facts['run']}, step {facts['step']}: a GAN's generator; facts in the metadata {flatbuffer.METADATA_NAME}"
+    description = (
+        f"{facts['run']}, step {facts['step']}: a GAN's generator; facts in the metadata {flatbuffer.METADATA_NAME}"
+    )
     path.write_bytes(flatbuffer.with_metadata(path.read_bytes(), description, facts))
 
 
@@ -157,7 +168,9 @@ def _alone(out: pathlib.Path, out_dir: str):
         try:
             locked = locks.lock(file)
         except locks.Held:
-            raise UserError(f"--out_dir={out_dir}: another process is exporting there; wait for it, or name another folder") from None
+            raise UserError(
+                f"--out_dir={out_dir}: another process is exporting there; wait for it, or name another folder"
+            ) from None
         try:
             if locked:
                 _clear_leftovers(out)
@@ -181,7 +194,9 @@ def _check_free(out: pathlib.Path, overwrite: bool) -> None:
     if not overwrite:
         raise UserError(f"--out_dir={out} exists; name a new folder, or add --overwrite to replace an earlier export")
     if not _is_export(out):
-        raise UserError(f"--out_dir={out} is no earlier export (it has no manifest.json of ours), so --overwrite leaves it alone")
+        raise UserError(
+            f"--out_dir={out} is no earlier export (it has no manifest.json of ours), so --overwrite leaves it alone"
+        )
 
 
 def _is_export(folder: pathlib.Path) -> bool:

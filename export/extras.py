@@ -1,4 +1,5 @@
 """Packages that only some formats need, imported where they are used."""
+
 import importlib
 import importlib.util
 from types import ModuleType

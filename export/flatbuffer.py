@@ -1,4 +1,5 @@
 """Reads and amends .tflite files as the flatbuffers they are; knows the schema, nothing of models."""
+
 import dataclasses
 import json
 
@@ -21,6 +22,7 @@ class Contents:
       stored_bytes: size of all constants, each copy counted.
       signatures: name -> {"inputs": {name: (shape, dtype)}, "outputs": the same}.
     """
+
     operators: frozenset[str]
     stored_bytes: int
     signatures: dict[str, dict]
@@ -29,20 +31,28 @@ class Contents:
 def contents(content: bytes) -> Contents:
     """Looks into a .tflite file."""
     model = _unpacked(content)
-    operators = {code.customCode.decode() if code.customCode else
-                 # Old readers know only the deprecated field, which holds up to 127.
-                 _BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes}
+    operators = {
+        code.customCode.decode()
+        if code.customCode
+        # Old readers know only the deprecated field, which holds up to 127.
+        else _BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        for code in model.operatorCodes
+    }
     stored = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
     signatures = {}
     for signature in model.signatureDefs:
         tensors = model.subgraphs[signature.subgraphIndex].tensors
 
         def described(maps):
-            return {entry.name.decode(): (_shape(tensors[entry.tensorIndex]), _DTYPES[tensors[entry.tensorIndex].type])
-                    for entry in maps}
+            return {
+                entry.name.decode(): (_shape(tensors[entry.tensorIndex]), _DTYPES[tensors[entry.tensorIndex].type])
+                for entry in maps
+            }
 
         signatures[signature.signatureKey.decode()] = {
-            "inputs": described(signature.inputs), "outputs": described(signature.outputs)}
+            "inputs": described(signature.inputs),
+            "outputs": described(signature.outputs),
+        }
     return Contents(frozenset(operators), stored, signatures)
 
 

@@ -1,8 +1,9 @@
 """The table of what can be exported: one entry for each file, with the promise it must keep."""
+
 import dataclasses
 import difflib
 import pathlib
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from export import onnx, saved_model, tflite
 from export.generator import Generator
@@ -20,6 +21,7 @@ class Artefact:
       weight_bytes: bytes that it stores for each weight; 0 where it holds none.
       write: called with (generator, path, TFLite batches).
     """
+
     path: str
     loader: str
     floor_db: float
@@ -33,17 +35,22 @@ def _tflite(number: str, path: str, floor_db: float, weight_bytes: int) -> tuple
 
 
 FORMATS = {
-    "saved_model": (Artefact("saved_model", "saved_model", 100, 4,
-                             lambda generator, path, batches: saved_model.write(generator, path)),),
+    "saved_model": (
+        Artefact(
+            "saved_model", "saved_model", 100, 4, lambda generator, path, batches: saved_model.write(generator, path)
+        ),
+    ),
     "tflite": _tflite("tflite", "generator.tflite", 100, 4),
     "tflite_float16": _tflite("tflite_float16", "generator_float16.tflite", 60, 2),
     "tflite_dynamic": _tflite("tflite_dynamic", "generator_dynamic.tflite", 40, 1),
     "tflite_int8": _tflite("tflite_int8", "generator_int8.tflite", 30, 1),
     "tflite_weight_int8": _tflite("tflite_weight_int8", "generator_weight_int8.tflite", 50, 1),
-    "onnx": (Artefact("generator.onnx", "onnx", 100, 4,
-                      lambda generator, path, batches: onnx.write_generator(generator, path)),
-             Artefact("sampler.onnx", "onnx", 100, 0,
-                      lambda generator, path, batches: onnx.write_sampler(generator, path))),
+    "onnx": (
+        Artefact(
+            "generator.onnx", "onnx", 100, 4, lambda generator, path, batches: onnx.write_generator(generator, path)
+        ),
+        Artefact("sampler.onnx", "onnx", 100, 0, lambda generator, path, batches: onnx.write_sampler(generator, path)),
+    ),
 }
 DEFAULT = ("saved_model", "tflite")
 

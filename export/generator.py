@@ -2,8 +2,9 @@
 
 Knows the run directory's contract and the latents; every artefact is made from this.
 """
+
 import dataclasses
-from typing import Any, Optional, Union
+from typing import Any
 
 import tensorflow as tf
 
@@ -27,6 +28,7 @@ class Facts:
       label_names: one for each class, or () where the data names none.
       parameters: number of floats in the generator's variables.
     """
+
     run_name: str
     step: int
     architecture: str
@@ -56,11 +58,11 @@ class Generator(tf.Module):
     def conditional(self) -> bool:
         return self.facts.num_classes > 0
 
-    def images(self, z: tf.Tensor, label: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def images(self, z: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
         """z float32 [n, latent_dim], label int32 [n] -> float32 [n, H, W, C] in [-1, 1]."""
         return tf.cast(self._call(z, label if self.conditional else None), tf.float32)
 
-    def sample_inputs(self, seed, indices, truncation, label=None) -> tuple[tf.Tensor, Optional[tf.Tensor]]:
+    def sample_inputs(self, seed, indices, truncation, label=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The generator's inputs for rows `indices` of `seed`'s endless sequence.
 
         Args:
@@ -85,7 +87,7 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
 
 
-def open_run(run_dir: str, step: Optional[Union[int, str]] = None) -> LoadedRun:
+def open_run(run_dir: str, step: int | str | None = None) -> LoadedRun:
     """A run at one checkpoint.
 
     Args:
@@ -97,7 +99,9 @@ def open_run(run_dir: str, step: Optional[Union[int, str]] = None) -> LoadedRun:
     """
     loaded = load_run(run_dir, step)
     if are_points(loaded.data.image_shape):
-        raise UserError(f"--run_dir={run_dir} draws points of {loaded.data.name}; only runs on pictures can be exported")
+        raise UserError(
+            f"--run_dir={run_dir} draws points of {loaded.data.name}; only runs on pictures can be exported"
+        )
     return loaded
 
 
@@ -105,10 +109,14 @@ def of_run(run: LoadedRun) -> Generator:
     """The run's averaged generator with its sampler."""
     config, data = run.config, run.data
     facts = Facts(
-        run_name=run.path.path.resolve().name, step=run.step, architecture=config.architecture,
-        latent_dim=config.latent_dim, latent_distribution=config.latent_distribution,
+        run_name=run.path.path.resolve().name,
+        step=run.step,
+        architecture=config.architecture,
+        latent_dim=config.latent_dim,
+        latent_distribution=config.latent_distribution,
         image_shape=tuple(data.image_shape),
         num_classes=data.num_classes if config.conditional else 0,
         label_names=tuple(data.label_names) if config.conditional else (),
-        parameters=sum(variable.value.shape.num_elements() for variable in run.generator.variables))
+        parameters=sum(variable.value.shape.num_elements() for variable in run.generator.variables),
+    )
     return Generator(run.generator, facts)

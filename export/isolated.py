@@ -6,6 +6,7 @@ CALLS holds arrays named CALL/INPUT, where a CALL is SIGNATURE[:USE][#REPETITION
 gets CALL/OUTPUT, and CALL/milliseconds, the median of a few calls, but for repetitions.
 This project can't be imported here, and TensorFlow only for a SavedModel.
 """
+
 import io
 import os
 import sys
@@ -24,6 +25,7 @@ REPEATS, ENOUGH_SECONDS = 9, 0.5
 
 def load_saved_model(path, threads):
     import tensorflow as tf
+
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     loaded = tf.saved_model.load(path)
@@ -41,6 +43,7 @@ def load_saved_model(path, threads):
 def load_tflite(path, threads):
     sys.modules["tensorflow"] = None
     from ai_edge_litert.interpreter import Interpreter
+
     interpreter = Interpreter(path, num_threads=threads)
     runners = {}
 
@@ -55,6 +58,7 @@ def load_tflite(path, threads):
 def load_onnx(path, threads):
     sys.modules["tensorflow"] = None
     import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -68,6 +72,7 @@ LOADERS = {"saved_model": load_saved_model, "tflite": load_tflite, "onnx": load_
 def decoded(png):
     """PNG files, an object array of bytes [n] -> uint8 [n, H, W, C]."""
     from PIL import Image
+
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(one))) for one in png])
     return pixels if pixels.ndim == 4 else pixels[..., None]
 

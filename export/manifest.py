@@ -1,8 +1,9 @@
 """manifest.json: all that a program needs to know to load and call the exported files."""
+
 import importlib.metadata
 import pathlib
 import platform
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +16,10 @@ from export.verify import Report
 from tfgan_train.common.files import sha256
 
 FORMAT = 1
-NOT_REPRODUCIBLE = {"files[].latency_ms": "timed on the exporting machine, so it differs from export to export; "
-                                          "everything else is the same for the same run and versions"}
+NOT_REPRODUCIBLE = {
+    "files[].latency_ms": "timed on the exporting machine, so it differs from export to export; "
+    "everything else is the same for the same run and versions"
+}
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "ai-edge-quantizer", "tf2onnx", "onnx", "onnxruntime")
 TO_UINT8 = "clip(round((x + 1) * 127.5), 0, 255)"
 
@@ -25,7 +28,10 @@ def generator_facts(facts: Facts) -> dict:
     """What is true of every file, also stored inside each .tflite."""
     height, width, channels = facts.image_shape
     return {
-        "run": facts.run_name, "step": facts.step, "architecture": facts.architecture, "parameters": facts.parameters,
+        "run": facts.run_name,
+        "step": facts.step,
+        "architecture": facts.architecture,
+        "parameters": facts.parameters,
         "latent": {"size": facts.latent_dim, "distribution": facts.latent_distribution},
         "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8},
         "labels": {"count": facts.num_classes, "names": list(facts.label_names)} if facts.num_classes else None,
@@ -35,7 +41,7 @@ def generator_facts(facts: Facts) -> dict:
 
 def meanings(facts: Facts) -> dict[str, dict]:
     """What each tensor of any signature holds, by its name; a range of None is all numbers."""
-    whole = [-2**31, 2**31 - 1]
+    whole = [-(2**31), 2**31 - 1]
     z_range = [-1, 1] if facts.latent_distribution == "uniform" else None
     found = {
         "z": {"range": z_range, "meaning": f"latent, {facts.latent_distribution}: one row an image"},
@@ -48,7 +54,10 @@ def meanings(facts: Facts) -> dict[str, dict]:
     }
     if facts.num_classes:
         last = facts.num_classes - 1
-        found["label"] = {"range": [0, last], "meaning": "class of each image; beside a seed, -1 has it drawn from the seed"}
+        found["label"] = {
+            "range": [0, last],
+            "meaning": "class of each image; beside a seed, -1 has it drawn from the seed",
+        }
         found["labels"] = {"range": [0, last], "meaning": "class of each image that was drawn"}
     return found
 
@@ -72,14 +81,24 @@ def file_entry(name: str, artefact: Artefact, path: pathlib.Path, facts: Facts, 
       path: where the file is now.
     """
     if path.is_dir():
-        members = {str(file.relative_to(path)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
-                   for file in sorted(path.rglob("*")) if file.is_file()}
+        members = {
+            str(file.relative_to(path)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
+            for file in sorted(path.rglob("*"))
+            if file.is_file()
+        }
         size = {"bytes": sum(member["bytes"] for member in members.values()), "files": members}
     else:
         size = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    return {"path": artefact.path, "format": name, **size, "signatures": signatures(artefact, path, facts),
-            "floor_db": artefact.floor_db, "psnr_db": report.psnr_db,
-            "latency_ms": report.latency_ms, "latency_threads": report.threads}
+    return {
+        "path": artefact.path,
+        "format": name,
+        **size,
+        "signatures": signatures(artefact, path, facts),
+        "floor_db": artefact.floor_db,
+        "psnr_db": report.psnr_db,
+        "latency_ms": report.latency_ms,
+        "latency_threads": report.threads,
+    }
 
 
 def manifest(facts: Facts, entries: Sequence[dict], failed: dict[str, list[str]]) -> dict:
@@ -89,8 +108,14 @@ def manifest(facts: Facts, entries: Sequence[dict], failed: dict[str, list[str]]
       entries: one `file_entry` for each file.
       failed: format -> why its file was removed.
     """
-    return {"format": FORMAT, "generator": generator_facts(facts), "files": list(entries), "failed": failed,
-            "versions": versions(), "not_reproducible": NOT_REPRODUCIBLE}
+    return {
+        "format": FORMAT,
+        "generator": generator_facts(facts),
+        "files": list(entries),
+        "failed": failed,
+        "versions": versions(),
+        "not_reproducible": NOT_REPRODUCIBLE,
+    }
 
 
 def signatures(artefact: Artefact, path: pathlib.Path, facts: Facts) -> dict[str, dict]:
@@ -111,8 +136,11 @@ def signatures(artefact: Artefact, path: pathlib.Path, facts: Facts) -> dict[str
 def _tflite_signatures(path):
     def described(tensors):
         return {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in sorted(tensors.items())}
-    return {name: {side: described(tensors) for side, tensors in sides.items()}
-            for name, sides in flatbuffer.contents(path.read_bytes()).signatures.items()}
+
+    return {
+        name: {side: described(tensors) for side, tensors in sides.items()}
+        for name, sides in flatbuffer.contents(path.read_bytes()).signatures.items()
+    }
 
 
 def _saved_model_signatures(path):
@@ -123,25 +151,38 @@ def _saved_model_signatures(path):
     def described(tensors, defaults):
         found = {}
         for name, tensor in sorted(tensors.items()):
-            found[name] = {"shape": [dim.size for dim in tensor.tensor_shape.dim],
-                           "dtype": tf.as_dtype(tensor.dtype).name, "c_tensor": tensor.name}
+            found[name] = {
+                "shape": [dim.size for dim in tensor.tensor_shape.dim],
+                "dtype": tf.as_dtype(tensor.dtype).name,
+                "c_tensor": tensor.name,
+            }
             if name in defaults:
                 found[name]["default"] = tf.make_ndarray(defaults[name]).tolist()
         return found
 
-    return {name: {"inputs": described(definition.inputs, definition.defaults),
-                   "outputs": described(definition.outputs, {})}
-            for name, definition in sorted(graph.signature_def.items()) if not name.startswith("__")}
+    return {
+        name: {
+            "inputs": described(definition.inputs, definition.defaults),
+            "outputs": described(definition.outputs, {}),
+        }
+        for name, definition in sorted(graph.signature_def.items())
+        if not name.startswith("__")
+    }
 
 
 def _onnx_signatures(path):
     """An ONNX file is one graph: its only signature is called `main`."""
     import onnx
+
     graph = onnx.load(path, load_external_data=False).graph
 
     def described(tensors):
-        return {tensor.name: {"shape": [dim.dim_value or -1 for dim in tensor.type.tensor_type.shape.dim],
-                              "dtype": np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)).name}
-                for tensor in tensors}
+        return {
+            tensor.name: {
+                "shape": [dim.dim_value or -1 for dim in tensor.type.tensor_type.shape.dim],
+                "dtype": np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)).name,
+            }
+            for tensor in tensors
+        }
 
     return {"main": {"inputs": described(graph.input), "outputs": described(graph.output)}}

@@ -1,5 +1,6 @@
 """MODEL_CARD.md: what a person wants to know before using the exported generator."""
-from typing import Mapping
+
+from collections.abc import Mapping
 
 from export import snippets
 
@@ -17,19 +18,31 @@ def model_card(manifest: dict, config: Mapping, data: Mapping, figures: Mapping)
       figures: name -> Figure of the run's evaluation at this step; {} where there was none.
     """
     generator = manifest["generator"]
-    sections = [f"# {generator['run']}: a generator of {data['name']} images", _what(generator),
-                f"![Samples, from seed 0]({PICTURE})", "## Training", _training(generator, config, data),
-                "## How good it is", _quality(figures, generator), "## Files", _files(manifest),
-                "## Loading it", _tensors(generator), *_usage(manifest)]
+    sections = [
+        f"# {generator['run']}: a generator of {data['name']} images",
+        _what(generator),
+        f"![Samples, from seed 0]({PICTURE})",
+        "## Training",
+        _training(generator, config, data),
+        "## How good it is",
+        _quality(figures, generator),
+        "## Files",
+        _files(manifest),
+        "## Loading it",
+        _tensors(generator),
+        *_usage(manifest),
+    ]
     return "\n\n".join(sections) + "\n"
 
 
 def _what(generator: dict) -> str:
     image, labels = generator["image"], generator["labels"]
     colour = "grey" if image["channels"] == 1 else "colour"
-    text = (f"Draws {colour} images of {image['height']} x {image['width']} pixels from "
-            f"{generator['latent']['size']} {generator['latent']['distribution']} random numbers, "
-            f"with {generator['parameters']:,} parameters.")
+    text = (
+        f"Draws {colour} images of {image['height']} x {image['width']} pixels from "
+        f"{generator['latent']['size']} {generator['latent']['distribution']} random numbers, "
+        f"with {generator['parameters']:,} parameters."
+    )
     if labels:
         names = f": {', '.join(labels['names'])}" if labels["names"] else ""
         text += f" It takes the wanted label, one of {labels['count']}{names}."
@@ -37,12 +50,18 @@ def _what(generator: dict) -> str:
 
 
 def _training(generator: dict, config: Mapping, data: Mapping) -> str:
-    rows = [("data", f"{data['name']}, {data['count']:,} images"),
-            ("checkpoint", f"step {generator['step']:,} ({generator['step'] * config['batch_size'] / data['count']:.1f} "
-                           f"passes over the data, batch {config['batch_size']})"),
-            ("architecture", generator["architecture"]),
-            ("loss", config["loss"] + (f" with {config['penalty']}" if config["penalty"] != "none" else "")),
-            ("recipe", config["recipe"]), ("seed", config["seed"])]
+    rows = [
+        ("data", f"{data['name']}, {data['count']:,} images"),
+        (
+            "checkpoint",
+            f"step {generator['step']:,} ({generator['step'] * config['batch_size'] / data['count']:.1f} "
+            f"passes over the data, batch {config['batch_size']})",
+        ),
+        ("architecture", generator["architecture"]),
+        ("loss", config["loss"] + (f" with {config['penalty']}" if config["penalty"] != "none" else "")),
+        ("recipe", config["recipe"]),
+        ("seed", config["seed"]),
+    ]
     if config["precision"] != "float32":
         rows.append(("precision", f"{config['precision']} in training; float32 here"))
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
@@ -60,21 +79,32 @@ def _quality(figures: Mapping, generator: dict) -> str:
 
 
 def _files(manifest: dict) -> str:
-    lines = ["Each was loaded in a process of its own and compared with the float generator; "
-             "PSNR is that of its worst signature.", "",
-             "| file | kB | PSNR, dB | must reach | signatures |", "|---|---|---|---|---|"]
+    lines = [
+        "Each was loaded in a process of its own and compared with the float generator; "
+        "PSNR is that of its worst signature.",
+        "",
+        "| file | kB | PSNR, dB | must reach | signatures |",
+        "|---|---|---|---|---|",
+    ]
     for entry in manifest["files"]:
         worst = min(entry["psnr_db"].values(), default=None)
         shown = "the same latents" if worst is None else "identical" if worst >= 200 else f"{worst:.0f}"
-        lines.append(f"| {entry['path']} | {entry['bytes'] / 1000:,.0f} | {shown} | {'' if worst is None else entry['floor_db']} | "
-                     f"{', '.join(entry['signatures'])} |")
+        lines.append(
+            f"| {entry['path']} | {entry['bytes'] / 1000:,.0f} | {shown} | {'' if worst is None else entry['floor_db']} | "
+            f"{', '.join(entry['signatures'])} |"
+        )
     lines += [f"\n{name} was left out: {'; '.join(why)}" for name, why in manifest["failed"].items()]
     return "\n".join(lines)
 
 
 def _tensors(generator: dict) -> str:
-    lines = ["One seed draws the same pictures in every file. Names, shapes, types and ranges are in manifest.json, "
-             "and inside each .tflite as metadata.", "", "| tensor | values | meaning |", "|---|---|---|"]
+    lines = [
+        "One seed draws the same pictures in every file. Names, shapes, types and ranges are in manifest.json, "
+        "and inside each .tflite as metadata.",
+        "",
+        "| tensor | values | meaning |",
+        "|---|---|---|",
+    ]
     for name, entry in generator["tensors"].items():
         lines.append(f"| {name} | {_range(entry['range'])} | {entry['meaning']} |")
     lines.append(f"\nFloat images as bytes: `{generator['image']['to_uint8']}`.")

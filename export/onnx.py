@@ -1,4 +1,5 @@
 """Writes a Generator as ONNX: one graph for the images, a small one for the seeded latents."""
+
 import pathlib
 
 import tensorflow as tf
@@ -16,6 +17,7 @@ def write_generator(generator: Generator, path: pathlib.Path) -> None:
     Raises:
       UserError: where the extra is not installed.
     """
+
     def images(z, label=None):
         return {"images": generator.images(z, label)}
 
@@ -33,6 +35,7 @@ def write_sampler(generator: Generator, path: pathlib.Path) -> None:
     Raises:
       UserError: where the extra is not installed.
     """
+
     def sample(seed, index, num_images, truncation):
         z, label = generator.sample_inputs(seed, index + tf.range(num_images), truncation)
         return {"z": z} | ({} if label is None else {"label": label})
@@ -44,7 +47,8 @@ def write_sampler(generator: Generator, path: pathlib.Path) -> None:
 def _write(function, specs: list[tf.TensorSpec], path: pathlib.Path) -> None:
     tf2onnx = extras.load("tf2onnx", "onnx")
     model, _ = tf2onnx.convert.from_function(
-        tf.function(function, input_signature=specs), input_signature=specs, opset=OPSET)
+        tf.function(function, input_signature=specs), input_signature=specs, opset=OPSET
+    )
     _settle_order(model.graph)
     path.write_bytes(model.SerializeToString(deterministic=True))
 

@@ -1,9 +1,10 @@
 """Keeps the converters' chatter from the user, unless they fail."""
+
 import contextlib
 import os
 import sys
 import tempfile
-from typing import Iterator
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
 """Writes a Generator as a SavedModel: any batch size, each weight once, no Python to load it."""
+
 import pathlib
 import uuid
 

@@ -2,6 +2,7 @@
 
 Each function takes the manifest's "generator" part and a file's entry, and returns code.
 """
+
 SEED = 7
 
 PYTHON_IMAGE = """pixels = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)
@@ -32,11 +33,11 @@ images = interpreter.get_signature_runner("{name}")(
 
 def python_saved_model(generator: dict, entry: dict) -> str:
     """TensorFlow, straight to PNG files."""
-    options = ', truncation=tf.constant(1.0), label=tf.constant([0])' if generator["labels"] else ""
+    options = ", truncation=tf.constant(1.0), label=tf.constant([0])" if generator["labels"] else ""
     return f"""import tensorflow as tf
 
 loaded = tf.saved_model.load("{entry["path"]}")
-draw = loaded.signatures["generate_png{'_with_options' if options else ''}"]
+draw = loaded.signatures["generate_png{"_with_options" if options else ""}"]
 files = draw(num_images=tf.constant(4), seed=tf.constant({SEED}){options})["png"]
 tf.io.write_file("image.png", files[0])"""
 
@@ -61,8 +62,11 @@ def kotlin(generator: dict, entry: dict) -> str:
     if seeded:
         inputs = f'"seed" to {SEED}, "index" to 0, "truncation" to 1f'
     else:
-        latents = "Random().nextGaussian().toFloat()" if generator["latent"]["distribution"] == "normal" else \
-            "Random().nextFloat() * 2 - 1"
+        latents = (
+            "Random().nextGaussian().toFloat()"
+            if generator["latent"]["distribution"] == "normal"
+            else "Random().nextFloat() * 2 - 1"
+        )
         inputs = f'"z" to Array({batch}) {{ FloatArray({generator["latent"]["size"]}) {{ {latents} }} }}'
     if generator["labels"]:
         inputs += f', "label" to IntArray({batch}) {{ 0 }}'
@@ -77,11 +81,16 @@ def javascript(generator: dict, entry: dict) -> str:
     """LiteRT.js, which is the npm package @litertjs/core."""
     name, batch, seeded = _tflite_signature(entry)
     if seeded:
-        inputs = [f"seed: new Tensor(new Int32Array([{SEED}]), [])", "index: new Tensor(new Int32Array([0]), [])",
-                  "truncation: new Tensor(new Float32Array([1]), [])"]
+        inputs = [
+            f"seed: new Tensor(new Int32Array([{SEED}]), [])",
+            "index: new Tensor(new Int32Array([0]), [])",
+            "truncation: new Tensor(new Float32Array([1]), [])",
+        ]
     else:
         size = generator["latent"]["size"]
-        inputs = [f"z: new Tensor(z, [{batch}, {size}])  // Float32Array({batch * size}), {generator['latent']['distribution']}"]
+        inputs = [
+            f"z: new Tensor(z, [{batch}, {size}])  // Float32Array({batch * size}), {generator['latent']['distribution']}"
+        ]
     if generator["labels"]:
         inputs.insert(0, f"label: new Tensor(new Int32Array({batch}), [{batch}])")
     listed = ",\n  ".join(inputs)

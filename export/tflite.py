@@ -1,8 +1,9 @@
 """Writes a Generator as .tflite files: fixed batches, builtin operators, float inputs and outputs."""
+
 import functools
 import pathlib
 import tempfile
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -67,8 +68,10 @@ def _from_seed(generator: Generator, batch: int):
         drawn = {"images": generator.images(z, label), "z": z}
         return drawn | ({} if label is None else {"labels": label})
 
-    specs = [tf.TensorSpec([], dtype, name) for name, dtype in
-             (("seed", tf.int32), ("index", tf.int32), ("truncation", tf.float32))]
+    specs = [
+        tf.TensorSpec([], dtype, name)
+        for name, dtype in (("seed", tf.int32), ("index", tf.int32), ("truncation", tf.float32))
+    ]
     specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
     return tf.function(generate, input_signature=specs)
 
@@ -94,7 +97,9 @@ def _convert(generator: Generator, number: str, batches: tuple[int, ...]) -> byt
 
 
 @functools.lru_cache(maxsize=1)  # Three formats are converted from the same one.
-def _saved(generator: Generator, batches: tuple[int, ...], seeded: bool) -> tuple[tempfile.TemporaryDirectory, list[str]]:
+def _saved(
+    generator: Generator, batches: tuple[int, ...], seeded: bool
+) -> tuple[tempfile.TemporaryDirectory, list[str]]:
     """A SavedModel of the signatures, for the converter, and their names."""
     functions = signatures(generator, batches, seeded)
     module = tf.Module()

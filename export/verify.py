@@ -1,11 +1,12 @@
 """Runs each exported file in a fresh process and compares its pictures with the float generator's."""
+
 import dataclasses
 import math
 import pathlib
 import subprocess
 import sys
 import tempfile
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,14 +33,16 @@ class Report:
       threads: that number.
       failures: plain sentences; empty where the file keeps its promise.
     """
+
     threads: int
     psnr_db: dict[str, float] = dataclasses.field(default_factory=dict)
     latency_ms: dict[str, float] = dataclasses.field(default_factory=dict)
     failures: list[str] = dataclasses.field(default_factory=list)
 
 
-def verify(generator: Generator, artefact: Artefact, path: pathlib.Path, batches: Sequence[int],
-           threads: int = 1) -> Report:
+def verify(
+    generator: Generator, artefact: Artefact, path: pathlib.Path, batches: Sequence[int], threads: int = 1
+) -> Report:
     """Loads the file in a process without this project and holds it to the artefact's promise.
 
     Args:
@@ -57,7 +60,9 @@ def verify(generator: Generator, artefact: Artefact, path: pathlib.Path, batches
         return report
     pairs = {}
     for call in calls:
-        outputs = {key.rpartition("/")[2]: value for key, value in results.items() if key.rpartition("/")[0] == call.name}
+        outputs = {
+            key.rpartition("/")[2]: value for key, value in results.items() if key.rpartition("/")[0] == call.name
+        }
         if "milliseconds" in outputs:
             report.latency_ms[call.name] = round(float(outputs["milliseconds"]), 4)
         images = _checked_images(call, outputs, report)
@@ -66,8 +71,10 @@ def verify(generator: Generator, artefact: Artefact, path: pathlib.Path, batches
     for name, compared in pairs.items():
         report.psnr_db[name] = psnr(*(np.concatenate(side) for side in zip(*compared)))
         if report.psnr_db[name] < artefact.floor_db:
-            report.failures.append(f"{name}: {report.psnr_db[name]} dB from the float generator, "
-                                   f"below the {artefact.floor_db} dB that this format must reach")
+            report.failures.append(
+                f"{name}: {report.psnr_db[name]} dB from the float generator, "
+                f"below the {artefact.floor_db} dB that this format must reach"
+            )
     report.failures += structure_failures(generator, artefact, path, results)
     return report
 
@@ -87,7 +94,7 @@ def psnr(images: np.ndarray, reference: np.ndarray) -> float:
     return round(min(10 * math.log10(4 / mean_square), IDENTICAL_DB), 1) if mean_square else IDENTICAL_DB
 
 
-def _checked_images(call: Call, outputs: dict[str, np.ndarray], report: Report) -> Optional[np.ndarray]:
+def _checked_images(call: Call, outputs: dict[str, np.ndarray], report: Report) -> np.ndarray | None:
     """The call's images, or None where it has none to compare; what is wrong goes into the report."""
     for name, expected in call.exact.items():
         got = outputs.get(name)
@@ -139,12 +146,15 @@ def structure_failures(generator: Generator, artefact: Artefact, path: pathlib.P
     if artefact.loader == "saved_model":
         stored = sum(file.stat().st_size for file in (path / "variables").glob("*.data*"))
         if int(results["parameters_read"]) != generator.facts.parameters:
-            failures.append(f"serving_default reads {int(results['parameters_read']):,} weights "
-                            f"of {generator.facts.parameters:,}")
+            failures.append(
+                f"serving_default reads {int(results['parameters_read']):,} weights of {generator.facts.parameters:,}"
+            )
     if artefact.loader == "tflite":
         contents = flatbuffer.contents(path.read_bytes())
         stored = contents.stored_bytes
-        strange = sorted(name for name in contents.operators if name.startswith(("Flex", "VAR_HANDLE", "READ_VARIABLE")))
+        strange = sorted(
+            name for name in contents.operators if name.startswith(("Flex", "VAR_HANDLE", "READ_VARIABLE"))
+        )
         if strange:
             failures.append(f"operators that are not TFLite's own: {', '.join(strange)}")
     least, most = expected_bytes(generator, artefact.weight_bytes)

@@ -1,4 +1,5 @@
 """Runs the package's command lines inside the test's process, which has TensorFlow already."""
+
 import contextlib
 import dataclasses
 import io
@@ -9,6 +10,7 @@ from unittest import mock
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What a command left: its exit status and what it printed."""
+
     status: int
     out: str
     err: str
@@ -17,7 +19,11 @@ class Result:
 def call(main, *arguments) -> Result:
     """Calls a binary's `main` as if `arguments` stood on the command line."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(sys, "argv", ["binary", *map(str, arguments)]):
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["binary", *map(str, arguments)]),
+    ):
         try:
             main()
             status = 0

@@ -1,4 +1,5 @@
 """What all tests start from."""
+
 import atexit
 import os
 import shutil

@@ -1,4 +1,5 @@
 """Small data sets for the data tests: configs, IDX bytes, image files and a TFDS builder."""
+
 import io
 import struct
 from types import SimpleNamespace
@@ -9,8 +10,18 @@ from PIL import Image
 
 def config(dataset: str, **changes) -> SimpleNamespace:
     """The attributes of a Config that the data package reads."""
-    values = dict(dataset=dataset, data_dir="", image_size="", channels=0, max_bad_fraction=0.01, value_range="",
-                  binarize=False, invert=False, train_examples=0, seed=1)
+    values = dict(
+        dataset=dataset,
+        data_dir="",
+        image_size="",
+        channels=0,
+        max_bad_fraction=0.01,
+        value_range="",
+        binarize=False,
+        invert=False,
+        train_examples=0,
+        seed=1,
+    )
     return SimpleNamespace(**(values | changes))
 
 
@@ -42,17 +53,25 @@ def tiny_tfds(folder, images: np.ndarray, labels: np.ndarray, names, test_count:
     # Unregistered, so that it is read back from its files alone, as data from elsewhere are.
     class TinyPictures(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Random pictures; TFDS reads the class's docstring as the description."""
+
         VERSION = tfds.core.Version("1.0.0")
         name = "tiny_pictures"
 
         def _info(self):
-            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict({
-                "image": tfds.features.Image(shape=shape or images.shape[1:]),
-                "label": tfds.features.ClassLabel(names=list(names))}))
+            return self.dataset_info_from_configs(
+                features=tfds.features.FeaturesDict(
+                    {
+                        "image": tfds.features.Image(shape=shape or images.shape[1:]),
+                        "label": tfds.features.ClassLabel(names=list(names)),
+                    }
+                )
+            )
 
         def _split_generators(self, dl_manager):
-            return {"train": self._generate_examples(test_count, len(images)),
-                    "test": self._generate_examples(0, test_count)}
+            return {
+                "train": self._generate_examples(test_count, len(images)),
+                "test": self._generate_examples(0, test_count),
+            }
 
         def _generate_examples(self, begin, end):
             for number in range(begin, end):

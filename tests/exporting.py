@@ -1,4 +1,5 @@
 """Runs and exports for the tests of export/, each made once for the whole test process."""
+
 import atexit
 import functools
 import importlib.util
@@ -61,8 +62,10 @@ def formats() -> list[str]:
     """All formats, less those whose extra is not installed."""
     from export.extras import NEEDS
     from export.formats import FORMATS
-    return [name for name in FORMATS
-            if all(importlib.util.find_spec(module) for module in NEEDS.get(name, ("", ()))[1])]
+
+    return [
+        name for name in FORMATS if all(importlib.util.find_spec(module) for module in NEEDS.get(name, ("", ()))[1])
+    ]
 
 
 def command(*arguments: str, module: str = "export.main") -> subprocess.CompletedProcess:
@@ -72,8 +75,14 @@ def command(*arguments: str, module: str = "export.main") -> subprocess.Complete
 
 def python(*arguments, **environment: str) -> subprocess.CompletedProcess:
     """Runs Python in the project's folder; `environment` adds variables."""
-    return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"} | environment)
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
+    )
 
 
 def _colour_images() -> pathlib.Path:

@@ -1,4 +1,5 @@
 """A headless Chromium for tests of pages, driven over WebDriver with the standard library alone."""
+
 import base64
 import contextlib
 import json
@@ -10,8 +11,17 @@ import urllib.request
 
 import pytest
 
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key the WebDriver standard gives element references
 
@@ -47,8 +57,13 @@ class Browser:
 
     def look(self, width: int, height: int, dark: bool = False) -> None:
         """Sets the window's size in CSS pixels and the colour scheme the system prefers."""
-        self._devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
-        self._devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
+        self._devtools(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
 
     def before_load(self, script: str) -> None:
         """Has every page that is loaded from now on run `script` before its own."""
@@ -72,7 +87,9 @@ class Browser:
 
     def _call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._address + path, data, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(
+            self._address + path, data, {"Content-Type": "application/json"}, method=method
+        )
         try:
             with _DIRECT.open(request, timeout=60) as answer:
                 return json.load(answer)["value"]

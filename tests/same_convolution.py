@@ -1,4 +1,5 @@
 """Compares a convolution with a plain one: values, gradients, gradients of gradients."""
+
 import numpy as np
 import tensorflow as tf
 
@@ -16,7 +17,7 @@ def _all_of(function, x, kernel):
             y = function(x, kernel)
             loss = tf.reduce_sum(y * y * filled(*y.shape))
         to_x, to_kernel = inner.gradient(loss, [x, kernel])
-        penalty = tf.reduce_sum(to_x ** 2) + tf.reduce_sum(to_kernel ** 2)
+        penalty = tf.reduce_sum(to_x**2) + tf.reduce_sum(to_kernel**2)
     return [y, to_x, to_kernel, *outer.gradient(penalty, [x, kernel])]
 
 

@@ -28,8 +28,9 @@ def test_translation_moves_whole_images_by_up_to_an_eighth(channels):
         down = rows[0] if rows[0] else rows[-1] - (_HEIGHT - 1)
         right = columns[0] if columns[0] else columns[-1] - (_WIDTH - 1)
         expected = np.zeros_like(before)
-        expected[max(down, 0):_HEIGHT + min(down, 0), max(right, 0):_WIDTH + min(right, 0)] = (
-            before[max(-down, 0):_HEIGHT - max(down, 0), max(-right, 0):_WIDTH - max(right, 0)])
+        expected[max(down, 0) : _HEIGHT + min(down, 0), max(right, 0) : _WIDTH + min(right, 0)] = before[
+            max(-down, 0) : _HEIGHT - max(down, 0), max(-right, 0) : _WIDTH - max(right, 0)
+        ]
         np.testing.assert_array_equal(after, expected)
         seen.add((down, right))
     assert {down for down, _ in seen} == {-2, -1, 0, 1, 2}  # 16 // 8
@@ -44,7 +45,7 @@ def test_cutout_is_one_box_of_half_size_that_may_stick_out():
         gone = (after == 0).all(-1)
         np.testing.assert_array_equal(after, np.where(gone[..., None], 0, before))
         rows, columns = np.flatnonzero(gone.any(1)), np.flatnonzero(gone.any(0))
-        assert gone[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].all()
+        assert gone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
         for places, size in ((rows, _HEIGHT), (columns, _WIDTH)):
             at_edge = places[0] == 0 or places[-1] == size - 1
             assert len(places) == size // 2 or (at_edge and len(places) < size // 2)
@@ -52,11 +53,14 @@ def test_cutout_is_one_box_of_half_size_that_may_stick_out():
     assert len(boxes) > 30
 
 
-@pytest.mark.parametrize("name, low, high, base", [
-    ("brightness", -0.5, 0.5, lambda x: x),
-    ("saturation", 0.0, 2.0, lambda x: x.mean(3, keepdims=True)),
-    ("contrast", 0.5, 1.5, lambda x: x.mean((1, 2, 3), keepdims=True)),
-])
+@pytest.mark.parametrize(
+    "name, low, high, base",
+    [
+        ("brightness", -0.5, 0.5, lambda x: x),
+        ("saturation", 0.0, 2.0, lambda x: x.mean(3, keepdims=True)),
+        ("contrast", 0.5, 1.5, lambda x: x.mean((1, 2, 3), keepdims=True)),
+    ],
+)
 def test_colour_changes_by_one_number_an_image_uniform_in_its_range(name, low, high, base):
     count = 400
     x = _images(count=count).numpy().astype(np.float64)
@@ -64,8 +68,7 @@ def test_colour_changes_by_one_number_an_image_uniform_in_its_range(name, low, h
     after = AUGMENTATIONS[name](_images(count=count), _draw(count)).numpy()
     # The number that explains an image best must explain each of its pixels.
     number = ((after - base(x)) * part).sum((1, 2, 3)) / np.square(part).sum((1, 2, 3))
-    np.testing.assert_allclose(
-        after, base(x) + number.reshape(-1, 1, 1, 1) * part, atol=1e-6)
+    np.testing.assert_allclose(after, base(x) + number.reshape(-1, 1, 1, 1) * part, atol=1e-6)
     assert scipy.stats.kstest(number, "uniform", (low, high - low)).pvalue > 0.01
 
 
@@ -88,8 +91,7 @@ def test_flip_mirrors_left_and_right_half_of_the_time():
 
 def test_one_after_the_other_in_the_order_given():
     x, draw = _images(), _draw()
-    expected = AUGMENTATIONS["cutout"](
-        AUGMENTATIONS["brightness"](x, draw.child("brightness")), draw.child("cutout"))
+    expected = AUGMENTATIONS["cutout"](AUGMENTATIONS["brightness"](x, draw.child("brightness")), draw.child("cutout"))
     np.testing.assert_array_equal(augment(x, ["brightness", "cutout"], draw), expected)
     other = augment(x, ["cutout", "brightness"], draw)
     assert not np.array_equal(other, expected)  # brightness lifts the box's 0
@@ -98,8 +100,7 @@ def test_one_after_the_other_in_the_order_given():
 
 def test_replicas_together_do_what_one_does():
     whole = augment(_images(), AUGMENTATIONS, _draw())
-    parts = [augment(_images()[i:i + 20], AUGMENTATIONS, _draw(20, offset=i, total=_COUNT))
-             for i in (0, 20)]
+    parts = [augment(_images()[i : i + 20], AUGMENTATIONS, _draw(20, offset=i, total=_COUNT)) for i in (0, 20)]
     np.testing.assert_allclose(tf.concat(parts, 0), whole, atol=1e-6)
     assert not np.allclose(augment(_images(), AUGMENTATIONS, _draw(step=3)), whole)
 
@@ -108,8 +109,7 @@ def test_replicas_together_do_what_one_does():
 def test_first_and_second_derivatives_equal_finite_differences(name):
     """Of |augment(x)|^4, whose second derivative is not constant."""
     count = 3
-    x, direction = tf.Variable(_images(count=count)), tf.random.stateless_normal(
-        (count, _HEIGHT, _WIDTH, 3), [1, 1])
+    x, direction = tf.Variable(_images(count=count)), tf.random.stateless_normal((count, _HEIGHT, _WIDTH, 3), [1, 1])
 
     def value(at):
         return tf.reduce_sum(AUGMENTATIONS[name](at, _draw(count)) ** 4)
@@ -130,7 +130,7 @@ def test_first_and_second_derivatives_equal_finite_differences(name):
     # Along a line a quartic; its third derivative is what the first difference gets wrong.
     third = (slope_and_curvature(ahead)[1] - slope_and_curvature(behind)[1]) / (2 * size)
     difference = (value(ahead) - value(behind)) / (2 * size)
-    np.testing.assert_allclose(slope, difference - third * size ** 2 / 6, rtol=1e-3)
+    np.testing.assert_allclose(slope, difference - third * size**2 / 6, rtol=1e-3)
     change = (slope_and_curvature(ahead)[0] - slope_and_curvature(behind)[0]) / (2 * size)
-    fourth = (slope_and_curvature(ahead)[1] - 2 * curvature + slope_and_curvature(behind)[1])
+    fourth = slope_and_curvature(ahead)[1] - 2 * curvature + slope_and_curvature(behind)[1]
     np.testing.assert_allclose(curvature, change - fourth / 6, rtol=1e-3)

@@ -1,4 +1,5 @@
 """Whatever a user gets wrong is told in one line that names it, with exit status 2, and nothing is lost."""
+
 import json
 import os
 import pathlib
@@ -66,11 +67,17 @@ def place(tmp_path_factory):
     _write(root / "letters" / "to_a_friend.txt", "dear")
     _write(root / "bad.flags", "--stepz=3\n")
     for name, damage in {
-            "run": lambda run: None, "unfinished": _damage_checkpoints,
-            "emptied": lambda run: _write(run / "config.json", ""), "newer": lambda run: _edit_config(run, format=2),
-            "shrunk": lambda run: _edit_config(run, data={**json.loads((run / "config.json").read_text())["data"], "count": 99}),
-            "misfit": lambda run: _edit_config(run, g_width=5), "mistyped": lambda run: _edit_config(run, g_width="wide"),
-            "scribbled": _scribble}.items():
+        "run": lambda run: None,
+        "unfinished": _damage_checkpoints,
+        "emptied": lambda run: _write(run / "config.json", ""),
+        "newer": lambda run: _edit_config(run, format=2),
+        "shrunk": lambda run: _edit_config(
+            run, data={**json.loads((run / "config.json").read_text())["data"], "count": 99}
+        ),
+        "misfit": lambda run: _edit_config(run, g_width=5),
+        "mistyped": lambda run: _edit_config(run, g_width="wide"),
+        "scribbled": _scribble,
+    }.items():
         damage(pathlib.Path(shutil.copytree(exporting.run("dcgan"), root / name)))
     shutil.copytree(exporting.run("mlp"), root / "plain")
     return root
@@ -146,7 +153,10 @@ SAMPLING = [
     (["--run_dir=PLACE/run", "--num=10001"], "--num=10001 is too many for one picture"),
     (["--run_dir=PLACE/run", "--seed=4294967296"], "--seed=4294967296 must be from -2147483648 to 2147483647"),
     (["--run_dir=PLACE/run", "--out=x.jpg"], "--out=x.jpg ends in none of .png, .npz, /"),
-    (["--run_dir=PLACE/run", "--out=PLACE/file/x.png"], "--out=PLACE/file/x.png can't be written: (Not a directory|File exists)"),
+    (
+        ["--run_dir=PLACE/run", "--out=PLACE/file/x.png"],
+        "--out=PLACE/file/x.png can't be written: (Not a directory|File exists)",
+    ),
     (["--run_dir=PLACE/run", "--out=PLACE/file/"], "--out=PLACE/file/ can't be written"),
     (["--run_dir=PLACE/run", "--label=10"], "--label=10 is not one of mnist10k's labels: 0 to 9"),
     (["--run_dir=PLACE/run", "--label=seven"], "--label=seven"),
@@ -188,7 +198,11 @@ def _filled_in(arguments, place):
 def test_training_refuses(arguments, said, place, monkeypatch):
     monkeypatch.chdir(place)
     before = _tree(place)
-    new = [] if "--run_dir" in arguments[-1] or "--run_dir" in arguments[0] else ["--recipe=smoke", f"--run_dir={place}/new"]
+    new = (
+        []
+        if "--run_dir" in arguments[-1] or "--run_dir" in arguments[0]
+        else ["--recipe=smoke", f"--run_dir={place}/new"]
+    )
     result = binaries.call(main.main, *new, *_filled_in(arguments, place))
     _assert_one_line(result, said, place)
     assert _tree(place) == before and not (place / "new").exists()
@@ -202,15 +216,27 @@ def test_sampling_refuses(arguments, said, place, monkeypatch):
     assert _tree(place) == before
 
 
-@pytest.mark.parametrize("module, arguments, said", [
-    ("main", ["--recipe=smoke", "--dataset=mnst"], "did you mean mnist"),
-    ("main", ["--recipe=smoke", "--run_dir=PLACE/new", "--devices=cpu:5"], "--batch_size=12 can't be shared evenly by 5 devices"),
-    ("main", ["--recipe=smoke", "--run_dir=PLACE/file/below"], "PLACE/file/below can't be written"),
-    ("sample", ["--run_dir=PLACE/nowhere"], "no run there"),
-])
+@pytest.mark.parametrize(
+    "module, arguments, said",
+    [
+        ("main", ["--recipe=smoke", "--dataset=mnst"], "did you mean mnist"),
+        (
+            "main",
+            ["--recipe=smoke", "--run_dir=PLACE/new", "--devices=cpu:5"],
+            "--batch_size=12 can't be shared evenly by 5 devices",
+        ),
+        ("main", ["--recipe=smoke", "--run_dir=PLACE/file/below"], "PLACE/file/below can't be written"),
+        ("sample", ["--run_dir=PLACE/nowhere"], "no run there"),
+    ],
+)
 def test_a_process_of_its_own_says_nothing_else(module, arguments, said, place):
-    done = subprocess.run([sys.executable, "-m", f"tfgan_train.{module}", *_filled_in(arguments, place)], capture_output=True, text=True,
-                          cwd=exporting.ROOT, env={name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"})
+    done = subprocess.run(
+        [sys.executable, "-m", f"tfgan_train.{module}", *_filled_in(arguments, place)],
+        capture_output=True,
+        text=True,
+        cwd=exporting.ROOT,
+        env={name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"},
+    )
     _assert_one_line(binaries.Result(done.returncode, done.stdout, done.stderr), said, place)
     assert len(done.stderr.splitlines()) == 1
 
@@ -222,6 +248,7 @@ def test_two_processes_cannot_train_in_one_directory(place):
 
 
 # --- a full disk, as a limit to the size of files: for the writer it is the same error at the same place
+
 
 @pytest.fixture
 def limit():
@@ -236,13 +263,21 @@ def test_a_disk_that_is_full_at_a_checkpoint_costs_what_came_after_the_last(limi
     assert binaries.call(main.main, *flags, "--steps=4").status == 0
     folder = RunDir(tmp_path / "run").checkpoints_dir
     limit((folder / "00000004" / "weights.data-00000-of-00001").stat().st_size - 1000)
-    _assert_one_line(binaries.call(main.main, *flags, "--steps=8"), "can't write the checkpoint of step 8 .*earlier checkpoints are kept", tmp_path)
+    _assert_one_line(
+        binaries.call(main.main, *flags, "--steps=8"),
+        "can't write the checkpoint of step 8 .*earlier checkpoints are kept",
+        tmp_path,
+    )
     assert [one.step for one in checkpoints.intact(folder)] == [4]
     assert os.listdir(folder) == ["00000004"]
     limit(resource.RLIM_INFINITY)
     result = binaries.call(main.main, *flags, "--steps=8")
     assert result.status == 0 and "resuming" in result.err and "at step 4 of 8" in result.err
-    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines() if '"train"' in line]
+    steps = [
+        json.loads(line)["step"]
+        for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+        if '"train"' in line
+    ]
     assert steps == [2, 4, 6, 8]
 
 
@@ -258,6 +293,7 @@ def test_a_disk_that_is_full_elsewhere_is_said_too(size, limit, tmp_path):
 
 # --- what looks wrong and isn't
 
+
 def test_odd_pictures_are_read_and_broken_ones_reported(tmp_path):
     """Palette, CMYK, 16 bits, transparency; 1 in 100 may be damaged, and the run's record names it."""
     rng = np.random.default_rng(0)
@@ -270,8 +306,15 @@ def test_odd_pictures_are_read_and_broken_ones_reported(tmp_path):
     Image.fromarray(rng.integers(0, 65536, (16, 16), np.uint16)).save(folder / "deep.png")
     grey.save(folder / "grey.bmp")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    result = binaries.call(main.main, "--recipe=smoke", f"--dataset=folder:{folder}", "--max_bad_fraction=0.2", "--batch_size=4", "--steps=1",
-                           f"--run_dir={tmp_path}/run")
+    result = binaries.call(
+        main.main,
+        "--recipe=smoke",
+        f"--dataset=folder:{folder}",
+        "--max_bad_fraction=0.2",
+        "--batch_size=4",
+        "--steps=1",
+        f"--run_dir={tmp_path}/run",
+    )
     assert result.status == 0, result.err
     data = json.loads((tmp_path / "run" / "config.json").read_text())["data"]
     assert data["count"] == 5 and [file for file, _ in data["skipped"]] == ["broken.png"]

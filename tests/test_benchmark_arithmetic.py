@@ -1,4 +1,5 @@
 """What the benchmarks of steadiness and of costs make of a run's rows."""
+
 import importlib
 import json
 import math
@@ -55,6 +56,7 @@ def test_the_slope_is_that_of_a_line_with_its_standard_error(programs):
     assert slope([3.0] * 10) == pytest.approx((0, 0), abs=1e-12)
     assert slope([2.0, None] + [2.0 + 0.02 * i for i in range(2, 10)])[1] < 1e-9  # a tenth of which nothing is known
     from scipy import stats
+
     noisy = np.random.default_rng(0).normal(1.0, 0.1, 10)
     oracle = stats.linregress(np.arange(10) / 10, noisy / np.median(noisy))
     assert slope(noisy.tolist()) == pytest.approx((oracle.slope, oracle.stderr))
@@ -81,15 +83,33 @@ def test_what_is_read_of_a_process_and_of_a_file_that_grows(programs):
 def test_curves_that_cross_are_measured_once_where_they_do(programs):
     costs = programs("costs")
     found = costs.points([32, 64], [28, 64], [1, 2], ["dcgan"])
-    assert [(point.batch, point.side, point.replicas) for point in found] == [(32, 28, 1), (64, 28, 1), (64, 64, 1), (64, 28, 2)]
-    assert costs.table({found[0]: [0.004, 0.002, 0.003]}).endswith("| dcgan | 32 | 28x28 | 1 | 3.00 (2.00-4.00) | 10,667 |")
+    assert [(point.batch, point.side, point.replicas) for point in found] == [
+        (32, 28, 1),
+        (64, 28, 1),
+        (64, 64, 1),
+        (64, 28, 2),
+    ]
+    assert costs.table({found[0]: [0.004, 0.002, 0.003]}).endswith(
+        "| dcgan | 32 | 28x28 | 1 | 3.00 (2.00-4.00) | 10,667 |"
+    )
 
 
 def test_a_cost_curve_is_of_what_differs_from_the_usual_in_one_thing_alone(programs):
-    row = lambda family, batch, side, replicas, *seconds: {"family": family, "batch": batch, "side": side, "replicas": replicas,
-                                                           "seconds_per_step": list(seconds)}
-    rows = [row("mlp", 256, 28, 1, 0.004), row("mlp", 64, 28, 1, 0.001, 0.002), row("mlp", 64, 64, 1, 0.009), row("mlp", 64, 28, 4, 0.003),
-            row("dcgan", 128, 28, 1, 0.1), row("mlp", 128, 64, 1, 0.02)]
+    row = lambda family, batch, side, replicas, *seconds: {
+        "family": family,
+        "batch": batch,
+        "side": side,
+        "replicas": replicas,
+        "seconds_per_step": list(seconds),
+    }
+    rows = [
+        row("mlp", 256, 28, 1, 0.004),
+        row("mlp", 64, 28, 1, 0.001, 0.002),
+        row("mlp", 64, 64, 1, 0.009),
+        row("mlp", 64, 28, 4, 0.003),
+        row("dcgan", 128, 28, 1, 0.1),
+        row("mlp", 128, 64, 1, 0.02),
+    ]
     curve = programs("cost_curves").curve
     assert curve(rows, "mlp", "batch") == [(64, [1.0, 2.0]), (256, [4.0])]
     assert curve(rows, "mlp", "side") == [(28, [1.0, 2.0]), (64, [9.0])]

@@ -1,4 +1,5 @@
 """Checkpoints hold everything, appear whole, and what was cut short is passed over."""
+
 import json
 import os
 
@@ -27,10 +28,23 @@ def _values(gan):
     return {name: variable.numpy() for name, variable in tiny.variables(gan).items()}
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"architecture": "mlp", "conditional": True, "g_depth": 3}, {"ema_half_life": 0.0}, {"historical_averaging": 1.0},
-    {"d_norm": "spectral", "norm_placement": "before", "g_final_conv": True, "d_dense": 3, "minibatch_discrimination": 2},
-    {"g_optimizer": "rmsprop", "d_optimizer": "sgd", "conditional": True, "d_conditioning": "concat"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"architecture": "mlp", "conditional": True, "g_depth": 3},
+        {"ema_half_life": 0.0},
+        {"historical_averaging": 1.0},
+        {
+            "d_norm": "spectral",
+            "norm_placement": "before",
+            "g_final_conv": True,
+            "d_dense": 3,
+            "minibatch_discrimination": 2,
+        },
+        {"g_optimizer": "rmsprop", "d_optimizer": "sgd", "conditional": True, "d_conditioning": "concat"},
+    ],
+)
 def test_every_variable_comes_back(changes, tmp_path):
     gan, other = _gan(**changes), _gan(**changes)
     _randomise(gan, 1)
@@ -51,11 +65,21 @@ def test_parts_can_be_read_alone(tmp_path):
     checkpoints.restore_part(checkpoints.latest(tmp_path), ema_generator=named(other.generator))
     for mine, expected in zip(other.generator.variables, gan.ema_generator.variables):
         np.testing.assert_array_equal(mine.numpy(), expected.numpy())
-    assert all(np.array_equal(value, before[name]) for name, value in _values(other).items() if not name.startswith("g/"))
+    assert all(
+        np.array_equal(value, before[name]) for name, value in _values(other).items() if not name.startswith("g/")
+    )
 
 
-@pytest.mark.parametrize("changes", [{"g_width": 5}, {"historical_averaging": 1.0}, {"d_optimizer": "sgd"}, {"architecture": "mlp"},
-                                     {"g_final_conv": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"g_width": 5},
+        {"historical_averaging": 1.0},
+        {"d_optimizer": "sgd"},
+        {"architecture": "mlp"},
+        {"g_final_conv": True},
+    ],
+)
 def test_a_checkpoint_of_other_networks_is_refused(changes, tmp_path):
     checkpoints.save(tmp_path, _gan().state(), 1, {}, 3)
     with pytest.raises(UserError, match="doesn't fit the run's networks"):
@@ -94,9 +118,18 @@ def _no_weights(folder):
     (folder / "weights.index").unlink()
 
 
-@pytest.mark.parametrize("damage", [_cut, _no_meta, _no_weights,
-                                    *(lambda folder, text=text: (folder / "checkpoint.json").write_text(text)
-                                      for text in ("", "{", "[]", "3", "{}", '{"step": 3, "sha256": null, "extra": {}}'))])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _cut,
+        _no_meta,
+        _no_weights,
+        *(
+            lambda folder, text=text: (folder / "checkpoint.json").write_text(text)
+            for text in ("", "{", "[]", "3", "{}", '{"step": 3, "sha256": null, "extra": {}}')
+        ),
+    ],
+)
 def test_whatever_is_damaged_is_passed_over(damage, tmp_path):
     _save(tmp_path, 1, 2, 3)
     damage(tmp_path / "00000003")
@@ -154,7 +187,9 @@ def test_there_may_be_none(tmp_path):
 
 def test_one_that_cannot_be_written_leaves_the_others(tmp_path, monkeypatch):
     _save(tmp_path, 1)
-    monkeypatch.setattr(checkpoints, "write_json", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        checkpoints, "write_json", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(UserError, match="step 2 .*No space left on device.*earlier checkpoints are kept"):
         _save(tmp_path, 2)
     monkeypatch.undo()

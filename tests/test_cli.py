@@ -1,4 +1,5 @@
 """The command line: flags from fields, recipes and flagfiles, help, resuming with other settings, fresh runs."""
+
 import json
 import pathlib
 import re
@@ -15,11 +16,14 @@ from tfgan_train import evaluate, main, sample
 from tfgan_train.config import command, recipes
 from tfgan_train.config.fields import FIELDS, Config
 
-PROMISED = ("dataset data_dir recipe run_dir steps epochs batch_size seed loss penalty g_lr d_lr checkpoint_every log_every "
-            "sample_every devices precision fresh dry_run").split()
+PROMISED = (
+    "dataset data_dir recipe run_dir steps epochs batch_size seed loss penalty g_lr d_lr checkpoint_every log_every "
+    "sample_every devices precision fresh dry_run"
+).split()
 
 
 # --- help
+
 
 def test_help_is_short_and_grouped_and_starts_no_tensorflow():
     code = "import sys; sys.argv[1:] = ['--help']\nfrom tfgan_train import main\ntry: main.main()\nfinally: assert 'tensorflow' not in sys.modules"
@@ -42,13 +46,20 @@ def test_every_binary_says_what_it_is_for(binary):
 
 
 def test_a_reader_that_goes_away_is_no_error():
-    done = subprocess.run(f"{sys.executable} -m tfgan_train.main --help | head -1; echo ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
-                          capture_output=True, text=True, cwd=exporting.ROOT)
+    done = subprocess.run(
+        f"{sys.executable} -m tfgan_train.main --help | head -1; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        cwd=exporting.ROOT,
+    )
     first, status = done.stdout.splitlines()
     assert first.startswith("tfgan-train: ") and status == "0" and not done.stderr, done.stderr
 
 
 # --- flags
+
 
 def _parsed(*arguments) -> Config:
     """The Config that these flags ask for."""
@@ -58,15 +69,28 @@ def _parsed(*arguments) -> Config:
     return Config(**command.given_config(values))
 
 
-@pytest.mark.parametrize("binary, words", [(sample, "best nor last"), (evaluate, "best nor last"), (export_main, "best nor last")])
+@pytest.mark.parametrize(
+    "binary, words", [(sample, "best nor last"), (evaluate, "best nor last"), (export_main, "best nor last")]
+)
 @pytest.mark.parametrize("text", ["²", "-1", "1.5", "Best", ""])
 def test_every_binary_refuses_a_step_that_is_none(binary, words, text):
-    result = binaries.call(binary.main, f"--run_dir={exporting.run('mlp')}", f"--step={text}", *(["--out_dir=never"] if binary is export_main else []))
+    result = binaries.call(
+        binary.main,
+        f"--run_dir={exporting.run('mlp')}",
+        f"--step={text}",
+        *(["--out_dir=never"] if binary is export_main else []),
+    )
     assert (result.status, result.err) == (2, f"error: --step={text} is neither a checkpoint's step nor {words}\n")
 
 
 def test_a_step_is_a_number_or_a_word_that_the_binary_knows():
-    assert [command.checkpoint_step(text) for text in (None, "0", "00120", "best", "last")] == [None, 0, 120, "best", "last"]
+    assert [command.checkpoint_step(text) for text in (None, "0", "00120", "best", "last")] == [
+        None,
+        0,
+        120,
+        "best",
+        "last",
+    ]
 
 
 def test_the_promised_flags_are_there():
@@ -100,7 +124,15 @@ def test_dry_run_shows_everything_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = binaries.call(main.main, "--recipe=smoke", "--dry_run", "--g_lr=0.125", "--train_examples=100")
     assert result.status == 0 and list(tmp_path.iterdir()) == []
-    for said in ("runs/mnist10k-smoke (new)", "100 images of 28x28x1, 10 labels", "g_lr=0.125", "generator:", "discriminator:", "GFLOP", "sample_every=4"):
+    for said in (
+        "runs/mnist10k-smoke (new)",
+        "100 images of 28x28x1, 10 labels",
+        "g_lr=0.125",
+        "generator:",
+        "discriminator:",
+        "GFLOP",
+        "sample_every=4",
+    ):
         assert said in result.out, said
     # 7x7x8 from 8 latents, 5x5 up to 14x14x4, and to the image: kernels, norms' pairs, the last bias.
     assert f"{8 * 392 + 2 * 8 + 25 * 8 * 4 + 2 * 4 + 25 * 4 + 1:,}" in result.out
@@ -122,7 +154,11 @@ def _config(run):
 
 
 def _steps(run):
-    return [row["step"] for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()) if row["kind"] == "train"]
+    return [
+        row["step"]
+        for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+        if row["kind"] == "train"
+    ]
 
 
 def test_the_run_directory_alone_resumes(run):
@@ -135,26 +171,59 @@ def test_the_run_directory_alone_resumes(run):
 
 
 def test_how_long_and_how_often_may_change(run):
-    asked = {"epochs": "0.5", "log_every": "1", "sample_every": "2", "checkpoint_every": "3", "keep_checkpoints": "5", "steps_per_loop": "1"}
+    asked = {
+        "epochs": "0.5",
+        "log_every": "1",
+        "sample_every": "2",
+        "checkpoint_every": "3",
+        "keep_checkpoints": "5",
+        "steps_per_loop": "1",
+    }
     result = binaries.call(main.main, f"--run_dir={run}", HERE, *(f"--{name}={value}" for name, value in asked.items()))
     assert result.status == 0, result.err
     assert _steps(run) == [2, 3, *range(4, 10)]  # 0.5 * 200 images / 12
     assert {name: str(_config(run)[name]) for name in asked} == asked | {"epochs": "0.0"}
-    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["00000002", "00000003", "00000006", "00000009"]
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
+        "00000002",
+        "00000003",
+        "00000006",
+        "00000009",
+    ]
 
 
 def test_settings_that_agree_with_the_run_may_be_repeated(run):
-    result = binaries.call(main.main, f"--run_dir={run}", HERE, "--dataset=mnist10k", "--architecture=mlp", "--g_width=32", "--d_width=0", "--steps=3")
+    result = binaries.call(
+        main.main,
+        f"--run_dir={run}",
+        HERE,
+        "--dataset=mnist10k",
+        "--architecture=mlp",
+        "--g_width=32",
+        "--d_width=0",
+        "--steps=3",
+    )
     assert result.status == 0, result.err
 
 
-@pytest.mark.parametrize("flag, was", [("--g_lr=0.5", "0.0002"), ("--seed=2", "1"), ("--batch_size=24", "12"), ("--loss=hinge", "non_saturating"),
-                                       ("--g_width=31", "32"), ("--conditional", "False"), ("--precision=bfloat16", "float32")])
+@pytest.mark.parametrize(
+    "flag, was",
+    [
+        ("--g_lr=0.5", "0.0002"),
+        ("--seed=2", "1"),
+        ("--batch_size=24", "12"),
+        ("--loss=hinge", "non_saturating"),
+        ("--g_width=31", "32"),
+        ("--conditional", "False"),
+        ("--precision=bfloat16", "float32"),
+    ],
+)
 def test_another_value_is_refused_by_its_name(run, flag, was):
     before = (run / "config.json").read_bytes()
     result = binaries.call(main.main, f"--run_dir={run}", HERE, flag, "--steps=9")
     name = flag.split("=")[0]
-    assert result.status == 2 and re.search(rf"^error: {name}=\S+, but the run in \S+ was begun with {was}; leave it out", result.err)
+    assert result.status == 2 and re.search(
+        rf"^error: {name}=\S+, but the run in \S+ was begun with {was}; leave it out", result.err
+    )
     assert (run / "config.json").read_bytes() == before
 
 
@@ -180,4 +249,7 @@ def test_fresh_runs_are_numbered_and_the_old_one_is_left_alone(tmp_path, monkeyp
 def test_fresh_with_a_nameless_directory_takes_its_real_name(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert f"{tmp_path}/here-2 (new)" in binaries.call(main.main, "--recipe=smoke", "--run_dir=.", "--fresh", "--dry_run").out
+    assert (
+        f"{tmp_path}/here-2 (new)"
+        in binaries.call(main.main, "--recipe=smoke", "--run_dir=.", "--fresh", "--dry_run").out
+    )

@@ -1,4 +1,5 @@
 """Where the time went, by a clock of the test's own."""
+
 import pytest
 
 from tfgan_train.common import numbers
@@ -45,7 +46,9 @@ def test_what_the_graph_reaches_of_the_peak(now):
     assert "peak" not in clock.summary(10, "there")
     clock.peak = 189e9
     assert clock.facts()["peak_flops_per_second"] == 189e9
-    assert clock.summary(10, "there").endswith("(data 25.0%); 153 GFLOP/s in the graph, 81% of this machine's peak; see there")
+    assert clock.summary(10, "there").endswith(
+        "(data 25.0%); 153 GFLOP/s in the graph, 81% of this machine's peak; see there"
+    )
 
 
 def test_without_a_step_after_the_first_call_nothing_is_said_of_the_peak(now):
@@ -69,12 +72,25 @@ def test_a_second_graph_is_prepared_at_nobodys_cost(now):
     assert (facts["start_up"], facts["training"], facts["graph"], facts["flops_per_second"]) == (18.0, 2.0, 2.0, 153e9)
 
 
-@pytest.mark.parametrize("rate, words", [(153.4e9, "153 GFLOP/s"), (99.96e9, "100 GFLOP/s"), (9.994e9, "9.99 GFLOP/s"), (9.996e9, "10.0 GFLOP/s"),
-                                         (999.6e9, "1.00 TFLOP/s"), (312e12, "312 TFLOP/s"), (2.5e3, "0.00 MFLOP/s"), (4.56e6, "4.56 MFLOP/s")])
+@pytest.mark.parametrize(
+    "rate, words",
+    [
+        (153.4e9, "153 GFLOP/s"),
+        (99.96e9, "100 GFLOP/s"),
+        (9.994e9, "9.99 GFLOP/s"),
+        (9.996e9, "10.0 GFLOP/s"),
+        (999.6e9, "1.00 TFLOP/s"),
+        (312e12, "312 TFLOP/s"),
+        (2.5e3, "0.00 MFLOP/s"),
+        (4.56e6, "4.56 MFLOP/s"),
+    ],
+)
 def test_flop_rates_have_three_digits(rate, words):
     assert numbers.flop_rate(rate) == words
 
 
-@pytest.mark.parametrize("share, words", [(0.809, "81"), (1.04, "104"), (0.0996, "10"), (0.0421, "4.2"), (0.00031, "0.031")])
+@pytest.mark.parametrize(
+    "share, words", [(0.809, "81"), (1.04, "104"), (0.0996, "10"), (0.0421, "4.2"), (0.00031, "0.031")]
+)
 def test_percent_keeps_two_digits(share, words):
     assert numbers.percent(share) == words

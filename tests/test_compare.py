@@ -1,4 +1,5 @@
 """compare: which runs belong together, means and spreads, one page and one table, and what it refuses."""
+
 import csv
 import json
 import math
@@ -28,7 +29,9 @@ def runs(tmp_path_factory):
         stored["config"] |= changes | {"run_dir": str(other)}
         (other / "config.json").write_text(json.dumps(stored))
         (other / "eval").mkdir()
-        (other / "eval" / "00000400.json").write_text(json.dumps({"metrics": {"fd": {"name": "fd", "value": fd, "spread": 2.0, "better": "lower"}}}))
+        (other / "eval" / "00000400.json").write_text(
+            json.dumps({"metrics": {"fd": {"name": "fd", "value": fd, "spread": 2.0, "better": "lower"}}})
+        )
     return [first, folder / "again", folder / "<other>"]
 
 
@@ -38,8 +41,14 @@ def groups(runs):
 
 
 def _compare(*arguments, cwd):
-    return subprocess.run([sys.executable, "-m", "tfgan_train.compare", *map(str, arguments)], cwd=cwd, capture_output=True,
-                          text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[1])})
+    return subprocess.run(
+        [sys.executable, "-m", "tfgan_train.compare", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[1])},
+    )
 
 
 def test_runs_that_differ_by_seed_alone_are_one_group(groups):
@@ -63,7 +72,10 @@ def test_runs_on_other_data_are_no_seeds_of_each_other(runs, tmp_path):
     (other / "config.json").write_text(json.dumps(stored))
     found = comparison.group_runs([read_run(runs[0]), read_run(other)])
     assert len(found) == 2
-    assert "saw different data (mnist10k, 10,000 examples; mnist10k, 60,000 examples)" in Parsed(compare_page.render(found)).text
+    assert (
+        "saw different data (mnist10k, 10,000 examples; mnist10k, 60,000 examples)"
+        in Parsed(compare_page.render(found)).text
+    )
 
 
 def test_wall_time_of_a_step_lies_between_its_rows(groups):
@@ -77,15 +89,27 @@ def test_command_writes_page_and_table(runs, tmp_path):
     text = (tmp_path / "c.html").read_text()
     page = Parsed(text)
     assert page.sections == ["figures", "settings", "curves", "samples", "runs"]
-    for words in ("3 runs compared", "2 recipes", "52.5 ± 31.8 (2 runs)", "90 ± 2", "hinge", "fd ↓", "D's loss, by time", "sec"):
+    for words in (
+        "3 runs compared",
+        "2 recipes",
+        "52.5 ± 31.8 (2 runs)",
+        "90 ± 2",
+        "hinge",
+        "fd ↓",
+        "D's loss, by time",
+        "sec",
+    ):
         assert words in page.text, words
     assert len(page.all("img")) == 3 and all(image["src"].startswith("data:") for image in page.all("img"))
     assert "<other>" not in text and "https://" not in text
     with open(tmp_path / "c.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["kind"], row["seed"], row["fd"], row["loss"]) for row in rows] == [
-        ("run", "1", "75.0", "non_saturating"), ("run", "2", "30.0", "non_saturating"), ("group", "", "52.5", "non_saturating"),
-        ("run", "1", "90.0", "hinge")]
+        ("run", "1", "75.0", "non_saturating"),
+        ("run", "2", "30.0", "non_saturating"),
+        ("group", "", "52.5", "non_saturating"),
+        ("run", "1", "90.0", "hinge"),
+    ]
     assert float(rows[2]["fd_spread"]) == pytest.approx(22.5 * math.sqrt(2)) and rows[3]["seconds"] == "4.0"
 
 
@@ -103,11 +127,15 @@ def test_runs_without_any_rows_are_told_and_not_fatal(runs, tmp_path):
 def test_bad_input_is_one_line_and_writes_nothing(runs, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text("{")
-    for arguments, words in (((), "name the runs to compare"), ((runs[0], "nowhere"), "nowhere is no run"),
-                             ((runs[0], f"{runs[0]}/."), "is named twice"), (("broken",), "config.json is damaged"),
-                             ((runs[0], "--out=c.pdf"), "--out=c.pdf must end in .html"),
-                             ((runs[0], "--out=broken/config.json/c.html"), "can't be written"),
-                             ((runs[0], "--uot=c.html"), "did you mean --out")):
+    for arguments, words in (
+        ((), "name the runs to compare"),
+        ((runs[0], "nowhere"), "nowhere is no run"),
+        ((runs[0], f"{runs[0]}/."), "is named twice"),
+        (("broken",), "config.json is damaged"),
+        ((runs[0], "--out=c.pdf"), "--out=c.pdf must end in .html"),
+        ((runs[0], "--out=broken/config.json/c.html"), "can't be written"),
+        ((runs[0], "--uot=c.html"), "did you mean --out"),
+    ):
         done = _compare(*arguments, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1, (arguments, done.stderr)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken"]

@@ -1,4 +1,5 @@
 """Settings: their types, the recipes under them, JSON in and out, and what may not be said."""
+
 import dataclasses
 import pathlib
 
@@ -13,7 +14,9 @@ FLAGS = pathlib.Path(__file__).parent.parent / "flags"
 
 
 def test_json_round_trip_keeps_every_value():
-    config = Config(dataset="folder:ü/x", recipe="smoke", g_lr=1 / 3, epochs=0.7, conditional=True, augment="flip,cutout")
+    config = Config(
+        dataset="folder:ü/x", recipe="smoke", g_lr=1 / 3, epochs=0.7, conditional=True, augment="flip,cutout"
+    )
     assert Config.from_json(config.to_json()) == config
     for name, field in FIELDS.items():
         assert type(getattr(config, name)) is field.type, name
@@ -39,6 +42,7 @@ def test_replace_changes_what_is_named_and_nothing_else():
 
 
 # --- recipes
+
 
 def test_every_flagfile_is_a_recipe_that_names_itself_and_is_legal():
     assert recipes.names() == sorted(path.stem for path in FLAGS.glob("*.flags"))
@@ -73,14 +77,19 @@ def test_another_unit_of_length_replaces_the_recipes():
 
 
 def test_a_flagfile_may_have_comments_and_booleans(tmp_path, monkeypatch):
-    (tmp_path / "mine.flags").write_text("# one\n// two\n\n--recipe=mine\n--conditional\n--noshared_z\n  --augment=a,b=c\n")
+    (tmp_path / "mine.flags").write_text(
+        "# one\n// two\n\n--recipe=mine\n--conditional\n--noshared_z\n  --augment=a,b=c\n"
+    )
     monkeypatch.setattr(recipes, "folder", lambda: tmp_path)
     assert recipes.read("mine") == {"recipe": "mine", "conditional": "true", "shared_z": "false", "augment": "a,b=c"}
     config = Config(recipe="mine")
     assert config.conditional is True and config.shared_z is False
 
 
-@pytest.mark.parametrize("line, said", [("steps=3", "line 1.*--flag=value"), ("--stepz=3", "stepz.*steps"), ("--steps=x", "steps=x.*whole number")])
+@pytest.mark.parametrize(
+    "line, said",
+    [("steps=3", "line 1.*--flag=value"), ("--stepz=3", "stepz.*steps"), ("--steps=x", "steps=x.*whole number")],
+)
 def test_a_damaged_flagfile_is_said(tmp_path, monkeypatch, line, said):
     (tmp_path / "mine.flags").write_text(line + "\n")
     monkeypatch.setattr(recipes, "folder", lambda: tmp_path)
@@ -99,52 +108,90 @@ def test_a_complete_config_needs_no_recipe(monkeypatch):
 
 # --- what may not be said
 
-@pytest.mark.parametrize("given, said", [
-    ({"g_lrr": 1}, "unknown setting 'g_lrr'; did you mean g_lr"),
-    ({"recipe": "smokee"}, "--recipe=smokee.*smoke"),
-    ({"steps": "many"}, "--steps=many is not a whole number"),
-    ({"steps": 2.5}, "--steps=2.5 is not a whole number"),
-    ({"steps": True}, "--steps=True is not a whole number"),
-    ({"steps": None}, "--steps=None is not a whole number"),
-    ({"g_lr": "fast"}, "--g_lr=fast is not a number"),
-    ({"conditional": "maybe"}, "--conditional=maybe is not true or false"),
-    ({"dataset": None}, "--dataset=None is not text"),
-])
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"g_lrr": 1}, "unknown setting 'g_lrr'; did you mean g_lr"),
+        ({"recipe": "smokee"}, "--recipe=smokee.*smoke"),
+        ({"steps": "many"}, "--steps=many is not a whole number"),
+        ({"steps": 2.5}, "--steps=2.5 is not a whole number"),
+        ({"steps": True}, "--steps=True is not a whole number"),
+        ({"steps": None}, "--steps=None is not a whole number"),
+        ({"g_lr": "fast"}, "--g_lr=fast is not a number"),
+        ({"conditional": "maybe"}, "--conditional=maybe is not true or false"),
+        ({"dataset": None}, "--dataset=None is not text"),
+    ],
+)
 def test_a_value_of_the_wrong_type_is_refused_by_its_name(given, said):
     with pytest.raises(UserError, match=said):
         Config(**given)
 
 
-@pytest.mark.parametrize("given, kept", [({"steps": 3.0}, 3), ({"steps": "3"}, 3), ({"g_lr": 1}, 1.0), ({"g_lr": "1e-3"}, 1e-3),
-                                         ({"conditional": "TRUE"}, True), ({"conditional": 0}, False)])
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ({"steps": 3.0}, 3),
+        ({"steps": "3"}, 3),
+        ({"g_lr": 1}, 1.0),
+        ({"g_lr": "1e-3"}, 1e-3),
+        ({"conditional": "TRUE"}, True),
+        ({"conditional": 0}, False),
+    ],
+)
 def test_a_value_that_means_the_right_type_is_taken(given, kept):
-    (name, _), = given.items()
+    ((name, _),) = given.items()
     value = getattr(Config(recipe="smoke", **given), name)
     assert value == kept and type(value) is type(kept)
 
 
 REFUSED = [
-    ({"steps": 0}, "--steps or --epochs"), ({"steps": 5, "epochs": 1}, "--steps and --epochs"), ({"epochs": float("inf")}, "--epochs=inf"),
-    ({"g_lr": 0}, "--g_lr=0.0 must be above 0"), ({"d_lr": -1e-3}, "--d_lr=-0.001 must be above 0"), ({"g_lr": float("nan")}, "--g_lr=nan"),
-    ({"g_lr": float("inf")}, "--g_lr=inf"), ({"beta1": 1.0}, "--beta1=1.0 must be from 0"), ({"batch_size": 0}, "--batch_size=0 must be at least 1"),
-    ({"seed": -1}, "--seed=-1 must be from 0 to 2147483647"), ({"seed": 2 ** 31}, "--seed"), ({"label_flip": 0.6}, "--label_flip=0.6"),
-    ({"d_dropout": 1.0}, "--d_dropout=1.0"), ({"channels": 2}, "--channels: '2'.*0, 1, 3"), ({"keep_checkpoints": 1}, "--keep_checkpoints=1"),
-    ({"loss": "hing"}, "--loss.*'hing'.*hinge"), ({"penalty": "r3"}, "--penalty: 'r3'.*r1"), ({"architecture": "dcgam"}, "dcgan"),
-    ({"g_optimizer": "adm"}, "--g_optimizer.*adam"), ({"precision": "float64"}, "--precision.*float32|float16"),
-    ({"schedule": "cosin"}, "--schedule.*cosine"), ({"update": "together"}, "--update.*alternating, simultaneous"),
-    ({"devices": "cpu:0"}, "--devices=cpu:0 is not auto, cpu:N or gpu:N"), ({"devices": "tpu:1"}, "--devices=tpu:1"),
-    ({"image_size": "64X"}, "--image_size=64X"), ({"image_size": "0"}, "--image_size=0"), ({"image_size": "99999"}, "--image_size=99999"),
-    ({"augment": "cutot"}, "--augment.*cutout"), ({"augment": "cutout,"}, "--augment"), ({"augment": "cutout, flip"}, "--augment"),
-    ({"g_activation": "rellu"}, "--g_activation.*relu"), ({"d_activation": "maxout"}, "--d_activation.*maxout:5"),
-    ({"g_activation": "leaky_relu:x"}, "--g_activation.*'x' is not a number"), ({"g_init": "norml"}, "--g_init.*normal"),
-    ({"d_init": "normal:-1"}, "--d_init=normal:-1"), ({"g_init": "glorot:3x"}, "--g_init"),
-    ({"loss": "wasserstein"}, "--loss=wasserstein needs --weight_clip"), ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
+    ({"steps": 0}, "--steps or --epochs"),
+    ({"steps": 5, "epochs": 1}, "--steps and --epochs"),
+    ({"epochs": float("inf")}, "--epochs=inf"),
+    ({"g_lr": 0}, "--g_lr=0.0 must be above 0"),
+    ({"d_lr": -1e-3}, "--d_lr=-0.001 must be above 0"),
+    ({"g_lr": float("nan")}, "--g_lr=nan"),
+    ({"g_lr": float("inf")}, "--g_lr=inf"),
+    ({"beta1": 1.0}, "--beta1=1.0 must be from 0"),
+    ({"batch_size": 0}, "--batch_size=0 must be at least 1"),
+    ({"seed": -1}, "--seed=-1 must be from 0 to 2147483647"),
+    ({"seed": 2**31}, "--seed"),
+    ({"label_flip": 0.6}, "--label_flip=0.6"),
+    ({"d_dropout": 1.0}, "--d_dropout=1.0"),
+    ({"channels": 2}, "--channels: '2'.*0, 1, 3"),
+    ({"keep_checkpoints": 1}, "--keep_checkpoints=1"),
+    ({"loss": "hing"}, "--loss.*'hing'.*hinge"),
+    ({"penalty": "r3"}, "--penalty: 'r3'.*r1"),
+    ({"architecture": "dcgam"}, "dcgan"),
+    ({"g_optimizer": "adm"}, "--g_optimizer.*adam"),
+    ({"precision": "float64"}, "--precision.*float32|float16"),
+    ({"schedule": "cosin"}, "--schedule.*cosine"),
+    ({"update": "together"}, "--update.*alternating, simultaneous"),
+    ({"devices": "cpu:0"}, "--devices=cpu:0 is not auto, cpu:N or gpu:N"),
+    ({"devices": "tpu:1"}, "--devices=tpu:1"),
+    ({"image_size": "64X"}, "--image_size=64X"),
+    ({"image_size": "0"}, "--image_size=0"),
+    ({"image_size": "99999"}, "--image_size=99999"),
+    ({"augment": "cutot"}, "--augment.*cutout"),
+    ({"augment": "cutout,"}, "--augment"),
+    ({"augment": "cutout, flip"}, "--augment"),
+    ({"g_activation": "rellu"}, "--g_activation.*relu"),
+    ({"d_activation": "maxout"}, "--d_activation.*maxout:5"),
+    ({"g_activation": "leaky_relu:x"}, "--g_activation.*'x' is not a number"),
+    ({"g_init": "norml"}, "--g_init.*normal"),
+    ({"d_init": "normal:-1"}, "--d_init=normal:-1"),
+    ({"g_init": "glorot:3x"}, "--g_init"),
+    ({"loss": "wasserstein"}, "--loss=wasserstein needs --weight_clip"),
+    ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
     ({"penalty": "wgan_gp", "d_norm": "batch"}, "--penalty=wgan_gp.*--d_norm=layer"),
     ({"momentum_final": 0.7, "g_optimizer": "adam"}, "--momentum_final"),
 ]
 
 
-@pytest.mark.parametrize("given, said", REFUSED, ids=[",".join(f"{k}={v}" for k, v in given.items()) for given, _ in REFUSED])
+@pytest.mark.parametrize(
+    "given, said", REFUSED, ids=[",".join(f"{k}={v}" for k, v in given.items()) for given, _ in REFUSED]
+)
 def test_an_illegal_value_is_refused_with_what_is_legal(given, said):
     with pytest.raises(UserError, match=said) as caught:
         validate(Config(recipe="smoke", **given))

@@ -1,4 +1,5 @@
 """Settings that would do nothing are refused, if the user gave them."""
+
 import pytest
 
 from tfgan_train import Config, UserError
@@ -10,24 +11,50 @@ def _check(**given):
     check_needs(config, config.given)
 
 
-@pytest.mark.parametrize("given, message", [
-    (dict(update="simultaneous", shared_z=False), "--shared_z would do nothing here: it goes with --update=alternating only"),
-    (dict(g_optimizer="sgd", d_optimizer="sgd", beta1=0.5), "--beta1 .*--g_optimizer=adam or --d_optimizer=adam only"),
-    (dict(momentum=0.9), "--momentum "), (dict(rho=0.5), "--rho "), (dict(penalty_every=4), "--penalty_every .*--penalty only"),
-    (dict(penalty_weight=1.0), "--penalty_weight "), (dict(architecture="mlp", d_dense=8), "--d_dense .*--architecture=dcgan only"),
-    (dict(architecture="mlp", kernel_size=4), "--kernel_size "), (dict(schedule_decay=0.9), "--schedule_decay "),
-    (dict(schedule_floor=0.1), "--schedule_floor .*--schedule!=constant"), (dict(instance_noise_steps=5), "--instance_noise_steps "),
-    (dict(eval_num=500), "--eval_num "), (dict(d_conditioning="concat"), "--d_conditioning "),
-    (dict(g_optimizer="sgd", d_optimizer="sgd", momentum_epochs=3.0), "--momentum_epochs ")])
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (
+            dict(update="simultaneous", shared_z=False),
+            "--shared_z would do nothing here: it goes with --update=alternating only",
+        ),
+        (
+            dict(g_optimizer="sgd", d_optimizer="sgd", beta1=0.5),
+            "--beta1 .*--g_optimizer=adam or --d_optimizer=adam only",
+        ),
+        (dict(momentum=0.9), "--momentum "),
+        (dict(rho=0.5), "--rho "),
+        (dict(penalty_every=4), "--penalty_every .*--penalty only"),
+        (dict(penalty_weight=1.0), "--penalty_weight "),
+        (dict(architecture="mlp", d_dense=8), "--d_dense .*--architecture=dcgan only"),
+        (dict(architecture="mlp", kernel_size=4), "--kernel_size "),
+        (dict(schedule_decay=0.9), "--schedule_decay "),
+        (dict(schedule_floor=0.1), "--schedule_floor .*--schedule!=constant"),
+        (dict(instance_noise_steps=5), "--instance_noise_steps "),
+        (dict(eval_num=500), "--eval_num "),
+        (dict(d_conditioning="concat"), "--d_conditioning "),
+        (dict(g_optimizer="sgd", d_optimizer="sgd", momentum_epochs=3.0), "--momentum_epochs "),
+    ],
+)
 def test_what_would_do_nothing_is_refused(given, message):
     with pytest.raises(UserError, match=message):
         _check(**given)
 
 
-@pytest.mark.parametrize("given", [
-    dict(shared_z=False), dict(g_optimizer="sgd", beta1=0.5), dict(d_optimizer="sgd", momentum=0.9), dict(penalty="r1", penalty_every=4),
-    dict(architecture="mlp", d_dense=0, g_final_conv=False), dict(schedule="linear", schedule_floor=0.1), dict(update="simultaneous", shared_z=True),
-    dict(eval_every=5, eval_num=500), dict(penalty="none")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        dict(shared_z=False),
+        dict(g_optimizer="sgd", beta1=0.5),
+        dict(d_optimizer="sgd", momentum=0.9),
+        dict(penalty="r1", penalty_every=4),
+        dict(architecture="mlp", d_dense=0, g_final_conv=False),
+        dict(schedule="linear", schedule_floor=0.1),
+        dict(update="simultaneous", shared_z=True),
+        dict(eval_every=5, eval_num=500),
+        dict(penalty="none"),
+    ],
+)
 def test_what_does_something_or_switches_off_is_taken(given):
     _check(**given)
 
@@ -45,6 +72,7 @@ def test_the_help_says_what_a_setting_goes_with():
 
 def test_every_need_names_a_setting():
     import re
+
     for field in FIELDS.values():
         for need in field.metadata["needs"].split():
             assert re.match(r"\w+", need)[0] in FIELDS

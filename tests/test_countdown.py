@@ -1,4 +1,5 @@
 """The countdown's arithmetic and when it speaks, with a clock of the test's own."""
+
 import io
 
 import pytest
@@ -18,6 +19,7 @@ def clock():
 
         def __call__(self):
             return self.now
+
     return Clock()
 
 
@@ -28,8 +30,12 @@ def test_elsewhere_a_line_every_ten_seconds(clock):
         clock.now = done * 0.5
         countdown(done)
     assert out.getvalue().splitlines() == [
-        "images: 20/100, 40 s left", "images: 40/100, 30 s left", "images: 60/100, 20 s left",
-        "images: 80/100, 10 s left", "images: 100/100, 0 s left"]
+        "images: 20/100, 40 s left",
+        "images: 40/100, 30 s left",
+        "images: 60/100, 20 s left",
+        "images: 80/100, 10 s left",
+        "images: 100/100, 0 s left",
+    ]
 
 
 def test_terminal_line_is_rewritten_and_wiped_at_the_end(clock):

@@ -1,4 +1,5 @@
 """One image of any mode -> pixels, against values worked out by hand and against Pillow."""
+
 import io
 
 import numpy as np
@@ -71,9 +72,15 @@ def test_one_bit():
     np.testing.assert_array_equal(decode.decode(image_bytes(image))[..., 0], [[0, 255, 0]])
 
 
-@pytest.mark.parametrize("orientation, expected", [
-    (1, RED_OVER_BLUE), (3, RED_OVER_BLUE[::-1, ::-1]),
-    (6, np.rot90(RED_OVER_BLUE, -1)), (8, np.rot90(RED_OVER_BLUE, 1))])
+@pytest.mark.parametrize(
+    "orientation, expected",
+    [
+        (1, RED_OVER_BLUE),
+        (3, RED_OVER_BLUE[::-1, ::-1]),
+        (6, np.rot90(RED_OVER_BLUE, -1)),
+        (8, np.rot90(RED_OVER_BLUE, 1)),
+    ],
+)
 def test_exif_orientation_is_applied(orientation, expected):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
@@ -87,8 +94,9 @@ def test_channels_by_content_and_by_wish():
     assert decode.decode(grey_as_colour, channels=3).shape == (4, 4, 3)
     colour = random_images(1, 4, 4, 3)[0]
     assert decode.decode(png(colour)).shape == (4, 4, 3)
-    np.testing.assert_array_equal(decode.decode(png(colour), channels=1)[..., 0],
-                                  np.asarray(Image.fromarray(colour).convert("L")))
+    np.testing.assert_array_equal(
+        decode.decode(png(colour), channels=1)[..., 0], np.asarray(Image.fromarray(colour).convert("L"))
+    )
 
 
 def test_a_large_jpeg_decoded_at_a_smaller_scale_equals_the_full_one():
@@ -105,14 +113,16 @@ def test_first_frame_of_an_animation():
     np.testing.assert_array_equal(got, np.broadcast_to([255, 0, 0], (4, 4, 3)))
 
 
-GOOD = {form: image_bytes(Image.fromarray(random_images(1, 40, 40, 3)[0]), form) for form in ("PNG", "JPEG", "WEBP", "BMP")}
+GOOD = {
+    form: image_bytes(Image.fromarray(random_images(1, 40, 40, 3)[0]), form) for form in ("PNG", "JPEG", "WEBP", "BMP")
+}
 
 
 @pytest.mark.parametrize("form", GOOD)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_files_cut_short(form, share):
     with pytest.raises(BadImage, match="."):
-        decode.decode(GOOD[form][:int(len(GOOD[form]) * share)])
+        decode.decode(GOOD[form][: int(len(GOOD[form]) * share)])
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", image_bytes(Image.new("L", (4, 4)), "GIF"), bytes(1000)])

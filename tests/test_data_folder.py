@@ -1,4 +1,5 @@
 """Folders of images: labels, splits, mixed modes and sizes, and what is wrong with them."""
+
 import os
 
 import numpy as np
@@ -39,16 +40,24 @@ def test_class_folders_become_labels(classes):
     root, images = classes
     loaded = load(root)
     got, labels = everything(loaded)
-    assert (loaded.count, loaded.image_shape, loaded.num_classes, loaded.label_names) == (6, (8, 8, 1), 2, ("cat", "dog"))
+    assert (loaded.count, loaded.image_shape, loaded.num_classes, loaded.label_names) == (
+        6,
+        (8, 8, 1),
+        2,
+        ("cat", "dog"),
+    )
     np.testing.assert_array_equal(got, images)
     np.testing.assert_array_equal(labels, [0, 0, 0, 1, 1, 1])
 
 
-@pytest.mark.parametrize("names", [
-    ["a.png", "b.png", "c.png"],  # no subfolders
-    ["all/a.png", "all/b.png", "all/c.png"],  # one subfolder tells nothing
-    ["a.png", "x/b.png", "y/c.png"],  # an image outside the classes
-])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.png", "b.png", "c.png"],  # no subfolders
+        ["all/a.png", "all/b.png", "all/c.png"],  # one subfolder tells nothing
+        ["a.png", "x/b.png", "y/c.png"],  # an image outside the classes
+    ],
+)
 def test_folders_without_labels(tmp_path, names):
     loaded = load(write(tmp_path, {name: png(image) for name, image in zip(names, random_images(3))}))
     assert (loaded.count, loaded.num_classes, loaded.label_names) == (3, 0, ())
@@ -85,11 +94,18 @@ def test_without_those_folders_there_is_nothing_held_out(classes):
 
 def test_mixed_sizes_and_modes_with_an_image_size(tmp_path):
     rgb = Image.fromarray(random_images(1, 30, 40, 3)[0])
-    root = write(tmp_path, {
-        "alpha.png": image_bytes(rgb.convert("RGBA")), "cmyk.jpg": image_bytes(rgb.convert("CMYK"), "JPEG"),
-        "grey16.png": image_bytes(Image.fromarray(np.full((50, 20), 65535, np.uint16))),
-        "palette.png": image_bytes(rgb.convert("P")), "photo.jpeg": image_bytes(rgb, "JPEG"),
-        "web.webp": image_bytes(rgb, "WEBP"), "windows.bmp": image_bytes(rgb, "BMP")})
+    root = write(
+        tmp_path,
+        {
+            "alpha.png": image_bytes(rgb.convert("RGBA")),
+            "cmyk.jpg": image_bytes(rgb.convert("CMYK"), "JPEG"),
+            "grey16.png": image_bytes(Image.fromarray(np.full((50, 20), 65535, np.uint16))),
+            "palette.png": image_bytes(rgb.convert("P")),
+            "photo.jpeg": image_bytes(rgb, "JPEG"),
+            "web.webp": image_bytes(rgb, "WEBP"),
+            "windows.bmp": image_bytes(rgb, "BMP"),
+        },
+    )
     loaded = load(root, image_size="16x24")
     got, _ = everything(loaded)
     assert loaded.image_shape == (16, 24, 3) and got.shape == (7, 16, 24, 3) and not loaded.skipped
@@ -137,12 +153,15 @@ def test_unreadable_file(classes):
     assert load(root, max_bad_fraction=0.2).skipped == (("cat/broken-link.png", "no such file or directory"),)
 
 
-@pytest.mark.parametrize("files, message", [
-    ({}, r"no images under .*legal: files that end in \.png, \.jpg"),
-    ({"readme.txt": b"hello"}, "no images under"),
-    ({"only.png": png(random_images(1)[0])}, "only one readable image; at least 2"),
-    ({"a.png": b"", "b.png": b""}, "2 of 2 images can't be read"),
-])
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ({}, r"no images under .*legal: files that end in \.png, \.jpg"),
+        ({"readme.txt": b"hello"}, "no images under"),
+        ({"only.png": png(random_images(1)[0])}, "only one readable image; at least 2"),
+        ({"a.png": b"", "b.png": b""}, "2 of 2 images can't be read"),
+    ],
+)
 def test_folders_that_are_no_data(tmp_path, files, message):
     with pytest.raises(UserError, match=message):
         load(write(tmp_path, files))
@@ -154,8 +173,16 @@ def test_no_such_folder(tmp_path):
 
 
 def test_images_of_other_types_are_mentioned_and_hidden_files_are_not(classes):
-    root = write(classes[0], {"cat/x.gif": b"GIF89a", "cat/.hidden.png": b"", "__MACOSX/cat/._a.png": b"", ".git/a.png": b"",
-                              "notes.txt": b"x"})
+    root = write(
+        classes[0],
+        {
+            "cat/x.gif": b"GIF89a",
+            "cat/.hidden.png": b"",
+            "__MACOSX/cat/._a.png": b"",
+            ".git/a.png": b"",
+            "notes.txt": b"x",
+        },
+    )
     loaded = load(root)
     assert loaded.count == 6 and not loaded.skipped
     assert len(loaded.notes) == 1 and "1 .gif file was left out" in loaded.notes[0]

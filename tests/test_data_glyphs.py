@@ -1,4 +1,5 @@
 """Drawn letters: deterministic, varied, and there on a machine without fonts."""
+
 import subprocess
 import sys
 
@@ -57,9 +58,12 @@ def test_letters_can_be_told_apart(only_pillows_font):
 def test_the_same_image_in_any_read_and_in_another_process():
     images, _ = read([7, 3, 17_999])
     np.testing.assert_array_equal(images[::-1], read([17_999, 3, 7])[0])
-    code = ("import hashlib, numpy as np\nfrom tfgan_train.data import glyphs\n"
-            "print(hashlib.sha256(glyphs.load(None, 'train').read(np.array([7, 3, 17999]))[0].tobytes()).hexdigest())")
+    code = (
+        "import hashlib, numpy as np\nfrom tfgan_train.data import glyphs\n"
+        "print(hashlib.sha256(glyphs.load(None, 'train').read(np.array([7, 3, 17999]))[0].tobytes()).hexdigest())"
+    )
     import hashlib
+
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert printed == hashlib.sha256(images.tobytes()).hexdigest()
 

@@ -1,4 +1,5 @@
 """IDX files: the published layouts, and each way in which one can be wrong."""
+
 import gzip
 import struct
 
@@ -16,8 +17,12 @@ TRAIN_IMAGES = "train-images-idx3-ubyte"
 
 
 def published(images=TRAIN, labels=TRAIN_LABELS) -> dict:
-    return {TRAIN_IMAGES: idx_bytes(images), "train-labels-idx1-ubyte": idx_bytes(labels),
-            "t10k-images-idx3-ubyte": idx_bytes(TEST), "t10k-labels-idx1-ubyte": idx_bytes(TEST_LABELS)}
+    return {
+        TRAIN_IMAGES: idx_bytes(images),
+        "train-labels-idx1-ubyte": idx_bytes(labels),
+        "t10k-images-idx3-ubyte": idx_bytes(TEST),
+        "t10k-labels-idx1-ubyte": idx_bytes(TEST_LABELS),
+    }
 
 
 def load(folder, files: dict, split="train", **options):
@@ -70,10 +75,12 @@ def test_only_t10k_files_serve_as_training_data_with_a_note(tmp_path):
 
 
 def test_emnist_is_turned_upright_and_labels_may_start_at_one(tmp_path):
-    files = {"emnist-letters-train-images-idx3-ubyte": idx_bytes(TRAIN.swapaxes(1, 2)),
-             "emnist-letters-train-labels-idx1-ubyte": idx_bytes(TRAIN_LABELS + 1),
-             "emnist-letters-test-images-idx3-ubyte": idx_bytes(TEST.swapaxes(1, 2)),
-             "emnist-letters-test-labels-idx1-ubyte": idx_bytes(TEST_LABELS + 1)}
+    files = {
+        "emnist-letters-train-images-idx3-ubyte": idx_bytes(TRAIN.swapaxes(1, 2)),
+        "emnist-letters-train-labels-idx1-ubyte": idx_bytes(TRAIN_LABELS + 1),
+        "emnist-letters-test-images-idx3-ubyte": idx_bytes(TEST.swapaxes(1, 2)),
+        "emnist-letters-test-labels-idx1-ubyte": idx_bytes(TEST_LABELS + 1),
+    }
     check(load(tmp_path, files), TRAIN, TRAIN_LABELS, ("1", "2", "3"))
     check(load(tmp_path, files, "test"), TEST, TEST_LABELS, ("1", "2", "3"))
 
@@ -91,27 +98,38 @@ def test_several_sets_in_one_folder(tmp_path):
 HEAD = idx_bytes(TRAIN)[:16]
 
 
-@pytest.mark.parametrize("name, content, message", [
-    (TRAIN_IMAGES, idx_bytes(TRAIN)[:-1], "should hold 120 values .shape 6x5x4. but holds 119; it is cut short"),
-    (TRAIN_IMAGES, idx_bytes(TRAIN) + b"x", "but holds more than 120"),
-    (TRAIN_IMAGES, HEAD, "but holds 0"),
-    (TRAIN_IMAGES, HEAD[:10], "cut short in its header"),
-    (TRAIN_IMAGES, b"\0\0", "too short for an IDX file"),
-    (TRAIN_IMAGES, b"", "too short for an IDX file"),
-    (TRAIN_IMAGES, b"\x89PNG" + HEAD[4:], "magic number 0x89504e47; legal: 0x00000803 or 0x00000804"),
-    (TRAIN_IMAGES, b"\0\0\x0d\x03" + HEAD[4:], "magic number 0x00000d03"),
-    (TRAIN_IMAGES, idx_bytes(TRAIN_LABELS), "magic number 0x00000801"),
-    (TRAIN_IMAGES, gzip.compress(idx_bytes(TRAIN), mtime=0)[:-20], "cut short or damaged"),
-    (TRAIN_IMAGES, gzip.compress(idx_bytes(TRAIN), mtime=0)[:12], "cut short or damaged"),
-    (TRAIN_IMAGES, gzip.compress(idx_bytes(TRAIN), mtime=0)[:-8] + bytes(8), "cut short or damaged"),
-    (TRAIN_IMAGES, b"\x1f\x8b\x08\0" + bytes(60), "cut short or damaged|too short"),
-    (TRAIN_IMAGES, struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(64), "by its header; legal: up to"),
-    (TRAIN_IMAGES, idx_bytes(np.zeros((0, 28, 28))), "holds no images"),
-    (TRAIN_IMAGES, idx_bytes(np.zeros((2, 4, 4, 2))), "2 channels; legal: 1 or 3"),
-    ("train-labels-idx1-ubyte", idx_bytes(TRAIN_LABELS[:5]), "holds 5 labels, but .*train-images-idx3-ubyte holds 6 images"),
-    ("train-labels-idx1-ubyte", idx_bytes(TRAIN_LABELS)[:-2], "cut short"),
-    ("train-labels-idx1-ubyte", idx_bytes(TRAIN), "magic number 0x00000803; legal: 0x00000801"),
-])
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        (TRAIN_IMAGES, idx_bytes(TRAIN)[:-1], "should hold 120 values .shape 6x5x4. but holds 119; it is cut short"),
+        (TRAIN_IMAGES, idx_bytes(TRAIN) + b"x", "but holds more than 120"),
+        (TRAIN_IMAGES, HEAD, "but holds 0"),
+        (TRAIN_IMAGES, HEAD[:10], "cut short in its header"),
+        (TRAIN_IMAGES, b"\0\0", "too short for an IDX file"),
+        (TRAIN_IMAGES, b"", "too short for an IDX file"),
+        (TRAIN_IMAGES, b"\x89PNG" + HEAD[4:], "magic number 0x89504e47; legal: 0x00000803 or 0x00000804"),
+        (TRAIN_IMAGES, b"\0\0\x0d\x03" + HEAD[4:], "magic number 0x00000d03"),
+        (TRAIN_IMAGES, idx_bytes(TRAIN_LABELS), "magic number 0x00000801"),
+        (TRAIN_IMAGES, gzip.compress(idx_bytes(TRAIN), mtime=0)[:-20], "cut short or damaged"),
+        (TRAIN_IMAGES, gzip.compress(idx_bytes(TRAIN), mtime=0)[:12], "cut short or damaged"),
+        (TRAIN_IMAGES, gzip.compress(idx_bytes(TRAIN), mtime=0)[:-8] + bytes(8), "cut short or damaged"),
+        (TRAIN_IMAGES, b"\x1f\x8b\x08\0" + bytes(60), "cut short or damaged|too short"),
+        (
+            TRAIN_IMAGES,
+            struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(64),
+            "by its header; legal: up to",
+        ),
+        (TRAIN_IMAGES, idx_bytes(np.zeros((0, 28, 28))), "holds no images"),
+        (TRAIN_IMAGES, idx_bytes(np.zeros((2, 4, 4, 2))), "2 channels; legal: 1 or 3"),
+        (
+            "train-labels-idx1-ubyte",
+            idx_bytes(TRAIN_LABELS[:5]),
+            "holds 5 labels, but .*train-images-idx3-ubyte holds 6 images",
+        ),
+        ("train-labels-idx1-ubyte", idx_bytes(TRAIN_LABELS)[:-2], "cut short"),
+        ("train-labels-idx1-ubyte", idx_bytes(TRAIN), "magic number 0x00000803; legal: 0x00000801"),
+    ],
+)
 def test_damaged_files_are_named(tmp_path, name, content, message):
     with pytest.raises(UserError, match=f"{name}.*({message})"):
         load(tmp_path, published() | {name: content})

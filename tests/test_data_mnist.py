@@ -1,4 +1,5 @@
 """MNIST with and without a network, the shipped digits, and how fast a blocked network is noticed."""
+
 import hashlib
 import http.server
 import json

@@ -1,4 +1,5 @@
 """The order of examples, and streaming that equals what is in memory."""
+
 import threading
 import time
 
@@ -35,7 +36,7 @@ def test_the_order_is_that_of_the_named_generator():
 def test_any_step_can_be_asked_for_directly():
     whole = Batches(noise(), 3, 2, seed=5).indices(0, 40)
     for step, count in ((0, 1), (39, 1), (17, 5), (3, 37)):
-        np.testing.assert_array_equal(Batches(noise(), 3, 2, seed=5).indices(step, count), whole[step:step + count])
+        np.testing.assert_array_equal(Batches(noise(), 3, 2, seed=5).indices(step, count), whole[step : step + count])
 
 
 def test_each_discriminator_update_sees_fresh_images():

@@ -1,4 +1,5 @@
 """ring2d and grid2d: the mixtures as published, trained, drawn, sampled, scored; and what points are refused for."""
+
 import json
 
 import numpy as np
@@ -60,7 +61,9 @@ def test_step_takes_float_batches_as_they_are():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "ring"
-    return tfgan_train.train(Config(dataset="ring2d", steps=4, batch_size=16, g_width=8, d_width=8, log_every=2, run_dir=str(path)))
+    return tfgan_train.train(
+        Config(dataset="ring2d", steps=4, batch_size=16, g_width=8, d_width=8, log_every=2, run_dir=str(path))
+    )
 
 
 def test_run_draws_scatter_plots_and_float_samples(run):

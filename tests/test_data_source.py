@@ -1,4 +1,5 @@
 """Sources, the options every dataset shares, and --dataset names."""
+
 import dataclasses
 
 import numpy as np
@@ -12,8 +13,9 @@ from tfgan_train.data import source, transform
 
 
 def noise(count=6, height=8, width=8, channels=1) -> source.Source:
-    return source.from_arrays("noise", random_images(count, height, width, channels),
-                              np.arange(count) % 2, ["even", "odd"])
+    return source.from_arrays(
+        "noise", random_images(count, height, width, channels), np.arange(count) % 2, ["even", "odd"]
+    )
 
 
 def pixels(of: source.Source) -> np.ndarray:
@@ -118,17 +120,20 @@ def test_train_examples_are_the_first_and_leave_the_test_split_alone():
         transform.apply(config("", train_examples=7), noise(), "train")
 
 
-@pytest.mark.parametrize("dataset, message", [
-    ("mnits", "did you mean mnist"),
-    ("foldr:/photos", "did you mean folder"),
-    ("glyph", "did you mean glyphs"),
-    ("tfds:", "must follow tfds:"),
-    ("folder", "legal: .*folder:FOLDER"),
-    ("mnist:", "legal: mnist"),
-    ("mnist:60000", "legal: mnist"),
-    ("", "legal: mnist"),
-    ("qqqq", "legal: mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:FOLDER, folder:FOLDER"),
-])
+@pytest.mark.parametrize(
+    "dataset, message",
+    [
+        ("mnits", "did you mean mnist"),
+        ("foldr:/photos", "did you mean folder"),
+        ("glyph", "did you mean glyphs"),
+        ("tfds:", "must follow tfds:"),
+        ("folder", "legal: .*folder:FOLDER"),
+        ("mnist:", "legal: mnist"),
+        ("mnist:60000", "legal: mnist"),
+        ("", "legal: mnist"),
+        ("qqqq", "legal: mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:FOLDER, folder:FOLDER"),
+    ],
+)
 def test_unknown_names_answer_with_the_nearest(dataset, message):
     with pytest.raises(UserError, match=message):
         data.load(config(dataset))
@@ -155,5 +160,6 @@ def test_training_needs_two_images():
 def test_importing_the_data_package_does_not_load_tensorflow():
     import subprocess
     import sys
+
     code = "import sys, tfgan_train.data, tfgan_train.data.pipeline; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

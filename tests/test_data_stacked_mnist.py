@@ -1,4 +1,5 @@
 """stacked_mnist: channels are digits of mnist, labels are what they spell, and its evaluation counts modes."""
+
 import numpy as np
 import pytest
 
@@ -18,8 +19,13 @@ def shipped_digits(monkeypatch, tmp_path):
     digits = mnist10k.load(None, "train")
     images, labels = digits.read(np.arange(10_000))
     parts = {"train": slice(0, 9000), "test": slice(9000, None)}
-    monkeypatch.setattr(mnist, "load", lambda config, split: source.from_arrays(
-        "mnist", images[parts[split]], labels[parts[split]], digits.label_names))
+    monkeypatch.setattr(
+        mnist,
+        "load",
+        lambda config, split: source.from_arrays(
+            "mnist", images[parts[split]], labels[parts[split]], digits.label_names
+        ),
+    )
     monkeypatch.setenv("TFGAN_CACHE", str(tmp_path))
 
 
@@ -37,7 +43,7 @@ def test_each_channel_is_a_digit_with_its_place_in_the_label(config):
         known.setdefault(image.tobytes(), label)
     images, labels = stacked.read(np.array([0, 5, 127_999, 5]))
     for image, label in zip(images, labels):
-        spelt = [known[image[..., channel:channel + 1].tobytes()] for channel in range(3)]
+        spelt = [known[image[..., channel : channel + 1].tobytes()] for channel in range(3)]
         assert label == int("".join(map(str, spelt)))
     assert (images[1] == images[3]).all() and (images[0] != images[1]).any()
 
@@ -54,6 +60,7 @@ def test_triples_are_uniform_and_the_same_for_every_seed(config):
 @pytest.mark.slow
 def test_channels_are_classified_by_themselves(config, monkeypatch):
     """With a stand-in classifier that knows a digit by its mean pixel, the arrays lie as they should."""
+
     def build(request):
         assert request.train.name == "mnist" and request.heldout.name == "mnist"
 
@@ -61,6 +68,7 @@ def test_channels_are_classified_by_themselves(config, monkeypatch):
             assert images.shape[1:] == (28, 28, 1)
             which = (images.mean(axis=(1, 2, 3)) / 25.5).astype(int).clip(0, 9)
             return which[:, None].astype(np.float32), np.eye(10, dtype=np.float32)[which]
+
         return Extractor("classifier", "stand-in", "FD", "note", run)
 
     monkeypatch.setattr(classifier, "build", build)

@@ -1,4 +1,5 @@
 """TFDS data sets as TFDS itself writes them, prepared in a folder without any download."""
+
 import struct
 from types import SimpleNamespace
 
@@ -39,6 +40,7 @@ def test_gives_what_tfds_was_given(prepared):
 
 def test_the_order_is_tfdss_own_and_reads_are_random_access(prepared):
     import tensorflow_datasets
+
     stored = tensorflow_datasets.load("tiny_pictures", data_dir=str(prepared), split="train", as_supervised=False)
     expected = np.stack([example["image"] for example in stored.as_numpy_iterator()])
     for indices in ([0, 1, 2, 3, 4, 5, 6, 7], [7, 0, 3, 3]):
@@ -76,13 +78,23 @@ def test_records_cut_short_are_noticed(tmp_path):
 
 
 def test_unknown_names_answer_with_the_nearest():
-    with pytest.raises(UserError, match="tfds:fashion_mnits: TFDS has no dataset of that name; did you mean fashion_mnist"):
+    with pytest.raises(
+        UserError, match="tfds:fashion_mnits: TFDS has no dataset of that name; did you mean fashion_mnist"
+    ):
         data.load(config("tfds:fashion_mnits"))
 
 
-@pytest.mark.parametrize("prepared_in, data_dir, expected", [
-    ({"given"}, "given", "given"), ({"default"}, "given", "default"), ({"given", "default"}, "given", "given"),
-    (set(), "given", "given"), ({"default"}, "", "default"), (set(), "", "default")])
+@pytest.mark.parametrize(
+    "prepared_in, data_dir, expected",
+    [
+        ({"given"}, "given", "given"),
+        ({"default"}, "given", "default"),
+        ({"given", "default"}, "given", "given"),
+        (set(), "given", "given"),
+        ({"default"}, "", "default"),
+        (set(), "", "default"),
+    ],
+)
 def test_looks_in_data_dir_and_then_in_tfdss_own_folder(tmp_path, monkeypatch, prepared_in, data_dir, expected):
     import tensorflow_datasets
 
@@ -107,9 +119,15 @@ class _Builder:
         self.info = type("Info", (), {"splits": dict.fromkeys(splits)})
 
 
-@pytest.mark.parametrize("have, split, chosen", [
-    (("train", "test"), "test", "test"), (("train", "validation"), "test", "validation"),
-    (("all",), "train", "all"), (("test", "train"), "train", "train")])
+@pytest.mark.parametrize(
+    "have, split, chosen",
+    [
+        (("train", "test"), "test", "test"),
+        (("train", "validation"), "test", "validation"),
+        (("all",), "train", "all"),
+        (("test", "train"), "train", "train"),
+    ],
+)
 def test_choice_of_split(have, split, chosen):
     assert data.tfds._split_name(_Builder(have), split) == chosen
 
@@ -122,6 +140,7 @@ def test_no_such_split(have, split):
 
 def test_records_against_tensorflows_writer(tmp_path):
     import tensorflow as tf
+
     written = [b"", b"a", bytes(5000), b"last"]
     paths = [str(tmp_path / name) for name in ("a.tfrecord", "b.tfrecord")]
     for path, part in zip(paths, (written[:3], written[3:])):

@@ -1,4 +1,5 @@
 """What the pages promise: flags.md is current, links lead somewhere, the README is short."""
+
 import importlib.util
 import pathlib
 import re

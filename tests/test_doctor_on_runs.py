@@ -1,4 +1,5 @@
 """The doctor on real runs: it speaks of those that are made to fail and is silent about healthy ones."""
+
 import pytest
 
 from tfgan_train import Config, UserError, train

@@ -55,8 +55,16 @@ def test_offset_and_step_may_be_tensors_inside_a_function():
 
 def test_seed_step_path_and_kind_each_give_other_numbers():
     base = _draw()
-    other = [base, _draw(seed=8), _draw(step=4), base.child("a"), base.child("b"),
-             base.child("a").child("b"), base.child("ab"), base.child("a', 'b")]
+    other = [
+        base,
+        _draw(seed=8),
+        _draw(step=4),
+        base.child("a"),
+        base.child("b"),
+        base.child("a").child("b"),
+        base.child("ab"),
+        base.child("a', 'b"),
+    ]
     rows = [draw.uniform((50,)).numpy().ravel() for draw in other]
     rows += [scipy.stats.norm.cdf(draw.normal((50,)).numpy().ravel()) for draw in other]
     correlation = np.corrcoef(rows) - np.eye(len(rows))
@@ -92,8 +100,7 @@ def test_bernoulli_lanes_are_independent():
 
 def test_scalars_per_example():
     draw = _draw()
-    for numbers in (draw.uniform(), draw.normal(), draw.integers((), 0, 3),
-                    draw.bernoulli((), 0.5)):
+    for numbers in (draw.uniform(), draw.normal(), draw.integers((), 0, 3), draw.bernoulli((), 0.5)):
         assert numbers.shape == (12,)
 
 
@@ -146,7 +153,12 @@ print(hashlib.sha256(b"".join(v.tobytes() for v in _all_kinds(_draw()).values())
 def test_a_fresh_process_draws_the_same():
     """Nothing hangs on Python's salted hashes or on the state of this process."""
     script = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], stdout=subprocess.PIPE, text=True, check=True,
-        cwd=pathlib.Path(__file__).parent.parent, env={**os.environ, "PYTHONHASHSEED": "5"})
+        [sys.executable, "-c", _SCRIPT],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=pathlib.Path(__file__).parent.parent,
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+    )
     numbers = b"".join(v.tobytes() for v in _all_kinds(_draw()).values())
     assert script.stdout.split()[-1] == hashlib.sha256(numbers).hexdigest()

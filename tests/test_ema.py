@@ -44,5 +44,5 @@ def test_warm_up_bounds_the_decay_of_a_young_run():
         decay = ema_decay(tf.constant(step, tf.int64), 64, 1e9)
         assert decay.dtype == tf.float32 and decay.shape == ()
         np.testing.assert_allclose(decay, min(0.5 ** (64 / 1e9), 1 - 10 / (step + 100)), rtol=1e-6)
-    assert ema_decay(0, 64, 100.0) == np.float32(0.5 ** 0.64)
+    assert ema_decay(0, 64, 100.0) == np.float32(0.5**0.64)
     assert ema_decay(500, 64, 0) == 0

@@ -1,4 +1,5 @@
 """The C and Python demos, and the model card's snippets, run as their readers would run them."""
+
 import json
 import re
 import shutil
@@ -31,8 +32,11 @@ def program(tmp_path_factory):
     if not shutil.which("make") or not (shutil.which("cc") or shutil.which("gcc")):
         pytest.skip("needs make and a C compiler")
     build = tmp_path_factory.mktemp("build")
-    done = subprocess.run(["make", "-C", DEMO / "c", f"PYTHON={sys.executable}", f"BUILD={build}", "CFLAGS=-Wall -Wextra -Werror"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "-C", DEMO / "c", f"PYTHON={sys.executable}", f"BUILD={build}", "CFLAGS=-Wall -Wextra -Werror"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return build / "generate"
 
@@ -57,9 +61,16 @@ def test_c_program_takes_truncation_and_label(program, tmp_path):
     np.testing.assert_array_equal(pixels(tmp_path / "mean0.png"), pixels(tmp_path / "mean1.png"))
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ((), "usage"), (("/nowhere", 1, 1, "x"), "/nowhere"), (("MODEL", 1, 0, "x"), "COUNT"),
-    (("MODEL", 1, 1, "/nowhere/x"), "/nowhere/x0.png"), (("MODEL", 1, 1, "x", 1, 3), "takes no LABEL")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((), "usage"),
+        (("/nowhere", 1, 1, "x"), "/nowhere"),
+        (("MODEL", 1, 0, "x"), "COUNT"),
+        (("MODEL", 1, 1, "/nowhere/x"), "/nowhere/x0.png"),
+        (("MODEL", 1, 1, "x", 1, 3), "takes no LABEL"),
+    ],
+)
 def test_c_program_says_what_is_wrong(program, arguments, words):
     model = exported("mlp") / "saved_model"
     done = run_c(program, *(model if argument == "MODEL" else argument for argument in arguments))
@@ -103,6 +114,7 @@ def test_python_of_the_card_runs_as_it_stands(kind, tmp_path):
 def test_c_of_the_card_names_this_model_s_tensors():
     """Each name in the snippet is an operation of the graph, and all inputs of the signature are fed."""
     from tensorflow.core.protobuf import saved_model_pb2
+
     stored = saved_model_pb2.SavedModel.FromString((exported("mlp") / "saved_model" / "saved_model.pb").read_bytes())
     graph = stored.meta_graphs[0].graph_def
     code = next(code for _, language, code in code_blocks("mlp") if language == "c")
@@ -118,7 +130,11 @@ def test_snippets_for_a_file_without_seeds():
     entry = next(file for file in stored["files"] if file["path"] == "generator_int8.tflite")
     code = snippets.python_tflite(stored["generator"], entry)
     assert "standard_normal([1, 9]" in code and "seed" not in code.replace("not a seed", "")
-    done = python("-c", "import os, sys\nos.chdir(sys.argv[1])\n" + code.replace('"image.png"', "'/dev/null', 'PNG'"), exported("dcgan"))
+    done = python(
+        "-c",
+        "import os, sys\nos.chdir(sys.argv[1])\n" + code.replace('"image.png"', "'/dev/null', 'PNG'"),
+        exported("dcgan"),
+    )
     assert done.returncode == 0, done.stderr
     for language in (snippets.kotlin, snippets.javascript):
         assert '"b1"' in (text := language(stored["generator"], entry)).replace("'", '"') and "seed" not in text

@@ -1,4 +1,5 @@
 """Train, export, and load each file as a stranger does: it draws what `tfgan_train.sample` draws."""
+
 import json
 
 import numpy as np
@@ -15,12 +16,17 @@ SEED, COUNT = 11, 16
 
 # What each loader must do without, and the few lines that load the file.
 LOADERS = {
-    "saved_model": ("tfgan_train,export", """
+    "saved_model": (
+        "tfgan_train,export",
+        """
 import tensorflow as tf
 loaded = tf.saved_model.load(path)
 images = loaded.signatures["generate"](num_images=tf.constant(count), seed=tf.constant(seed))["images"].numpy()
-"""),
-    "tflite": ("tfgan_train,export,tensorflow,keras", """
+""",
+    ),
+    "tflite": (
+        "tfgan_train,export,tensorflow,keras",
+        """
 from ai_edge_litert.interpreter import Interpreter
 interpreter = Interpreter(path)
 draw = interpreter.get_signature_runner("generate_b16")
@@ -28,15 +34,19 @@ inputs = dict(seed=np.int32(seed), index=np.int32(0), truncation=np.float32(1))
 if "label" in draw.get_input_details():
     inputs["label"] = np.full([16], -1, np.int32)
 images = np.clip(np.rint((draw(**inputs)["images"] + 1) * 127.5), 0, 255)
-"""),
-    "onnx": ("tfgan_train,export,tensorflow,keras", """
+""",
+    ),
+    "onnx": (
+        "tfgan_train,export,tensorflow,keras",
+        """
 import onnxruntime
 sampler, generator = (onnxruntime.InferenceSession(path.replace("generator", name)) for name in ("sampler", "generator"))
 inputs = sampler.run(None, dict(seed=np.array(seed, np.int32), index=np.array(0, np.int32),
                                 num_images=np.array(count, np.int32), truncation=np.array(1, np.float32)))
 inputs = dict(zip([output.name for output in sampler.get_outputs()], inputs))
 images = np.clip(np.rint((generator.run(None, inputs)[0] + 1) * 127.5), 0, 255)
-"""),
+""",
+    ),
 }
 PROGRAM = """
 import sys
@@ -47,9 +57,14 @@ sys.modules |= dict.fromkeys(missing.split(","))
 np.save(out, images.astype(np.uint8))
 """
 # Grey levels that a pixel may be off, by what the format promises (dB to RMS, doubled for the worst pixel).
-FILES = {"saved_model": ("saved_model", 1), "tflite": ("generator.tflite", 1), "tflite_float16": ("generator_float16.tflite", 1),
-         "tflite_dynamic": ("generator_dynamic.tflite", 10), "tflite_weight_int8": ("generator_weight_int8.tflite", 10),
-         "onnx": ("generator.onnx", 1)}
+FILES = {
+    "saved_model": ("saved_model", 1),
+    "tflite": ("generator.tflite", 1),
+    "tflite_float16": ("generator_float16.tflite", 1),
+    "tflite_dynamic": ("generator_dynamic.tflite", 10),
+    "tflite_weight_int8": ("generator_weight_int8.tflite", 10),
+    "onnx": ("generator.onnx", 1),
+}
 
 
 @pytest.mark.parametrize("kind", RUNS)
@@ -78,7 +93,8 @@ def test_manifest_says_what_is_there(kind):
     assert {"height": height, "width": width, "channels": channels}.items() <= stored["generator"]["image"].items()
     assert stored["generator"]["step"] == 3 and stored["failed"] == {}
     assert {entry["path"] for entry in stored["files"]} | {"manifest.json", "MODEL_CARD.md", "samples.png"} == {
-        path.name for path in folder.iterdir()}
+        path.name for path in folder.iterdir()
+    }
     for entry in stored["files"]:
         assert all(value >= entry["floor_db"] for value in entry["psnr_db"].values())
     with Image.open(folder / "samples.png") as picture:

@@ -1,4 +1,5 @@
 """The export command: what it refuses, what it leaves behind, and that it repeats itself."""
+
 import json
 import re
 import shutil
@@ -17,11 +18,13 @@ pytestmark = pytest.mark.export
 @pytest.fixture
 def command(monkeypatch, capsys):
     """Calls the command in this process: (status, what it printed to stderr)."""
+
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["export", *arguments])
         with pytest.raises(SystemExit) as stopped:
             main.main()
         return stopped.value.code, capsys.readouterr().err
+
     return call
 
 
@@ -29,19 +32,22 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--formats=tflight"], ["--formats", "tflight", "tflite", "onnx"]),
-    (["--formats="], ["--formats", "saved_model"]),
-    (["--tflite_batches=1,x"], ["--tflite_batches=1,x", "1,16"]),
-    (["--tflite_batches=0"], ["--tflite_batches=0", "1 to 1024"]),
-    (["--tflite_batches=5000"], ["--tflite_batches=5000", "1 to 1024"]),
-    (["--step=latest"], ["--step=latest", "best", "last"]),
-    (["--step=2000"], ["--step=2000", "there are: 2, 3"]),
-    (["--step=best"], ["no best checkpoint"]),
-    (["--run_dir=/nowhere"], ["--run_dir=/nowhere", "no run there"]),
-    (["--out_dir=/proc/export"], ["--out_dir=/proc/export", "can't be written"]),
-    (["--fromats=onnx"], ["--fromats", "--formats"]),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--formats=tflight"], ["--formats", "tflight", "tflite", "onnx"]),
+        (["--formats="], ["--formats", "saved_model"]),
+        (["--tflite_batches=1,x"], ["--tflite_batches=1,x", "1,16"]),
+        (["--tflite_batches=0"], ["--tflite_batches=0", "1 to 1024"]),
+        (["--tflite_batches=5000"], ["--tflite_batches=5000", "1 to 1024"]),
+        (["--step=latest"], ["--step=latest", "best", "last"]),
+        (["--step=2000"], ["--step=2000", "there are: 2, 3"]),
+        (["--step=best"], ["no best checkpoint"]),
+        (["--run_dir=/nowhere"], ["--run_dir=/nowhere", "no run there"]),
+        (["--out_dir=/proc/export"], ["--out_dir=/proc/export", "can't be written"]),
+        (["--fromats=onnx"], ["--fromats", "--formats"]),
+    ],
+)
 def test_a_mistake_is_one_clear_line(command, tmp_path, arguments, words):
     out = tmp_path / "out"
     status, error = command(f"--run_dir={exporting.run('mlp')}", f"--out_dir={out}", "--formats=tflite", *arguments)
@@ -104,19 +110,25 @@ def test_a_format_that_fails_is_left_out_and_told(command, tmp_path, monkeypatch
     import dataclasses
 
     from export.formats import FORMATS
+
     strict = (dataclasses.replace(FORMATS["tflite_int8"][0], floor_db=100),)
     monkeypatch.setitem(FORMATS, "tflite_int8", strict)
     out = tmp_path / "out"
-    status, error = command(f"--run_dir={exporting.run('mlp')}", f"--out_dir={out}", "--formats=tflite,tflite_int8",
-                            "--tflite_batches=1")
+    status, error = command(
+        f"--run_dir={exporting.run('mlp')}", f"--out_dir={out}", "--formats=tflite,tflite_int8", "--tflite_batches=1"
+    )
     assert status == 1 and "generator_int8.tflite: FAILED and removed" in error
     stored = json.loads((out / "manifest.json").read_text())
     assert [entry["path"] for entry in stored["files"]] == ["generator.tflite"]
     assert list(stored["failed"]) == ["tflite_int8"] and not (out / "generator_int8.tflite").exists()
     assert "tflite_int8 was left out" in (out / "MODEL_CARD.md").read_text()
 
-    status, error = command(f"--run_dir={exporting.run('mlp')}", f"--out_dir={tmp_path / 'none'}", "--formats=tflite_int8",
-                            "--tflite_batches=1")
+    status, error = command(
+        f"--run_dir={exporting.run('mlp')}",
+        f"--out_dir={tmp_path / 'none'}",
+        "--formats=tflite_int8",
+        "--tflite_batches=1",
+    )
     assert status == 2 and "nothing was exported" in error
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -124,6 +136,7 @@ def test_a_format_that_fails_is_left_out_and_told(command, tmp_path, monkeypatch
 def test_nothing_is_left_when_it_is_interrupted(command, tmp_path, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(exporter, "verify", interrupted)
     status, _ = command(f"--run_dir={exporting.run('mlp')}", f"--out_dir={tmp_path / 'out'}")
     assert status == 130 and list(tmp_path.iterdir()) == []
@@ -140,8 +153,14 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     """Another process, another folder, another hash seed; only what is timed may differ."""
     out = tmp_path / "again"
     formats = [name for name in ("saved_model", "tflite", "onnx") if name in exporting.formats()]
-    done = exporting.python("-m", "export.main", f"--run_dir={exporting.run('dcgan')}", f"--out_dir={out}",
-                            f"--formats={','.join(formats)}", PYTHONHASHSEED="7")
+    done = exporting.python(
+        "-m",
+        "export.main",
+        f"--run_dir={exporting.run('dcgan')}",
+        f"--out_dir={out}",
+        f"--formats={','.join(formats)}",
+        PYTHONHASHSEED="7",
+    )
     assert done.returncode == 0, done.stderr
     first, second = contents(exported("dcgan")), contents(out)
     different = {name for name in second if first[name] != second[name]}

@@ -1,4 +1,5 @@
 """The ONNX files in onnxruntime, and the order that makes their bytes repeat."""
+
 import numpy as np
 import pytest
 
@@ -31,8 +32,16 @@ def test_generator_takes_any_batch(kind):
 
 @pytest.mark.parametrize("kind, distribution", [("dcgan", "normal"), ("mlp", "uniform")])
 def test_sampler_gives_the_package_s_latents(kind, distribution):
-    drawn = run(kind, "sampler.onnx", {"seed": np.array(-5, np.int32), "index": np.array(40, np.int32),
-                                       "num_images": np.array(6, np.int32), "truncation": np.array(0.5, np.float32)})
+    drawn = run(
+        kind,
+        "sampler.onnx",
+        {
+            "seed": np.array(-5, np.int32),
+            "index": np.array(40, np.int32),
+            "num_images": np.array(6, np.int32),
+            "truncation": np.array(0.5, np.float32),
+        },
+    )
     np.testing.assert_allclose(drawn["z"], latents(-5, range(40, 46), 9, distribution) * 0.5, atol=4e-6)
     if kind == "dcgan":
         np.testing.assert_array_equal(drawn["label"], labels(-5, range(40, 46), 10))

@@ -1,4 +1,5 @@
 """The SavedModel's signatures, by every road that leads into one."""
+
 import io
 
 import keras
@@ -20,7 +21,9 @@ def conditional():
 
 
 def generate(signatures, name="generate", **inputs):
-    return {key: value.numpy() for key, value in signatures[name](**{k: tf.constant(v) for k, v in inputs.items()}).items()}
+    return {
+        key: value.numpy() for key, value in signatures[name](**{k: tf.constant(v) for k, v in inputs.items()}).items()
+    }
 
 
 def test_any_batch_size_and_one_sequence(conditional):
@@ -63,8 +66,19 @@ def test_saved_model_cli_knows_the_defaults():
     """Inputs that are left out take the defaults stored in the model."""
     path = exported("dcgan") / "saved_model"
     for arguments, labels in (("num_images=2;seed=7;label=[3]", "[3 3]"),):
-        done = python("-c", "from tensorflow.python.tools.saved_model_cli import main; main()", "run", "--dir", path,
-                      "--tag_set", "serve", "--signature_def", "generate_with_options", "--input_exprs", arguments)
+        done = python(
+            "-c",
+            "from tensorflow.python.tools.saved_model_cli import main; main()",
+            "run",
+            "--dir",
+            path,
+            "--tag_set",
+            "serve",
+            "--signature_def",
+            "generate_with_options",
+            "--input_exprs",
+            arguments,
+        )
         assert labels in done.stdout, done.stderr
 
 

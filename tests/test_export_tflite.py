@@ -1,4 +1,5 @@
 """The .tflite files as flatbuffers, and what their signatures give in the LiteRT interpreter."""
+
 import json
 
 import flatbuffers
@@ -15,8 +16,9 @@ from tfgan_train.ops.latents import labels, latents
 
 pytestmark = pytest.mark.export
 
-TFLITE = [name for name in ("", "_float16", "_dynamic", "_int8", "_weight_int8")
-          if f"tflite{name}" in exporting.formats()]
+TFLITE = [
+    name for name in ("", "_float16", "_dynamic", "_int8", "_weight_int8") if f"tflite{name}" in exporting.formats()
+]
 
 
 def content(kind, name=""):
@@ -53,8 +55,10 @@ def test_signatures_share_one_copy_of_the_weights(kind):
     assert len(large) == len(set(large))
 
 
-@pytest.mark.parametrize("kind, distribution, name", [
-    ("dcgan", "normal", ""), ("mlp", "uniform", ""), ("dcgan", "normal", "_float16"), ("odd", "normal", "_dynamic")])
+@pytest.mark.parametrize(
+    "kind, distribution, name",
+    [("dcgan", "normal", ""), ("mlp", "uniform", ""), ("dcgan", "normal", "_float16"), ("odd", "normal", "_dynamic")],
+)
 def test_seed_and_index_give_the_package_s_latents(kind, distribution, name):
     inputs = dict(seed=np.int32(-5), index=np.int32(40), truncation=np.float32(0.5))
     if kind == "dcgan":
@@ -70,7 +74,7 @@ def test_batch_one_gives_the_rows_of_batch_sixteen():
     z = np.random.default_rng(1).uniform(-1, 1, [16, 9]).astype(np.float32)
     many, one = runner("mlp", "b16")(z=z)["images"], runner("mlp", "b1")
     for i in (0, 7, 15):
-        np.testing.assert_allclose(one(z=z[i:i + 1])["images"], many[i:i + 1], atol=1e-5)
+        np.testing.assert_allclose(one(z=z[i : i + 1])["images"], many[i : i + 1], atol=1e-5)
     np.testing.assert_allclose(many, load(exporting.run("mlp")).loaded.generator(z), atol=2e-5)
 
 
@@ -117,6 +121,9 @@ def test_constants_behind_the_flatbuffer_survive_new_metadata():
     assert flatbuffer.contents(behind).stored_bytes == flatbuffer.contents(inside).stored_bytes
     amended = flatbuffer.with_metadata(behind, "amended", {"fact": [1]})
     z = np.random.default_rng(1).uniform(-1, 1, [1, 9]).astype(np.float32)
-    images = [Interpreter(model_content=model).get_signature_runner("b1")(z=z)["images"] for model in (inside, behind, amended)]
+    images = [
+        Interpreter(model_content=model).get_signature_runner("b1")(z=z)["images"]
+        for model in (inside, behind, amended)
+    ]
     np.testing.assert_array_equal(images[1], images[0])
     np.testing.assert_array_equal(images[2], images[0])

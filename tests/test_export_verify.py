@@ -1,4 +1,5 @@
 """The verification lets good files through and finds each kind of fault in bad ones."""
+
 import shutil
 
 import numpy as np
@@ -74,6 +75,7 @@ def test_a_file_that_does_not_load_is_found(mlp, tmp_path):
 
 def test_flex_operators_are_found(mlp, tmp_path):
     """tf.image's bicubic resizing has no TFLite operator; with SELECT_TF_OPS it converts all the same."""
+
     class Resizing(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([1, 9], tf.float32, "z")])
         def draw(self, z):

@@ -1,4 +1,5 @@
 """The web page in headless Chromium: its canvases equal Python's pictures, its controls work."""
+
 import json
 import pathlib
 import re
@@ -42,8 +43,14 @@ def node_modules(tmp_path_factory):
     for name in ("package.json", "package-lock.json"):
         shutil.copy(PAGE / name, folder)
     try:
-        subprocess.run(["npm", "ci", "--prefer-offline", "--no-audit", "--fund=false"], cwd=folder, check=True,
-                       capture_output=True, text=True, timeout=60)
+        subprocess.run(
+            ["npm", "ci", "--prefer-offline", "--no-audit", "--fund=false"],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
     except subprocess.SubprocessError as error:
         pytest.skip(f"needs LiteRT.js: npm ci in export/demo/web ({error})")
     return web.find_node_modules(str(folder / "node_modules"))
@@ -108,7 +115,10 @@ def expected(kind, seed, label=None):
 
 
 def set_seed(page, seed):
-    page.run("const box = document.getElementById('seed'); box.value = arguments[0]; box.dispatchEvent(new Event('change'))", seed)
+    page.run(
+        "const box = document.getElementById('seed'); box.value = arguments[0]; box.dispatchEvent(new Event('change'))",
+        seed,
+    )
 
 
 @pytest.mark.parametrize("kind", exporting.RUNS)
@@ -148,7 +158,9 @@ def test_javascript_of_the_card_runs(open_page, kind):
     """As it stands but for the import, which a function must await, and the name under which the server has the file."""
     page = open_page(exported(kind) / "generator.tflite")
     code = re.search(r"```js\n(.+?)\n```", (exported(kind) / "MODEL_CARD.md").read_text(), re.DOTALL)[1]
-    code = re.sub(r"import (\{.+\}) from '(.+)';", r"const \1 = await import('\2');", code).replace("generator.tflite", "model.tflite")
+    code = re.sub(r"import (\{.+\}) from '(.+)';", r"const \1 = await import('\2');", code).replace(
+        "generator.tflite", "model.tflite"
+    )
     grey = page.run(f"""return import('@litertjs/core').then(runtime => runtime.unloadLiteRt()).then(async () => {{
         {code}
         return Array.from(grey);
@@ -210,15 +222,23 @@ def test_server_gives_the_page_and_nothing_else(node_modules, tmp_path):
             return error.code
 
     assert status("/") == status("/model.tflite") == status("/node_modules/@litertjs/core/package.json") == 200
-    for path in ("/__main__.py", "/../../main.py", "/node_modules/@litertjs/../../package.json", "/node_modules/.package-lock.json"):
+    for path in (
+        "/__main__.py",
+        "/../../main.py",
+        "/node_modules/@litertjs/../../package.json",
+        "/node_modules/.package-lock.json",
+    ):
         assert status(path) == 404
     server.shutdown()
     server.server_close()
 
 
 def test_command_says_what_is_missing(tmp_path):
-    for arguments, words in (([f"--model={tmp_path / 'none.tflite'}"], "is not a file"), ([], "--model"),
-                             ([f"--model={exported('mlp') / 'generator.tflite'}", f"--node_modules={tmp_path}"], "npm ci")):
+    for arguments, words in (
+        ([f"--model={tmp_path / 'none.tflite'}"], "is not a file"),
+        ([], "--model"),
+        ([f"--model={exported('mlp') / 'generator.tflite'}", f"--node_modules={tmp_path}"], "npm ci"),
+    ):
         done = python("-m", "export.demo.web", *arguments)
         assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
 

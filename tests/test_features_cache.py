@@ -1,4 +1,5 @@
 """The cache: whole files, damage said and mended, one build for two processes."""
+
 import pathlib
 import subprocess
 import sys
@@ -29,9 +30,15 @@ def test_second_time_is_read_not_built(folder):
     assert [path.name for path in sorted(folder.iterdir())] == ["x.cache", "x.lock"]
 
 
-@pytest.mark.parametrize("damage", [
-    lambda content: content[:-7], lambda content: b"", lambda content: content[:200] + b"?" + content[201:],
-    lambda content: b"not a cache file"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-7],
+        lambda content: b"",
+        lambda content: content[:200] + b"?" + content[201:],
+        lambda content: b"not a cache file",
+    ],
+)
 def test_damage_is_said_and_rebuilt(folder, damage):
     cache.cached("x", built_arrays, print)
     path = folder / "x.cache"

@@ -1,4 +1,5 @@
 """The feature networks against independent builds of the same architecture."""
+
 import re
 
 import numpy as np
@@ -19,7 +20,7 @@ def shapes(seed, count, side=12, classes=3):
     labels = rng.integers(0, classes, count)
     images = rng.integers(0, 120, (count, side, side, 1)).astype(np.uint8)
     for image, label in zip(images, labels):
-        image[4 * label:4 * label + 3] = 200
+        image[4 * label : 4 * label + 3] = 200
     return from_arrays("shapes", images, labels, [str(i) for i in range(classes)])
 
 
@@ -72,11 +73,15 @@ def test_folded_weights_equal_keras_batch_normalisation():
     images = np.random.default_rng(1).integers(0, 256, (9, 12, 10, 3)).astype(np.uint8)
     x = (images / 255 - folded["mean"]) / folded["std"]
     values = {name: v.numpy() for name, v in trainer._variables.items()}
+
     def norm(y, name):
         layer = tf.keras.layers.BatchNormalization(epsilon=1e-5)
         layer.build(y.shape)
-        layer.set_weights([values[name + "/scale"], values[name + "/offset"], *trainer._moving[name + "/scale"].numpy()])
+        layer.set_weights(
+            [values[name + "/scale"], values[name + "/offset"], *trainer._moving[name + "/scale"].numpy()]
+        )
         return layer(y, training=False)
+
     for i in range(3):
         x = tf.nn.relu(norm(tf.nn.conv2d(tf.cast(x, tf.float32), values[f"conv{i}/kernel"], 1, "SAME"), f"conv{i}"))
         x = tf.keras.layers.MaxPooling2D(padding="same")(x)
@@ -92,9 +97,11 @@ def test_classifier_needs_labels():
 
 def test_reference_features_are_computed_once():
     calls = []
+
     def run(images):
         calls.append(len(images))
         return images.reshape(len(images), -1).astype(np.float32), None
+
     network = extractor.Extractor("fake", "fake-1", "FD", "", run, batch=64)
     source = shapes(0, 200)
     first, _ = reference.features(network, source, np.arange(100), print)
@@ -130,7 +137,8 @@ def test_efficientnet_names_photographs():
     photographs = np.stack([load_sample_image(name)[10:410, 100:500] for name in ("china.jpg", "flower.jpg")])
     request = extractor.Request(from_arrays("photographs", photographs))
     network = efficientnet.EfficientNetLite0(
-        efficientnet.read_state_dict(next(_package_folder().glob("models/*.pth"))), 224)
+        efficientnet.read_state_dict(next(_package_folder().glob("models/*.pth"))), 224
+    )
     features, probabilities = network.run(photographs)
     assert features.shape == (2, 1280)
     assert probabilities.argmax(axis=1).tolist() == [698, 985]
@@ -143,6 +151,7 @@ def test_efficientnet_names_photographs():
 def _package_folder():
     import importlib.util
     import pathlib
+
     return pathlib.Path(importlib.util.find_spec(efficientnet.PACKAGE).origin).parent
 
 
@@ -154,14 +163,27 @@ def test_efficientnet_missing_is_said(monkeypatch):
 
 NAMES = ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3"]
 _A = "branch1x1 branch5x5_1 branch5x5_2 branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3 branch_pool"
-_C = ("branch1x1 branch7x7_1 branch7x7_2 branch7x7_3 branch7x7dbl_1 branch7x7dbl_2 branch7x7dbl_3 branch7x7dbl_4 "
-      "branch7x7dbl_5 branch_pool")
-_E = ("branch1x1 branch3x3_1 branch3x3_2a branch3x3_2b branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3a branch3x3dbl_3b "
-      "branch_pool")
-for _block, _layers in [("5b", _A), ("5c", _A), ("5d", _A), ("6a", "branch3x3 branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3"),
-                        ("6b", _C), ("6c", _C), ("6d", _C), ("6e", _C),
-                        ("7a", "branch3x3_1 branch3x3_2 branch7x7x3_1 branch7x7x3_2 branch7x7x3_3 branch7x7x3_4"),
-                        ("7b", _E), ("7c", _E)]:
+_C = (
+    "branch1x1 branch7x7_1 branch7x7_2 branch7x7_3 branch7x7dbl_1 branch7x7dbl_2 branch7x7dbl_3 branch7x7dbl_4 "
+    "branch7x7dbl_5 branch_pool"
+)
+_E = (
+    "branch1x1 branch3x3_1 branch3x3_2a branch3x3_2b branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3a branch3x3dbl_3b "
+    "branch_pool"
+)
+for _block, _layers in [
+    ("5b", _A),
+    ("5c", _A),
+    ("5d", _A),
+    ("6a", "branch3x3 branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3"),
+    ("6b", _C),
+    ("6c", _C),
+    ("6d", _C),
+    ("6e", _C),
+    ("7a", "branch3x3_1 branch3x3_2 branch7x7x3_1 branch7x7x3_2 branch7x7x3_3 branch7x7x3_4"),
+    ("7b", _E),
+    ("7c", _E),
+]:
     NAMES += [f"Mixed_{_block}.{layer}" for layer in _layers.split()]
 
 
@@ -169,11 +191,16 @@ for _block, _layers in [("5b", _A), ("5c", _A), ("5d", _A), ("6a", "branch3x3 br
 def keras_inception():
     """Keras' InceptionV3 with random weights, and the same weights under a PyTorch port's names."""
     model = tf.keras.applications.InceptionV3(include_top=False, pooling="avg", weights=None)
-    rng, weights = np.random.default_rng(0), {"fc.weight": np.zeros((1008, 2048), np.float32), "fc.bias": np.zeros(1008, np.float32)}
+    rng, weights = (
+        np.random.default_rng(0),
+        {"fc.weight": np.zeros((1008, 2048), np.float32), "fc.bias": np.zeros(1008, np.float32)},
+    )
     convolutions = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.Conv2D)]
     norms = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+
     def order(layers):  # conv2d, conv2d_1, conv2d_2 … as they were made
         return sorted(layers, key=lambda layer: int(re.search(r"(?<=_)\d+$|$", layer.name)[0] or 0))
+
     for name, convolution, norm in zip(NAMES, order(convolutions), order(norms), strict=True):
         kernel = convolution.get_weights()[0] * 1.7
         width = kernel.shape[-1]
@@ -181,8 +208,12 @@ def keras_inception():
         convolution.set_weights([kernel])
         norm.set_weights([beta, mean, variance])
         weights[name + ".conv.weight"] = kernel.transpose(3, 2, 0, 1)
-        weights |= {name + ".bn.weight": np.ones(width), name + ".bn.bias": beta,
-                    name + ".bn.running_mean": mean, name + ".bn.running_var": variance}
+        weights |= {
+            name + ".bn.weight": np.ones(width),
+            name + ".bn.bias": beta,
+            name + ".bn.running_mean": mean,
+            name + ".bn.running_var": variance,
+        }
     return model, weights
 
 
@@ -195,7 +226,9 @@ def test_inception_equals_keras_but_for_the_last_pool(keras_inception, monkeypat
     network = inception_2015.FromTorch("any.pth")
     assert np.abs(network.run(images)[0] - expected).max() > 1e-3  # the 2015 network's last pool is a max …
     wide = inception_2015.FromTorch._wide
-    monkeypatch.setattr(inception_2015.FromTorch, "_wide", lambda self, x, block, pool: wide(self, x, block, tf.nn.avg_pool2d))
+    monkeypatch.setattr(
+        inception_2015.FromTorch, "_wide", lambda self, x, block, pool: wide(self, x, block, tf.nn.avg_pool2d)
+    )
     # … Keras' a mean.
     np.testing.assert_allclose(inception_2015.FromTorch("any.pth").run(images)[0], expected, atol=1e-6 * expected.max())
 
@@ -215,8 +248,11 @@ def write_graph(path, names=True):
         resized = tf.compat.v1.image.resize_bilinear(batch, (299, 299), name="ResizeBilinear")
         pool = tf.reduce_mean((resized - 128.0) / 128.0, axis=(1, 2), keepdims=True)
         tf.identity(pool, name="pool_3")
-        tf.matmul(tf.reshape(pool, [1, 3]), tf.constant(np.eye(3, 4, dtype=np.float32), name="softmax/weights"),
-                  name="softmax/logits/MatMul")
+        tf.matmul(
+            tf.reshape(pool, [1, 3]),
+            tf.constant(np.eye(3, 4, dtype=np.float32), name="softmax/weights"),
+            name="softmax/logits/MatMul",
+        )
     path.write_bytes(graph.as_graph_def().SerializeToString())
 
 
@@ -234,7 +270,11 @@ def test_inception_graph_is_fed_after_its_jpeg_decoder(tmp_path):
 
 def test_inception_files_that_are_not_it_are_said(tmp_path):
     write_graph(tmp_path / "graph.pb", names=False)
-    for name, message in (("graph.pb", "not the 2015 graph"), ("none.pb", "name classify_image_graph_def.pb"), ("x.h5", "name classify")):
+    for name, message in (
+        ("graph.pb", "not the 2015 graph"),
+        ("none.pb", "name classify_image_graph_def.pb"),
+        ("x.h5", "name classify"),
+    ):
         with pytest.raises(UserError, match=message):
             choose("inception", extractor.Request(shapes(0, 50), inception_weights=str(tmp_path / name)))
 
@@ -242,6 +282,7 @@ def test_inception_files_that_are_not_it_are_said(tmp_path):
 def test_keras_weights_out_of_reach_are_said(monkeypatch):
     def out_of_reach(**kwargs):
         raise Exception("URL fetch failure on https://x: None -- Name or service not known")
+
     monkeypatch.setattr(tf.keras.applications, "InceptionV3", out_of_reach)
     with pytest.raises(UserError, match="can't be downloaded here .*--inception_weights=FILE"):
         inception.build(extractor.Request(shapes(0, 50)))

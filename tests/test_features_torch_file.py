@@ -1,4 +1,5 @@
 """Weights files are read without PyTorch, and whatever isn't plain tensors is refused."""
+
 import collections
 import io
 import pickle
@@ -35,8 +36,10 @@ def pretend_torch(monkeypatch):
         kind = type(name, (), {})
         kind.__module__, kind.__qualname__ = "torch", name
         setattr(torch, name, kind)
+
     def _rebuild_tensor_v2(*args):
         raise AssertionError("never called")
+
     _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     torch._utils = utils
@@ -46,6 +49,7 @@ def pretend_torch(monkeypatch):
 
 def dump(value, legacy):
     storages = {}
+
     class Pickler(pickle.Pickler):
         def persistent_id(self, item):
             if not isinstance(item, Storage):
@@ -53,6 +57,7 @@ def dump(value, legacy):
             storages[item.key] = item
             kind = getattr(sys.modules["torch"], item.kind)
             return ("storage", kind, item.key, "cpu", len(item.data)) + ((None,) if legacy else ())
+
     out = io.BytesIO()
     Pickler(out, protocol=2).dump(value)
     return out.getvalue(), storages
@@ -82,10 +87,15 @@ FLOATS = Storage("7", np.arange(24, dtype=np.float32), "FloatStorage")
 @WRITERS
 def test_tensors_come_back(tmp_path, write):
     """Transposed layouts, views at an offset, scalars and other types, as real files have."""
-    write(tmp_path / "w.pth", collections.OrderedDict(
-        plain=Tensor(FLOATS, 0, (4, 6), (6, 1)), turned=Tensor(FLOATS, 0, (6, 4), (1, 6)),
-        tail=Tensor(FLOATS, 20, (4,), (1,)),
-        count=Tensor(Storage("9", np.array([5]), "LongStorage"), 0, (), ())))
+    write(
+        tmp_path / "w.pth",
+        collections.OrderedDict(
+            plain=Tensor(FLOATS, 0, (4, 6), (6, 1)),
+            turned=Tensor(FLOATS, 0, (6, 4), (1, 6)),
+            tail=Tensor(FLOATS, 20, (4,), (1,)),
+            count=Tensor(Storage("9", np.array([5]), "LongStorage"), 0, (), ()),
+        ),
+    )
     found = torch_file.read_state_dict(tmp_path / "w.pth")
     plain = np.arange(24, dtype=np.float32).reshape(4, 6)
     np.testing.assert_array_equal(found["plain"], plain)
@@ -97,6 +107,7 @@ def test_tensors_come_back(tmp_path, write):
 class Evil:
     def __reduce__(self):
         import os
+
         return os.system, ("touch evil",)
 
 
@@ -110,7 +121,9 @@ def test_code_in_the_file_is_refused_not_run(tmp_path, write, monkeypatch):
 
 
 @WRITERS
-@pytest.mark.parametrize("offset, shape, strides", [(20, (5,), (1,)), (0, (3, 3), (20, 1)), (-4, (2,), (1,)), (8, (2,), (-5,))])
+@pytest.mark.parametrize(
+    "offset, shape, strides", [(20, (5,), (1,)), (0, (3, 3), (20, 1)), (-4, (2,), (1,)), (8, (2,), (-5,))]
+)
 def test_views_outside_their_storage_are_refused(tmp_path, write, offset, shape, strides):
     write(tmp_path / "w.pth", {"a": Tensor(FLOATS, offset, shape, strides)})
     with pytest.raises(UserError, match="outside its storage"):

@@ -1,4 +1,5 @@
 """Files appear whole or not at all; pixels outside and inside."""
+
 import errno
 import hashlib
 import os
@@ -10,7 +11,9 @@ from tfgan_train.common.files import sha256, write_atomically, write_json
 from tfgan_train.common.images import to_float, to_uint8
 
 
-@pytest.mark.parametrize("content, stored", [(b"\0\xff", b"\0\xff"), ("ü", "ü".encode()), (lambda file: file.write(b"x"), b"x")])
+@pytest.mark.parametrize(
+    "content, stored", [(b"\0\xff", b"\0\xff"), ("ü", "ü".encode()), (lambda file: file.write(b"x"), b"x")]
+)
 def test_contents(tmp_path, content, stored):
     path = write_atomically(tmp_path / "new" / "folder" / "file", content)
     assert path.read_bytes() == stored

@@ -2,6 +2,7 @@
 
 TFGAN_FUZZ=N takes N times as many mutations.
 """
+
 import gzip
 import io
 import json
@@ -39,9 +40,9 @@ def _mutations(content: bytes, count: int, seed: int = 0):
         elif kind == 1:
             data[at] ^= 1 << int(random.integers(8))
         elif kind == 2:
-            data[at:at + 8] = random.bytes(min(8, len(data) - at))
+            data[at : at + 8] = random.bytes(min(8, len(data) - at))
         else:
-            data[at:at] = data[at:at + 16]
+            data[at:at] = data[at : at + 16]
         yield bytes(data)
 
 
@@ -51,8 +52,21 @@ def _image(form: str, mode: str) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("form, mode", [("PNG", "RGB"), ("PNG", "P"), ("PNG", "I;16"), ("JPEG", "RGB"), ("JPEG", "CMYK"), ("WEBP", "RGB"), ("BMP", "RGB"),
-                                        ("PPM", "L"), ("TGA", "RGB"), ("JPEG2000", "RGB")])
+@pytest.mark.parametrize(
+    "form, mode",
+    [
+        ("PNG", "RGB"),
+        ("PNG", "P"),
+        ("PNG", "I;16"),
+        ("JPEG", "RGB"),
+        ("JPEG", "CMYK"),
+        ("WEBP", "RGB"),
+        ("BMP", "RGB"),
+        ("PPM", "L"),
+        ("TGA", "RGB"),
+        ("JPEG2000", "RGB"),
+    ],
+)
 def test_images(form, mode):
     if mode == "I;16":
         file = io.BytesIO()
@@ -82,12 +96,15 @@ def test_arrays(tmp_path):
     for name in ("x.npz", "y.npy"):
         for data in _mutations((tmp_path / name).read_bytes(), 80):
             (tmp_path / f"bad-{name}").write_bytes(data)
-            _one_line_or_fine(lambda name=name: array_data.load(types.SimpleNamespace(dataset=f"npz:{tmp_path}/bad-{name}"), "train"))
+            _one_line_or_fine(
+                lambda name=name: array_data.load(types.SimpleNamespace(dataset=f"npz:{tmp_path}/bad-{name}"), "train")
+            )
 
 
 def test_torch_files(tmp_path):
     import pickle
     import zipfile
+
     path = tmp_path / "x.pth"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({"a": 1, "b": [2.0, "c"]}, 2))
@@ -120,6 +137,7 @@ def _text_mutations(path: pathlib.Path, count: int):
 def test_settings_of_a_run(tmp_path):
     """config.json decides everything, so damage to it is an error of one line, unless it is still a legal run."""
     from tfgan_train.runs.directory import RunDir
+
     run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
     for data in _text_mutations(STORED / "config.json", 60):
         (run / "config.json").write_bytes(data)
@@ -130,7 +148,11 @@ def test_rows_and_figures_feed_the_report_only(tmp_path):
     run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
     (run / "eval").mkdir()
     figures = run / "eval" / "00000008.json"
-    figures.write_text(json.dumps({"step": 8, "num": 10, "features": {"frechet": "FD"}, "metrics": {"fd": {"name": "fd", "value": 1.5}}}))
+    figures.write_text(
+        json.dumps(
+            {"step": 8, "num": 10, "features": {"frechet": "FD"}, "metrics": {"fd": {"name": "fd", "value": 1.5}}}
+        )
+    )
     for path, count in ((run / "metrics.jsonl", 40), (figures, 25)):
         whole = path.read_bytes()
         for data in _mutations(whole, count):
@@ -155,11 +177,19 @@ def test_a_damaged_checkpoint_is_never_taken(tmp_path):
     assert checkpoints.latest(run / "checkpoints").step == 8
 
 
-@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "checkpoints/00000008/checkpoint.json", "checkpoints/00000008/weights.index"])
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "metrics.jsonl", "checkpoints/00000008/checkpoint.json", "checkpoints/00000008/weights.index"],
+)
 def test_commands_on_a_damaged_run(tmp_path, name):
     run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
     for data in list(_mutations((STORED / name).read_bytes(), 4, seed=1)):
         (run / name).write_bytes(data)
-        for command, arguments in ((sample, [f"--run_dir={run}", "--num=2", f"--out={tmp_path}/x.png"]), (compare, [str(run), f"--out={tmp_path}/x.html"])):
+        for command, arguments in (
+            (sample, [f"--run_dir={run}", "--num=2", f"--out={tmp_path}/x.png"]),
+            (compare, [str(run), f"--out={tmp_path}/x.html"]),
+        ):
             result = binaries.call(command.main, *arguments)
-            assert result.status == 0 or (result.status == 2 and result.err.count("error: ") == 1 and "Traceback" not in result.err), result.err
+            assert result.status == 0 or (
+                result.status == 2 and result.err.count("error: ") == 1 and "Traceback" not in result.err
+            ), result.err

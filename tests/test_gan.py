@@ -1,4 +1,5 @@
 """What a run begins with: its average and its history are those of its first weights."""
+
 import numpy as np
 
 from tests import tiny
@@ -14,7 +15,9 @@ def _assert_equal(some, others):
 def test_the_average_starts_as_the_generator_and_apart_from_it():
     gan = Gan(tiny.config(), tiny.facts())
     _assert_equal(every(gan.ema_generator), every(gan.generator))
-    assert not {id(variable) for variable in every(gan.ema_generator)} & {id(variable) for variable in every(gan.generator)}
+    assert not {id(variable) for variable in every(gan.ema_generator)} & {
+        id(variable) for variable in every(gan.generator)
+    }
 
 
 def test_without_averaging_the_generator_is_its_own_average():

@@ -1,4 +1,5 @@
 """Imports run one way; the list ROOMS says which."""
+
 import ast
 import functools
 import pathlib
@@ -31,7 +32,12 @@ def _imports(name: str, lazy: bool = True) -> frozenset[str]:
     `from package import name` is the module package.name, if there is one.
     """
     tree = ast.parse(MODULES[name].read_text())
-    inside = {node for function in ast.walk(tree) if isinstance(function, (ast.FunctionDef, ast.Lambda)) for node in ast.walk(function)}
+    inside = {
+        node
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+    }
     found = set()
     for node in ast.walk(tree):
         if not lazy and node in inside:
@@ -40,7 +46,10 @@ def _imports(name: str, lazy: bool = True) -> frozenset[str]:
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{name}: relative imports hide where things come from"
-            found |= {f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in MODULES else node.module for alias in node.names}
+            found |= {
+                f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in MODULES else node.module
+                for alias in node.names
+            }
     return frozenset(found)
 
 
@@ -59,13 +68,33 @@ def _importers(name: str) -> set[str]:
 
 
 # What may import what: a room may import itself and the rooms above it in this list.
-ROOMS = ["common", "ops", "objective", "config", "data", "models", "runs", "metrics", "features", "pictures", "doctor", "score", "report", "training"]
+ROOMS = [
+    "common",
+    "ops",
+    "objective",
+    "config",
+    "data",
+    "models",
+    "runs",
+    "metrics",
+    "features",
+    "pictures",
+    "doctor",
+    "score",
+    "report",
+    "training",
+]
 COMMANDS = ["main", "sample", "evaluate", "compare"]
 # export/ hands generators to other apps: it reads runs and knows nothing of training.
 EXPORT_MAY = {"common", "ops", "config", "models", "runs", "pictures"}
 # Rooms that look upon arrays, files or pictures, not on networks in training.
-MUST_NOT = {"metrics": {"models", "runs"}, "objective": {"config"}, "models": {"data", "objective"}, "runs": {"data", "objective"},
-            "doctor": {"models", "data", "objective"}}
+MUST_NOT = {
+    "metrics": {"models", "runs"},
+    "objective": {"config"},
+    "models": {"data", "objective"},
+    "runs": {"data", "objective"},
+    "doctor": {"models", "data", "objective"},
+}
 
 
 def _room(module: str) -> str:
@@ -87,7 +116,7 @@ def test_every_folder_is_in_the_list():
 @pytest.mark.parametrize("name", [name for name in MODULES if _room(name) in ROOMS])
 def test_imports_run_one_way(name):
     room = _room(name)
-    assert _rooms_imported(name) <= set(ROOMS[:ROOMS.index(room)]) - MUST_NOT.get(room, set())
+    assert _rooms_imported(name) <= set(ROOMS[: ROOMS.index(room)]) - MUST_NOT.get(room, set())
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if _room(name) == "export" and name != "export.export"])
@@ -109,7 +138,11 @@ def test_common_needs_no_tensorflow():
 
 
 def test_only_the_command_lines_touch_flags():
-    users = {name for name in MODULES if any(module.startswith("absl") for module in _imports(name)) and name.startswith("tfgan_train")}
+    users = {
+        name
+        for name in MODULES
+        if any(module.startswith("absl") for module in _imports(name)) and name.startswith("tfgan_train")
+    }
     assert users == {"tfgan_train.config.command"}
 
 
@@ -125,7 +158,11 @@ def test_a_config_needs_no_tensorflow():
 
 
 def test_nothing_beyond_the_declared_packages_is_imported():
-    declared = {"tensorflow", "keras", "numpy", "PIL", "absl", "tensorflow_datasets"} | {"requests", "flatbuffers", "google"}  # which TFDS and TensorFlow bring
+    declared = {"tensorflow", "keras", "numpy", "PIL", "absl", "tensorflow_datasets"} | {
+        "requests",
+        "flatbuffers",
+        "google",
+    }  # which TFDS and TensorFlow bring
     extras = {"tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "ai_edge_quantizer"}
     for name in (name for name in MODULES if ".demo." not in name):  # Demos are programs of their own.
         others = {module.split(".")[0] for module in _imports(name, lazy=False)} - STANDARD - {"tfgan_train", "export"}

@@ -1,4 +1,5 @@
 """The latent sampler is the same stream everywhere, and its numbers are as random as claimed."""
+
 import numpy as np
 import pytest
 import scipy.special
@@ -11,15 +12,20 @@ SEEDS = (0, 1, -1, 12345, 2**31 - 1, -(2**31))
 # Every bound below is this many standard errors; the draws are fixed, so nothing flickers.
 SIGMAS = 5.0
 
-PINNED_UNIFORM = [[-0.8147538900375366, -0.9786561727523804, 0.7383126020431519],
-                  [0.015461325645446777, -0.36915481090545654, 0.7070857286453247]]
-PINNED_NORMAL = [[1.4848084449768066, -1.0862982273101807, -1.5980545282363892],
-                 [0.7051586508750916, 1.4978117942810059, -0.9264769554138184]]
+PINNED_UNIFORM = [
+    [-0.8147538900375366, -0.9786561727523804, 0.7383126020431519],
+    [0.015461325645446777, -0.36915481090545654, 0.7070857286453247],
+]
+PINNED_NORMAL = [
+    [1.4848084449768066, -1.0862982273101807, -1.5980545282363892],
+    [0.7051586508750916, 1.4978117942810059, -0.9264769554138184],
+]
 PINNED_LABELS = [5, 0, 8, 1, 6, 6, 4, 2]
 
 
 def twin_uniforms(seed, indices, count, salt):
     """The sampler's uniforms again, in numpy integers."""
+
     def h(x):
         x = x.astype(np.uint64)
         for multiplier, shift in ((0x21F0AAAD, 16), (0xD35A2D97, 15)):

@@ -1,4 +1,5 @@
 """The blocks that the networks share, against Keras, numpy and their papers."""
+
 import keras
 import numpy as np
 import pytest
@@ -81,7 +82,9 @@ def test_activations():
     for name in ("relu", "elu", "gelu", "swish", "tanh"):
         function, pieces = layers.activation(name)
         reference = {"swish": keras.activations.silu, "gelu": lambda v: keras.activations.gelu(v, approximate=False)}
-        np.testing.assert_allclose(function(x), reference.get(name, getattr(keras.activations, name, None))(x), rtol=1e-6)
+        np.testing.assert_allclose(
+            function(x), reference.get(name, getattr(keras.activations, name, None))(x), rtol=1e-6
+        )
         assert pieces == 1
     for bad in ("rleu", "leaky_relu:x", "maxout", "maxout:1", "maxout:2.5"):
         with pytest.raises(UserError, match=bad.partition(":")[0]):
@@ -107,19 +110,26 @@ def test_piecewise_linear_activations_in_training(name, slope):
     np.testing.assert_allclose(to_dy, slopes)
 
 
-@pytest.mark.parametrize("kind, check", [
-    ("normal:0.3", lambda w: (w.std(), 0.3)), ("normal", lambda w: (w.std(), 0.02)),
-    ("uniform:0.4", lambda w: (np.abs(w).max(), 0.4)), ("uniform", lambda w: (w.std(), 0.05 / 3 ** 0.5)),
-    ("glorot", lambda w: (np.abs(w).max(), (6 / 500) ** 0.5)), ("he", lambda w: (w.std(), (2 / 300) ** 0.5))])
+@pytest.mark.parametrize(
+    "kind, check",
+    [
+        ("normal:0.3", lambda w: (w.std(), 0.3)),
+        ("normal", lambda w: (w.std(), 0.02)),
+        ("uniform:0.4", lambda w: (np.abs(w).max(), 0.4)),
+        ("uniform", lambda w: (w.std(), 0.05 / 3**0.5)),
+        ("glorot", lambda w: (np.abs(w).max(), (6 / 500) ** 0.5)),
+        ("he", lambda w: (w.std(), (2 / 300) ** 0.5)),
+    ],
+)
 def test_initial_weights_have_their_distribution(kind, check):
     layer = layers.Dense(200, layers.Initializers(kind, 7, "test"))
     layer.build((None, 300))
     weights = layer.kernel.numpy()
     found, expected = check(weights)
     np.testing.assert_allclose(found, expected, rtol=0.02)
-    assert abs(weights.mean()) < 4 * weights.std() / weights.size ** 0.5
+    assert abs(weights.mean()) < 4 * weights.std() / weights.size**0.5
     # A normal's kurtosis is 3, a uniform's 1.8.
-    kurtosis = np.mean(weights ** 4) / np.mean(weights ** 2) ** 2
+    kurtosis = np.mean(weights**4) / np.mean(weights**2) ** 2
     assert abs(kurtosis - (3 if kind.startswith(("normal", "he")) else 1.8)) < 0.1
 
 

@@ -1,4 +1,5 @@
 """The Python layer: when what is due, whatever the number of steps in a call; and how a run that breaks ends."""
+
 import contextlib
 import json
 import os
@@ -22,12 +23,18 @@ from tfgan_train.runs.rows import read_rows
 from tfgan_train.training import loop, pacing, start
 
 ROOT = pathlib.Path(__file__).parent.parent
-SMALL = dict(recipe="smoke", image_size="16", train_examples=64, log_every=1, checkpoint_every=5, steps=11, sample_every=100)
+SMALL = dict(
+    recipe="smoke", image_size="16", train_examples=64, log_every=1, checkpoint_every=5, steps=11, sample_every=100
+)
 
 
 def _checkpoint(run_dir) -> dict[str, bytes]:
     reader = tf.train.load_checkpoint(checkpoints.latest(RunDir(run_dir).checkpoints_dir).prefix)
-    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in reader.get_variable_to_shape_map() if not name.startswith("_")}
+    return {
+        name: np.asarray(reader.get_tensor(name)).tobytes()
+        for name in reader.get_variable_to_shape_map()
+        if not name.startswith("_")
+    }
 
 
 def _rows(run_dir):
@@ -38,9 +45,23 @@ def _rows(run_dir):
 def lazy_runs(tmp_path_factory):
     """The same run with a lazy penalty, one step in a call and as many as there may be."""
     folder = tmp_path_factory.mktemp("lazy")
-    runs = [train(Config(**SMALL | dict(run_dir=str(folder / str(steps)), d_norm="none", penalty="r1", penalty_every=4, d_dropout=0.2,
-                                        steps_per_loop=steps, log_every=every)))
-            for steps, every in ((1, 1), (200, 11))]
+    runs = [
+        train(
+            Config(
+                **SMALL
+                | dict(
+                    run_dir=str(folder / str(steps)),
+                    d_norm="none",
+                    penalty="r1",
+                    penalty_every=4,
+                    d_dropout=0.2,
+                    steps_per_loop=steps,
+                    log_every=every,
+                )
+            )
+        )
+        for steps, every in ((1, 1), (200, 11))
+    ]
     return [run.run_dir for run in runs]
 
 
@@ -51,7 +72,7 @@ def test_a_lazy_penalty_acts_at_every_nth_step(lazy_runs):
 
 def test_the_number_of_steps_in_a_call_changes_nothing(lazy_runs):
     assert _checkpoint(lazy_runs[0]) == _checkpoint(lazy_runs[1])
-    single, = _rows(lazy_runs[1])
+    (single,) = _rows(lazy_runs[1])
     assert single["d_loss_each"] == [row["d_loss_each"][0] for row in _rows(lazy_runs[0])]
     for name in ("d_loss", "g_loss", "penalty", "real_logits"):
         np.testing.assert_allclose(single[name], np.mean([row[name] for row in _rows(lazy_runs[0])]), rtol=1e-12)
@@ -60,16 +81,33 @@ def test_the_number_of_steps_in_a_call_changes_nothing(lazy_runs):
 def test_a_number_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     """A weight of 1e30 makes pixels of no number; the step before was fine."""
     config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), g_lr=1e30, checkpoint_every=1))
-    with pytest.raises(UserError, match=r"^step 2: \w+ is (nan|inf); training stopped and the checkpoint of step 1 is kept. Try a lower --g_lr"):
+    with pytest.raises(
+        UserError,
+        match=r"^step 2: \w+ is (nan|inf); training stopped and the checkpoint of step 1 is kept. Try a lower --g_lr",
+    ):
         train(config)
     assert [one.step for one in checkpoints.intact(RunDir(tmp_path / "run").checkpoints_dir)] == [1]
     assert [row["step"] for row in _rows(tmp_path / "run")] == [1]
-    assert all(np.isfinite(np.frombuffer(value, np.float32)).all() for value in _checkpoint(tmp_path / "run").values() if len(value) % 4 == 0)
+    assert all(
+        np.isfinite(np.frombuffer(value, np.float32)).all()
+        for value in _checkpoint(tmp_path / "run").values()
+        if len(value) % 4 == 0
+    )
 
 
 def test_float16_that_overflows_at_any_scale_stops(tmp_path):
     """Each overflow halves the scale and skips the update; gradients that stay infinite would be skipped for ever."""
-    config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), precision="float16", d_norm="none", penalty="r1", penalty_weight=1e30, steps=70))
+    config = Config(
+        **SMALL
+        | dict(
+            run_dir=str(tmp_path / "run"),
+            precision="float16",
+            d_norm="none",
+            penalty="r1",
+            penalty_weight=1e30,
+            steps=70,
+        )
+    )
     with pytest.raises(UserError, match=r"^step 50: 50 updates in a row overflowed in float16.*--precision=bfloat16"):
         train(config)
 
@@ -112,7 +150,9 @@ def test_a_finished_run_says_what_share_of_the_peak_it_reached(tmp_path, capsys,
     assert clock["kind"] == "clock" and 0 < clock["flops_per_second"] < clock["peak_flops_per_second"]
     said = re.search(r"; (\S+) ([MG])FLOP/s in the graph, (\S+)% of this machine's peak; see", capsys.readouterr().err)
     rate = float(said[1]) * {"M": 1e6, "G": 1e9}[said[2]]
-    np.testing.assert_allclose([rate, float(said[3]) / 100 * clock["peak_flops_per_second"]], clock["flops_per_second"], rtol=0.06)
+    np.testing.assert_allclose(
+        [rate, float(said[3]) / 100 * clock["peak_flops_per_second"]], clock["flops_per_second"], rtol=0.06
+    )
     assert "Of this machine's peak" in (tmp_path / "run" / "report.html").read_text().replace("&#x27;", "'")
     assert len(loads) == 1  # whoever looks at held-out images is handed them
 
@@ -128,16 +168,29 @@ def test_a_run_that_is_stopped_measures_no_peak(tmp_path, monkeypatch):
 def test_what_a_run_leaves(lazy_runs):
     run = lazy_runs[0]
     assert {path.name for path in run.iterdir() if not path.name.startswith(".")} >= {
-        "config.json", "checkpoints", "metrics.jsonl", "events", "samples", "progress.webp"}
+        "config.json",
+        "checkpoints",
+        "metrics.jsonl",
+        "events",
+        "samples",
+        "progress.webp",
+    }
     assert json.loads((run / "config.json").read_text())["data"]["count"] == 64
-    assert {"real.png", "step-00000000.png", "step-00000011.png", "strip-00000011.png"} <= {path.name for path in (run / "samples").iterdir()}
+    assert {"real.png", "step-00000000.png", "step-00000011.png", "strip-00000011.png"} <= {
+        path.name for path in (run / "samples").iterdir()
+    }
     assert not list(run.rglob("*.tmp")) and not list(run.rglob(".writing-*"))
 
 
 def test_a_run_cut_off_after_its_last_checkpoint_gets_its_pictures_later(tmp_path, lazy_runs):
     """Killed between the last checkpoint and the end, a run is complete but for what is made of it."""
     run = pathlib.Path(shutil.copytree(lazy_runs[0], tmp_path / "run"))
-    made = [run / "progress.webp", run / "report.html", run / "samples" / "interpolation.png", run / "samples" / "nearest.png"]
+    made = [
+        run / "progress.webp",
+        run / "report.html",
+        run / "samples" / "interpolation.png",
+        run / "samples" / "nearest.png",
+    ]
     for path in made:
         path.unlink()
     lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
@@ -148,9 +201,14 @@ def test_a_run_cut_off_after_its_last_checkpoint_gets_its_pictures_later(tmp_pat
 
 # --- signals in a process's own time
 
+
 def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
-    process = subprocess.Popen([sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", f"--run_dir={tmp_path}/run"], cwd=ROOT,
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", f"--run_dir={tmp_path}/run"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while process.poll() is None and not (tmp_path / "run" / ".lock").exists():
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
@@ -182,7 +240,11 @@ def test_signals_are_the_callers_again_afterwards(tmp_path):
 
 # --- the trigger rule
 
-@pytest.mark.parametrize("every, expected", [(25, [1, 2, 4, 8, 16, 25, 50, 75, 100]), (3, [1, 2, 3, 6, 9]), (1, [1, 2, 3, 4]), (8, [1, 2, 4, 8, 16, 24])])
+
+@pytest.mark.parametrize(
+    "every, expected",
+    [(25, [1, 2, 4, 8, 16, 25, 50, 75, 100]), (3, [1, 2, 3, 6, 9]), (1, [1, 2, 3, 4]), (8, [1, 2, 4, 8, 16, 24])],
+)
 def test_samples_are_dense_at_first_and_regular_later(every, expected):
     steps = [0]
     while len(steps) <= len(expected):

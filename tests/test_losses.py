@@ -17,9 +17,8 @@ def _log_sigmoid(x):
 # name -> what D minimises, what G minimises; written with the papers' probabilities in float64
 _CLOSED_FORMS = {
     "minimax": (lambda r, f: -_log_sigmoid(r) - _log_sigmoid(-f), lambda r, f: _log_sigmoid(-f)),
-    "non_saturating": (lambda r, f: -_log_sigmoid(r) - _log_sigmoid(-f),
-                       lambda r, f: -_log_sigmoid(f)),
-    "least_squares": (lambda r, f: ((r - 1) ** 2 + f ** 2) / 2, lambda r, f: (f - 1) ** 2 / 2),
+    "non_saturating": (lambda r, f: -_log_sigmoid(r) - _log_sigmoid(-f), lambda r, f: -_log_sigmoid(f)),
+    "least_squares": (lambda r, f: ((r - 1) ** 2 + f**2) / 2, lambda r, f: (f - 1) ** 2 / 2),
     "wasserstein": (lambda r, f: f - r, lambda r, f: -f),
     "hinge": (lambda r, f: np.maximum(0, 1 - r) + np.maximum(0, 1 + f), lambda r, f: -f),
     "relativistic": (lambda r, f: -_log_sigmoid(r - f), lambda r, f: -_log_sigmoid(f - r)),
@@ -57,8 +56,7 @@ def test_gradients_equal_finite_differences_of_the_closed_form(name):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             value = ours(*inputs)
-        to_real, to_fake = tape.gradient(
-            value, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        to_real, to_fake = tape.gradient(value, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         np.testing.assert_allclose(to_real, _slope(lambda r: expected(r, fake), real), atol=1e-5)
         np.testing.assert_allclose(to_fake, _slope(lambda f: expected(real, f), fake), atol=1e-5)
 
@@ -104,8 +102,12 @@ def test_targets_are_scalars_or_one_per_example(name):
     if name == "least_squares":
         expected = ((r - real_target) ** 2 + (f - fake_target) ** 2) / 2
     else:
-        expected = -(real_target * _log_sigmoid(r) + (1 - real_target) * _log_sigmoid(-r)
-                     + fake_target * _log_sigmoid(f) + (1 - fake_target) * _log_sigmoid(-f))
+        expected = -(
+            real_target * _log_sigmoid(r)
+            + (1 - real_target) * _log_sigmoid(-r)
+            + fake_target * _log_sigmoid(f)
+            + (1 - fake_target) * _log_sigmoid(-f)
+        )
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
@@ -125,10 +127,10 @@ def test_losses_without_targets_refuse_them(name):
 def test_accuracy_by_threshold_and_by_pair():
     real, fake = _float32([2.0, 0.4, -1.0, 0.0]), _float32([3.0, 0.3, -2.0, 0.0])
     expected = {
-        "non_saturating": ([1, 1, 0, .5], [0, 0, 1, .5]),
+        "non_saturating": ([1, 1, 0, 0.5], [0, 0, 1, 0.5]),
         "least_squares": ([1, 0, 0, 0], [0, 1, 1, 1]),
-        "relativistic": ([0, 1, 1, .5], [0, 1, 1, .5]),
-        "wasserstein": ([0, 1, 1, .5], [0, 1, 1, .5]),
+        "relativistic": ([0, 1, 1, 0.5], [0, 1, 1, 0.5]),
+        "wasserstein": ([0, 1, 1, 0.5], [0, 1, 1, 0.5]),
     }
     for name, (real_correct, fake_correct) in expected.items():
         ours = losses.d_accuracy(losses.LOSSES[name], real, fake)

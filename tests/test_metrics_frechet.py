@@ -1,4 +1,5 @@
 """Frechet distance against scipy's matrix root and closed forms; its bias and spread."""
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -92,8 +93,10 @@ def test_extrapolation_takes_the_bias_away():
 def test_bootstrap_spread_is_the_scatter_of_repeated_experiments():
     dim, n = 8, 1000
     real = relu_features(0, n, dim)
-    repeats = [frechet.frechet_distance(relu_features(2 + 2 * i, n, dim), relu_features(3 + 2 * i, n, dim, 1.5))
-               for i in range(60)]
+    repeats = [
+        frechet.frechet_distance(relu_features(2 + 2 * i, n, dim), relu_features(3 + 2 * i, n, dim, 1.5))
+        for i in range(60)
+    ]
     fd = frechet.measure(real, relu_features(1, n, dim, 1.5), replicates=60)[0]
     assert fd.spread == pytest.approx(np.std(repeats), rel=0.35)
 

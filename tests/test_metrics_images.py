@@ -1,4 +1,5 @@
 """Figures of pixels: sliced Wasserstein, structural similarity, shrinking, against independent code."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -82,7 +83,9 @@ def test_diversity_of_one_repeated_image_is_one():
     assert ms_ssim.diversity(images(0, 20), pairs=50).value < 0.5
 
 
-@pytest.mark.parametrize("height, width, expected", [(28, 28, 2), (64, 64, 3), (11, 40, 1), (176, 176, 5), (512, 512, 5)])
+@pytest.mark.parametrize(
+    "height, width, expected", [(28, 28, 2), (64, 64, 3), (11, 40, 1), (176, 176, 5), (512, 512, 5)]
+)
 def test_scales_that_fit(height, width, expected):
     assert ms_ssim.scales((height, width)) == expected
 

@@ -1,4 +1,5 @@
 """Kernel distance against scikit-learn's kernel, its unbiasedness and its standard error."""
+
 import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
@@ -9,12 +10,13 @@ from tfgan_train.metrics import kernel
 
 def reference(x, y):
     """The estimator written out with scikit-learn's kernel, as the KID authors published it."""
+
     def k(a, b):
         return polynomial_kernel(a, b, degree=3, gamma=1 / a.shape[1], coef0=1)
+
     n, m = len(x), len(y)
     xx, yy = k(x, x), k(y, y)
-    return ((xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
-            - 2 * k(x, y).mean())
+    return (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1)) - 2 * k(x, y).mean()
 
 
 def draw(seed, n, dim, shift=0.0):
@@ -49,8 +51,9 @@ def test_unbiased_at_every_size():
 
 
 def test_standard_error_is_the_scatter_of_repeated_experiments():
-    results = [kernel.kernel_distance(draw(2 * i, 800, 4), draw(2 * i + 1, 800, 4, 0.3), subset_size=50)
-               for i in range(40)]
+    results = [
+        kernel.kernel_distance(draw(2 * i, 800, 4), draw(2 * i + 1, 800, 4, 0.3), subset_size=50) for i in range(40)
+    ]
     assert np.mean([r.spread for r in results]) == pytest.approx(np.std([r.value for r in results]), rel=0.35)
 
 

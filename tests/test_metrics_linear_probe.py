@@ -1,4 +1,5 @@
 """The linear probe against scikit-learn's ridge classifier; the discriminator's figures by hand."""
+
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifier
@@ -30,15 +31,18 @@ def test_constant_and_repeated_features_do_no_harm():
     x, y = blobs(0, 300)
     xt, yt = blobs(1, 300)
     plain = linear_probe.linear_probe(x, y, xt, yt).value
+
     def wide(a):
         return np.concatenate([a, np.full((len(a), 2), 7.0), a[:, :3]], axis=1)
+
     assert linear_probe.linear_probe(wide(x), y, wide(xt), yt).value == pytest.approx(plain, abs=0.02)
 
 
 def test_no_information_is_chance():
     rng = np.random.default_rng(0)
-    result = linear_probe.linear_probe(rng.normal(size=(500, 5)), rng.integers(0, 4, 500),
-                                       rng.normal(size=(2000, 5)), rng.integers(0, 4, 2000))
+    result = linear_probe.linear_probe(
+        rng.normal(size=(500, 5)), rng.integers(0, 4, 500), rng.normal(size=(2000, 5)), rng.integers(0, 4, 2000)
+    )
     assert result.value == pytest.approx(0.25, abs=0.05)
 
 
@@ -48,7 +52,11 @@ def test_one_class_is_said():
 
 
 def test_discriminator_figures_by_hand():
-    train, heldout, fake = np.array([1.0] * 9 + [-1.0]), np.array([1.0] * 6 + [-1.0] * 4), np.array([1.0] * 2 + [-1.0] * 8)
+    train, heldout, fake = (
+        np.array([1.0] * 9 + [-1.0]),
+        np.array([1.0] * 6 + [-1.0] * 4),
+        np.array([1.0] * 2 + [-1.0] * 8),
+    )
     accuracy, gap = discriminator.measure(train, heldout, fake, 0.0)
     assert accuracy.value == pytest.approx((0.6 + 0.8) / 2) and gap.value == pytest.approx((0.9 - 0.6) / 2)
     moved = discriminator.measure(train + 0.5, heldout + 0.5, fake + 0.5, 0.5)

@@ -1,4 +1,5 @@
 """Precision, recall, density, coverage: equal to the `prdc` package to the last count."""
+
 import numpy as np
 import prdc
 import pytest
@@ -22,8 +23,12 @@ def brute_force(real, fake, k):
     radius = lambda x: np.sort(cdist(x, x), axis=1)[:, k]  # noqa: E731
     between, r, f = cdist(real, fake), radius(real), radius(fake)
     inside = between < r[:, None]
-    return {"precision": inside.any(axis=0).mean(), "recall": (between < f).any(axis=1).mean(),
-            "density": inside.sum(axis=0).mean() / k, "coverage": (between.min(axis=1) < r).mean()}
+    return {
+        "precision": inside.any(axis=0).mean(),
+        "recall": (between < f).any(axis=1).mean(),
+        "density": inside.sum(axis=0).mean() / k,
+        "coverage": (between.min(axis=1) < r).mean(),
+    }
 
 
 def relu_features(seed, n, dim, shift=0.0):

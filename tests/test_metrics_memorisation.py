@@ -1,4 +1,5 @@
 """The memorisation tests fire on copies, are silent on new samples, and their p-values are honest."""
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -24,7 +25,9 @@ def test_silent_on_new_samples():
 def test_fires_on_a_memorised_training_set(share):
     train, fake = world(0, 800), world(2, 800)
     count = int(800 * share)
-    fake[:count] = train[np.random.default_rng(3).integers(0, 800, count)] + np.random.default_rng(4).normal(0, 0.05, (count, 12))
+    fake[:count] = train[np.random.default_rng(3).integers(0, 800, count)] + np.random.default_rng(4).normal(
+        0, 0.05, (count, 12)
+    )
     copying, preference = memorisation.measure(train, world(1, 800), fake)
     assert copying.value < -3 and copying.details["p_value"] < 1e-6
     assert preference.value == pytest.approx(share, abs=0.12) and preference.details["p_value"] < 1e-6
@@ -78,8 +81,7 @@ def test_sets_of_unequal_size_are_weighed():
 
 
 def test_p_values_are_uniform_by_chance():
-    pairs = [memorisation.measure(world(3 * s, 250), world(3 * s + 1, 250), world(3 * s + 2, 250))
-             for s in range(40)]
+    pairs = [memorisation.measure(world(3 * s, 250), world(3 * s + 1, 250), world(3 * s + 2, 250)) for s in range(40)]
     share = [preference.details["p_value"] for _, preference in pairs]
     assert scipy.stats.kstest(share, "uniform").pvalue > 1e-3
 
@@ -87,8 +89,10 @@ def test_p_values_are_uniform_by_chance():
 def test_other_mix_of_classes_is_not_mistaken_for_distance():
     """Cells compare like with like: dropping the wide modes alone must not look like copying."""
     rng = np.random.default_rng(0)
+
     def draw(n, wide):
         return np.where(wide[:, None], rng.normal(0, 3, (n, 6)) + 30, rng.normal(0, 1, (n, 6)))
+
     train, heldout = draw(2000, rng.random(2000) < 0.5), draw(2000, rng.random(2000) < 0.5)
     fake = draw(2000, rng.random(2000) < 0.1)
     copying, _ = memorisation.measure(train, heldout, fake)

@@ -1,4 +1,5 @@
 """Modes of mixtures and stacked digits against the figures that the protocols imply."""
+
 import numpy as np
 import pytest
 
@@ -46,8 +47,10 @@ def test_collapsed_stacked_digits():
 def test_spread_of_modes_is_the_scatter_of_repeated_experiments():
     rng = np.random.default_rng(0)
     share = np.full(1000, 0.001)
-    results = [modes.stacked_modes(np.stack(np.unravel_index(rng.choice(1000, 3000, p=share), (10, 10, 10)), 1))[0]
-               for _ in range(40)]
+    results = [
+        modes.stacked_modes(np.stack(np.unravel_index(rng.choice(1000, 3000, p=share), (10, 10, 10)), 1))[0]
+        for _ in range(40)
+    ]
     assert np.mean([r.spread for r in results]) == pytest.approx(np.std([r.value for r in results]), rel=0.5)
 
 

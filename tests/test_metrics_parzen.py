@@ -1,4 +1,5 @@
 """Parzen windows against scikit-learn's KernelDensity and the published protocol."""
+
 import numpy as np
 import pytest
 from sklearn.neighbors import KernelDensity
@@ -34,8 +35,7 @@ def test_protocol():
     samples, validation, test = draw(0, 500), draw(1, 1200), draw(2, 300)
     validation[1000:] = 50  # beyond the first 1,000: must not matter
     result = parzen.measure(samples, validation, test)
-    scores = [density(samples, s).score_samples(validation[:1000]).mean()
-              for s in np.logspace(-1, 0, 10)]
+    scores = [density(samples, s).score_samples(validation[:1000]).mean() for s in np.logspace(-1, 0, 10)]
     sigma = np.logspace(-1, 0, 10)[np.argmax(scores)]
     expected = density(samples, sigma).score_samples(test)
     assert result.details["sigma"] == pytest.approx(sigma)

@@ -1,4 +1,5 @@
 """Classifier score and class histogram against scipy and closed forms."""
+
 import numpy as np
 import pytest
 from scipy.stats import entropy
@@ -25,8 +26,7 @@ def test_score_agrees_with_scipy_entropy():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.full(7, 0.3), 500)
     order = np.random.default_rng(0).permutation(500)
-    parts = [np.exp(np.mean([entropy(row, part.mean(axis=0)) for row in part]))
-             for part in np.split(p[order], 10)]
+    parts = [np.exp(np.mean([entropy(row, part.mean(axis=0)) for row in part])) for part in np.split(p[order], 10)]
     result = scores.classifier_score(p)
     assert result.value == pytest.approx(np.mean(parts), rel=1e-9)
     assert result.spread == pytest.approx(np.std(parts), rel=1e-9)

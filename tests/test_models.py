@@ -1,4 +1,5 @@
 """Both families: their shapes, sizes, costs, and what they do with their inputs."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,14 +28,19 @@ def _count(network):
 
 # --- shapes and sizes
 
-@pytest.mark.parametrize("shape, sizes", [
-    ((28, 28, 1), [(7, 7), (14, 14), (28, 28)]),
-    ((32, 32, 3), [(4, 4), (8, 8), (16, 16), (32, 32)]),
-    ((64, 64, 3), [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]),
-    ((96, 64, 3), [(6, 4), (12, 8), (24, 16), (48, 32), (96, 64)]),
-    ((200, 200, 1), [(7, 7), (13, 13), (25, 25), (50, 50), (100, 100), (200, 200)]),
-    ((45, 37, 1), [(6, 5), (12, 10), (23, 19), (45, 37)]),
-    ((8, 40, 1), [(4, 20), (8, 40)])])
+
+@pytest.mark.parametrize(
+    "shape, sizes",
+    [
+        ((28, 28, 1), [(7, 7), (14, 14), (28, 28)]),
+        ((32, 32, 3), [(4, 4), (8, 8), (16, 16), (32, 32)]),
+        ((64, 64, 3), [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]),
+        ((96, 64, 3), [(6, 4), (12, 8), (24, 16), (48, 32), (96, 64)]),
+        ((200, 200, 1), [(7, 7), (13, 13), (25, 25), (50, 50), (100, 100), (200, 200)]),
+        ((45, 37, 1), [(6, 5), (12, 10), (23, 19), (45, 37)]),
+        ((8, 40, 1), [(4, 20), (8, 40)]),
+    ],
+)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_image_shape(family, shape, sizes):
     assert dcgan.size_plan(*shape[:2]) == sizes
@@ -78,8 +84,18 @@ def test_the_tutorials_networks_have_its_numbers_of_weights():
 
 
 def test_an_mlp_has_the_sizes_of_its_layers():
-    generator, discriminator = _networks((9, 7, 1), architecture="mlp", g_width=20, g_depth=3, d_width=12, d_depth=2,
-                                         g_norm="none", d_norm="none", latent_dim=5, d_activation="maxout:4")
+    generator, discriminator = _networks(
+        (9, 7, 1),
+        architecture="mlp",
+        g_width=20,
+        g_depth=3,
+        d_width=12,
+        d_depth=2,
+        g_norm="none",
+        d_norm="none",
+        latent_dim=5,
+        d_activation="maxout:4",
+    )
     assert _count(generator) == (5 + 1) * 20 + 2 * (20 + 1) * 20 + (20 + 1) * 63
     assert _count(discriminator) == (63 + 1) * 48 + (12 + 1) * 48 + (12 + 1)
 
@@ -92,24 +108,41 @@ def test_maxout_keeps_the_width_of_convolutions():
     assert _count(generator) == (6 + 1) * 16 * 24 + 25 * 8 * 12 + 12 + 25 * 4 * 1 + 1
 
 
-@pytest.mark.parametrize("family, changes", [
-    ("dcgan", {}), ("dcgan", {"g_final_conv": True, "d_dense": 7, "g_dense": 9}), ("mlp", {"d_activation": "maxout:3", "d_norm": "none"})])
+@pytest.mark.parametrize(
+    "family, changes",
+    [
+        ("dcgan", {}),
+        ("dcgan", {"g_final_conv": True, "d_dense": 7, "g_dense": 9}),
+        ("mlp", {"d_activation": "maxout:3", "d_norm": "none"}),
+    ],
+)
 def test_flops_equal_the_profilers_count_of_products(family, changes):
     shape = (32, 32, 3)  # whose sides halve evenly: the profiler counts a transposed convolution by its larger side
     generator, discriminator = _networks(shape, architecture=family, **changes)
     for network, inputs in ((generator, [1, 6]), (discriminator, [1, *shape])):
         function = tf.function(lambda x: network(x, training=False)).get_concrete_function(tf.TensorSpec(inputs))
         graph = convert_variables_to_constants_v2(function).graph
-        options = tf.compat.v1.profiler.ProfileOptionBuilder(
-            tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()).with_empty_output().order_by("name").build()
+        options = (
+            tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
+            .with_empty_output()
+            .order_by("name")
+            .build()
+        )
         options["account_type_regexes"] = ["MatMul", "Conv2D", "Conv2DBackpropInput"]
         counted = tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
         assert network.flops() == counted
 
 
 def test_weights_start_as_the_seed_says_and_all_differ():
-    kernels = {seed: [variable.numpy() for network in _networks(seed=seed, architecture="mlp", latent_dim=4, g_width=4, g_depth=3)
-                      for variable in network.variables if variable.path.endswith("kernel")] for seed in (1, 2)}
+    kernels = {
+        seed: [
+            variable.numpy()
+            for network in _networks(seed=seed, architecture="mlp", latent_dim=4, g_width=4, g_depth=3)
+            for variable in network.variables
+            if variable.path.endswith("kernel")
+        ]
+        for seed in (1, 2)
+    }
     again = _networks(seed=1, architecture="mlp", latent_dim=4, g_width=4, g_depth=3)
     for old, new in zip(kernels[1], [v for network in again for v in network.variables if v.path.endswith("kernel")]):
         np.testing.assert_array_equal(old, new)
@@ -118,6 +151,7 @@ def test_weights_start_as_the_seed_says_and_all_differ():
 
 
 # --- what the networks do with their inputs
+
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_projection_adds_the_labels_product_with_the_features(family):
@@ -162,7 +196,9 @@ def test_a_dcgans_features_are_summed_over_space():
 def test_a_softmax_heads_logit_is_that_of_its_first_unit(head, squash):
     _, discriminator = _networks(architecture="mlp", d_head=head)
     x = _normal(1, 3, *tiny.SHAPE)
-    units = squash((discriminator.features(x) @ discriminator.head.kernel.value + discriminator.head.bias.value).numpy())
+    units = squash(
+        (discriminator.features(x) @ discriminator.head.kernel.value + discriminator.head.bias.value).numpy()
+    )
     np.testing.assert_allclose(tf.sigmoid(discriminator(x)), tf.nn.softmax(units)[:, 0], rtol=1e-5)
 
 
@@ -197,12 +233,14 @@ def test_the_mean_of_black_images_is_a_finite_bias():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dropout_acts_in_training_alone_and_follows_its_draw(family):
-    generator, discriminator = _networks(architecture=family, g_dropout=0.5, d_dropout=0.3, d_input_dropout=0.2, g_norm="none",
-                                         d_norm="none")
+    generator, discriminator = _networks(
+        architecture=family, g_dropout=0.5, d_dropout=0.3, d_input_dropout=0.2, g_norm="none", d_norm="none"
+    )
     draw = Draw(1, 0, 4, 0, 4)
     for network, inputs in ((generator, _normal(1, 4, 6)), (discriminator, _normal(2, 4, *tiny.SHAPE))):
-        plain, dropped, again, other = (network(inputs, training=at is not None, draw=at)
-                                        for at in (None, draw, draw, draw.child("other")))
+        plain, dropped, again, other = (
+            network(inputs, training=at is not None, draw=at) for at in (None, draw, draw, draw.child("other"))
+        )
         np.testing.assert_array_equal(dropped, again)
         assert (dropped != plain).numpy().any() and (dropped != other).numpy().any()
 
@@ -239,8 +277,15 @@ def test_judging_uses_the_batchs_own_statistics_and_moves_nothing(family, change
 
 def test_a_norm_before_every_layer_leaves_ds_first_and_last_bare():
     """There it would hide from D the pixels' own means, and pin the mean logit of each batch to the head's bias."""
-    generator, discriminator = _networks(architecture="mlp", g_norm="batch", d_norm="batch", norm_placement="before", g_depth=3, d_depth=3)
+    generator, discriminator = _networks(
+        architecture="mlp", g_norm="batch", d_norm="batch", norm_placement="before", g_depth=3, d_depth=3
+    )
     assert [stage.norm is not None for stage in discriminator.stages] == [False, True, True]
-    assert [stage.norm is not None for stage in generator.stages] == [True] * 3 and generator.output_stage.norm is not None
-    bright, dark = (discriminator(tf.fill([8, *tiny.SHAPE], value) + 0.01 * _normal(0, 8, *tiny.SHAPE), training=True) for value in (0.9, -0.9))
+    assert [stage.norm is not None for stage in generator.stages] == [
+        True
+    ] * 3 and generator.output_stage.norm is not None
+    bright, dark = (
+        discriminator(tf.fill([8, *tiny.SHAPE], value) + 0.01 * _normal(0, 8, *tiny.SHAPE), training=True)
+        for value in (0.9, -0.9)
+    )
     assert abs(float(tf.reduce_mean(bright - dark))) > 1e-3

@@ -1,4 +1,5 @@
 """Batch normalisation where |mean| >> std: on two replicas as on one, and as float64 says, gradients included."""
+
 import numpy as np
 import pytest
 
@@ -15,8 +16,15 @@ def _inputs():
     """x [N, UNITS] with mean 1000 and standard deviation 1, gamma, beta, and the weights of the sum whose gradient is taken; float32."""
     random = np.random.default_rng(0)
     x = 1000 + random.standard_normal((N, UNITS))
-    return [array.astype(np.float32) for array in (
-        x, 1 + 0.3 * random.standard_normal(UNITS), random.standard_normal(UNITS), random.standard_normal((N, UNITS)))]
+    return [
+        array.astype(np.float32)
+        for array in (
+            x,
+            1 + 0.3 * random.standard_normal(UNITS),
+            random.standard_normal(UNITS),
+            random.standard_normal((N, UNITS)),
+        )
+    ]
 
 
 def _expected():
@@ -30,13 +38,20 @@ def _expected():
     normal = (x - mean) * scale
     to_normal = weights * gamma
     to_x = scale * (to_normal - to_normal.mean(0) - normal * (to_normal * normal).mean(0))
-    return {"y": normal * gamma + beta, "mean": 0.1 * mean, "variance": 0.9 + 0.1 * variance, "to_x": to_x,
-            "to_gamma": (weights * normal).sum(0), "to_beta": weights.sum(0)}
+    return {
+        "y": normal * gamma + beta,
+        "mean": 0.1 * mean,
+        "variance": 0.9 + 0.1 * variance,
+        "to_x": to_x,
+        "to_gamma": (weights * normal).sum(0),
+        "to_beta": weights.sum(0),
+    }
 
 
 def _measured(strategy):
     """The same by the layer, half of the batch on each replica of the strategy."""
     import tensorflow as tf
+
     x, gamma, beta, weights = _inputs()
     replicas = strategy.num_replicas_in_sync
     with strategy.scope():
@@ -47,7 +62,9 @@ def _measured(strategy):
 
     def split(array):
         parts = np.split(array, replicas)
-        return strategy.experimental_distribute_values_from_function(lambda context: tf.constant(parts[context.replica_id_in_sync_group]))
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+        )
 
     @tf.function
     def step(x, weights):
@@ -57,20 +74,34 @@ def _measured(strategy):
                 y = layer(x, training=True)
                 loss = tf.reduce_sum(weights * y)
             return [y, *tape.gradient(loss, [x, layer.gamma.value, layer.beta.value])]
+
         return strategy.run(on_replica, (x, weights))
-    y, to_x, to_gamma, to_beta = ([part.numpy() for part in strategy.experimental_local_results(value)] for value in step(split(x), split(weights)))
-    return {"y": np.concatenate(y), "to_x": np.concatenate(to_x), "to_gamma": sum(to_gamma), "to_beta": sum(to_beta),
-            "mean": layer.mean.numpy(), "variance": layer.variance.numpy()}
+
+    y, to_x, to_gamma, to_beta = (
+        [part.numpy() for part in strategy.experimental_local_results(value)]
+        for value in step(split(x), split(weights))
+    )
+    return {
+        "y": np.concatenate(y),
+        "to_x": np.concatenate(to_x),
+        "to_gamma": sum(to_gamma),
+        "to_beta": sum(to_beta),
+        "mean": layer.mean.numpy(),
+        "variance": layer.variance.numpy(),
+    }
 
 
 def _agrees(strategy):
     for name, value in _measured(strategy).items():
         expected = _expected()[name]
-        np.testing.assert_allclose(value, expected, rtol=0, atol=TOLERANCE * max(1, np.abs(expected).max()), err_msg=name)
+        np.testing.assert_allclose(
+            value, expected, rtol=0, atol=TOLERANCE * max(1, np.abs(expected).max()), err_msg=name
+        )
 
 
 def test_one_replica_agrees_with_float64():
     import tensorflow as tf
+
     _agrees(tf.distribute.get_strategy())
 
 
@@ -92,6 +123,7 @@ def test_statistics_written_here_are_those_of_a_numerical_derivative():
 
     def total(x):
         return (weights * ((x - x.mean(0)) / np.sqrt(x.var(0) + EPSILON) * gamma + beta)).sum()
+
     for place in ((0, 0), (17, 2)):
         up, down = x.copy(), x.copy()
         up[place] += 1e-4

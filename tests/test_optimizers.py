@@ -15,8 +15,7 @@ _SHAPES = ((3, 4), (4,), ())
 
 
 def _variables():
-    return [tf.Variable(tf.random.stateless_normal(shape, [1, i]), name=f"w{i}")
-            for i, shape in enumerate(_SHAPES)]
+    return [tf.Variable(tf.random.stateless_normal(shape, [1, i]), name=f"w{i}") for i, shape in enumerate(_SHAPES)]
 
 
 def _gradients(step):
@@ -27,8 +26,7 @@ def _keras_optimizer(name):
     return {
         "adam": keras.optimizers.Adam(0.1, _HYPER.beta1, _HYPER.beta2, _HYPER.epsilon),
         "sgd": keras.optimizers.SGD(0.1, _HYPER.momentum),
-        "rmsprop": keras.optimizers.RMSprop(
-            0.1, _HYPER.rho, _HYPER.momentum, _HYPER.epsilon),
+        "rmsprop": keras.optimizers.RMSprop(0.1, _HYPER.rho, _HYPER.momentum, _HYPER.epsilon),
     }[name]
 
 
@@ -64,7 +62,7 @@ def test_adam_equals_its_formula_in_float64(beta1, beta2):
         optimizer.apply([tf.constant(grad)], 0.01)
         m = beta1 * m + (1 - beta1) * grad
         v = beta2 * v + (1 - beta2) * np.square(grad, dtype=np.float64)
-        x = x - 0.01 * (m / (1 - beta1 ** t)) / (np.sqrt(v / (1 - beta2 ** t)) + 1e-8)
+        x = x - 0.01 * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + 1e-8)
         np.testing.assert_allclose(variable, x, rtol=2e-6, atol=1e-6)
 
 
@@ -92,8 +90,7 @@ def test_without_momentum_sgd_is_gradient_descent():
 
 @pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
 def test_gradients_of_an_embedding_are_those_of_its_rows_summed(name):
-    sparse = tf.IndexedSlices(tf.constant([[1.0], [2.0], [4.0]]), tf.constant([2, 0, 2]),
-                              tf.constant([3, 1]))
+    sparse = tf.IndexedSlices(tf.constant([[1.0], [2.0], [4.0]]), tf.constant([2, 0, 2]), tf.constant([3, 1]))
     results = []
     for grad in (sparse, tf.constant([[2.0], [0.0], [5.0]])):
         variable = tf.Variable(tf.ones((3, 1)))
@@ -149,16 +146,14 @@ class _Training(tf.Module):
         super().__init__()
         self._strategy = strategy
         with strategy.scope():
-            self.model = keras.Sequential([
-                keras.layers.Embedding(5, 3), keras.layers.Flatten(), keras.layers.Dense(2)])
+            self.model = keras.Sequential([keras.layers.Embedding(5, 3), keras.layers.Flatten(), keras.layers.Dense(2)])
             self.model.build((None, 2))
             for i, variable in enumerate(self.model.variables):
                 variable.assign(tf.random.stateless_normal(variable.shape, [1, i]))
             self.values = [variable.value for variable in self.model.trainable_variables]
             self.averages = [tf.Variable(v, trainable=False) for v in self.values]
             self.optimizer = optimizers.OPTIMIZERS[name](self.values, _HYPER)
-        self.checkpoint = tf.train.Checkpoint(
-            model=self.model, averages=self.averages, optimizer=self.optimizer)
+        self.checkpoint = tf.train.Checkpoint(model=self.model, averages=self.averages, optimizer=self.optimizer)
 
     @tf.function
     def run(self, first, steps):
@@ -171,7 +166,7 @@ class _Training(tf.Module):
         start = replica.replica_id_in_sync_group * count
         ids = tf.random.stateless_uniform((_BATCH, 2), [3, step], 0, 5, tf.int32)
         with tf.GradientTape() as tape:
-            outputs = self.model(ids[start:start + count])
+            outputs = self.model(ids[start : start + count])
             loss = tf.reduce_sum(tf.square(outputs - 1.0)) / _BATCH
         grads = all_reduce_sum(tape.gradient(loss, self.values))
         # As a step of loss scaling skips an overflow: every third one, here.

@@ -1,4 +1,5 @@
 """Data that people have as arrays: files, NumPy, tf.data, objects of their own; and what is refused."""
+
 import types
 
 import numpy as np
@@ -24,7 +25,15 @@ def _same(source, images=IMAGES, labels=LABELS):
 
 @pytest.mark.parametrize("names", [("images", "labels"), ("x_train", "y_train")])
 def test_npz_files_as_keras_has_them(tmp_path, names):
-    np.savez(tmp_path / "x.npz", **{names[0]: IMAGES[..., 0], names[1]: LABELS.astype(np.uint8), "x_test": IMAGES[:8, ..., 0], "y_test": LABELS[:8]})
+    np.savez(
+        tmp_path / "x.npz",
+        **{
+            names[0]: IMAGES[..., 0],
+            names[1]: LABELS.astype(np.uint8),
+            "x_test": IMAGES[:8, ..., 0],
+            "y_test": LABELS[:8],
+        },
+    )
     source = data.load(config(f"npz:{tmp_path}/x.npz"))
     _same(source)
     assert source.num_classes == 4
@@ -45,9 +54,16 @@ def test_a_file_without_its_prefix_is_told_what_to_write(tmp_path, form):
         data.load(config(form.format(tmp_path / "x.npy")))
 
 
-@pytest.mark.parametrize("given", [
-    (IMAGES, LABELS), (IMAGES[..., 0], LABELS), (IMAGES, LABELS[:, None]),
-    tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)), tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(7)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        (IMAGES, LABELS),
+        (IMAGES[..., 0], LABELS),
+        (IMAGES, LABELS[:, None]),
+        tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)),
+        tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(7),
+    ],
+)
 def test_every_form_is_the_same_data(given):
     _same(array_data.as_source(given))
 
@@ -61,13 +77,25 @@ def test_floats_within_their_range_are_the_bytes_they_came_from(low, high):
 FLOATS = IMAGES.astype(np.float32) / 255
 
 
-@pytest.mark.parametrize("given, value_range, message", [
-    (FLOATS, None, "say their range"), (FLOATS * 2, (0, 1), "go from 0 to 2, beyond"), (FLOATS - 0.5, (0, 1), "beyond"),
-    (np.where(IMAGES == IMAGES.max(), np.nan, FLOATS), (0, 1), "NaN"), (IMAGES.astype(np.int64), None, "int64; legal"),
-    (IMAGES[0, 0], None, r"must be \[N, H, W\]"), (np.zeros((4, 3, 32, 32), np.uint8), None, "1 or 3 channels"), (IMAGES[:0], None, "they are"),
-    ((IMAGES, LABELS[:5]), None, r"labels must be integers \[40\]"), ((IMAGES, LABELS - 1), None, "labels go from -1"),
-    ((IMAGES, LABELS * 1e6), None, "labels must be integers"), ((IMAGES, LABELS * 10**6), None, "look like no classes"),
-    (tf.data.Dataset.from_tensor_slices(IMAGES).repeat(), None, "is infinite"), (tf.data.Dataset.from_tensor_slices(IMAGES).take(0), None, "is empty")])
+@pytest.mark.parametrize(
+    "given, value_range, message",
+    [
+        (FLOATS, None, "say their range"),
+        (FLOATS * 2, (0, 1), "go from 0 to 2, beyond"),
+        (FLOATS - 0.5, (0, 1), "beyond"),
+        (np.where(IMAGES == IMAGES.max(), np.nan, FLOATS), (0, 1), "NaN"),
+        (IMAGES.astype(np.int64), None, "int64; legal"),
+        (IMAGES[0, 0], None, r"must be \[N, H, W\]"),
+        (np.zeros((4, 3, 32, 32), np.uint8), None, "1 or 3 channels"),
+        (IMAGES[:0], None, "they are"),
+        ((IMAGES, LABELS[:5]), None, r"labels must be integers \[40\]"),
+        ((IMAGES, LABELS - 1), None, "labels go from -1"),
+        ((IMAGES, LABELS * 1e6), None, "labels must be integers"),
+        ((IMAGES, LABELS * 10**6), None, "look like no classes"),
+        (tf.data.Dataset.from_tensor_slices(IMAGES).repeat(), None, "is infinite"),
+        (tf.data.Dataset.from_tensor_slices(IMAGES).take(0), None, "is empty"),
+    ],
+)
 def test_what_is_no_data_is_one_line(given, value_range, message):
     with pytest.raises(UserError, match=message) as told:
         array_data.as_source(given, value_range)
@@ -83,7 +111,10 @@ def test_a_run_on_arrays_resumes_with_the_same_ones_only(tmp_path):
     with pytest.raises(UserError, match="other images or labels"):
         train(Config(**cut | {"steps": 4}), data=(IMAGES[::-1], LABELS))
     run = train(Config(**cut | {"steps": 4}), data=tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)))
-    readers = [tf.train.load_checkpoint(checkpoints.latest(RunDir(path["run_dir"]).checkpoints_dir).prefix) for path in (whole, cut)]
+    readers = [
+        tf.train.load_checkpoint(checkpoints.latest(RunDir(path["run_dir"]).checkpoints_dir).prefix)
+        for path in (whole, cut)
+    ]
     for name in readers[0].get_variable_to_shape_map():
         if not name.startswith("_"):
             np.testing.assert_array_equal(*(reader.get_tensor(name) for reader in readers))
@@ -91,7 +122,11 @@ def test_a_run_on_arrays_resumes_with_the_same_ones_only(tmp_path):
 
 
 def test_an_object_with_the_sources_three_names_will_do():
-    source = array_data.as_source(types.SimpleNamespace(count=40, image_shape=(8, 8, 1), read=lambda indices: (IMAGES[indices], np.zeros(len(indices), np.int32))))
+    source = array_data.as_source(
+        types.SimpleNamespace(
+            count=40, image_shape=(8, 8, 1), read=lambda indices: (IMAGES[indices], np.zeros(len(indices), np.int32))
+        )
+    )
     _same(source, labels=np.zeros(40))
 
 
@@ -105,7 +140,10 @@ def _folder_of_classes(root):
 
 def test_photographs_learn_the_classes_of_their_folders_unless_told_not_to(tmp_path):
     from tfgan_train.training import start
+
     dataset = f"folder:{_folder_of_classes(tmp_path / 'data')}"
     prepared = start.prepare(Config(dataset=dataset, run_dir=str(tmp_path / "a"), batch_size=8))
     assert prepared.config.conditional and any("2 classes are learnt along" in note for note in prepared.data.notes)
-    assert not start.prepare(Config(dataset=dataset, run_dir=str(tmp_path / "b"), batch_size=8, conditional=False)).config.conditional
+    assert not start.prepare(
+        Config(dataset=dataset, run_dir=str(tmp_path / "b"), batch_size=8, conditional=False)
+    ).config.conditional

@@ -1,4 +1,5 @@
 """When things are due, and how many steps a call makes."""
+
 import dataclasses
 
 import pytest
@@ -19,7 +20,9 @@ class _Config:
     penalty_every: int = 1
 
 
-@pytest.mark.parametrize("every, step, due", [(5, 5, True), (5, 6, False), (5, 17, True), (0, 10, False), (0, 17, False), (100, 17, True)])
+@pytest.mark.parametrize(
+    "every, step, due", [(5, 5, True), (5, 6, False), (5, 17, True), (0, 10, False), (0, 17, False), (100, 17, True)]
+)
 def test_every_n_steps_and_at_the_last(every, step, due):
     assert is_due(every, step, last=17) == due
 
@@ -32,7 +35,9 @@ def test_samples_are_due_at_powers_of_two_then_every_n_then_at_the_last():
     assert [step for step in range(1, 30) if is_sample_due(10, step, 29)] == [1, 2, 4, 8, 10, 20, 29]
 
 
-@pytest.mark.parametrize("changes", [{}, {"steps_per_loop": 7}, {"penalty": "r1", "penalty_every": 16}, {"eval_every": 33, "log_every": 7}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"steps_per_loop": 7}, {"penalty": "r1", "penalty_every": 16}, {"eval_every": 33, "log_every": 7}]
+)
 def test_no_call_passes_a_step_at_which_something_is_due(changes):
     config = _Config(**changes)
     pace = Pace(config)
@@ -42,11 +47,19 @@ def test_no_call_passes_a_step_at_which_something_is_due(changes):
         count = pace.steps_in_call(step)
         assert 1 <= count <= (config.steps_per_loop or LONGEST_CALL)
         if config.penalty_every > 1:  # A penalised step is alone in its call.
-            assert count == 1 if pace.is_penalised(step) else not any(pace.is_penalised(inner) for inner in range(step, step + count))
+            assert (
+                count == 1
+                if pace.is_penalised(step)
+                else not any(pace.is_penalised(inner) for inner in range(step, step + count))
+            )
         step += count
         ends.append(step)
-    due = {step for step in range(1, config.steps + 1) for every in (config.log_every, config.checkpoint_every, config.eval_every)
-           if is_due(every, step, config.steps)}
+    due = {
+        step
+        for step in range(1, config.steps + 1)
+        for every in (config.log_every, config.checkpoint_every, config.eval_every)
+        if is_due(every, step, config.steps)
+    }
     assert due <= set(ends) and step == config.steps
 
 

@@ -1,4 +1,5 @@
 """The measured peak against the same product timed here."""
+
 import time
 
 import numpy as np
@@ -17,7 +18,7 @@ def test_the_peak_is_that_of_matrix_products():
         matrix @ matrix
         shortest = min(shortest, time.perf_counter() - begin)
     found = machine_peak.matmul_rate("float32")
-    assert 0.1 < found / (2 * 512 ** 3 / shortest) < 10
+    assert 0.1 < found / (2 * 512**3 / shortest) < 10
 
 
 def test_the_time_is_kept_whatever_the_machine(monkeypatch):
@@ -43,8 +44,10 @@ class _Strategy:
         self.worker_devices = devices
 
 
-@pytest.mark.parametrize("devices, replicas, times", [
-    (["/device:CPU:0"], 1, 1), (["/device:CPU:0", "/device:CPU:0"], 2, 1), (["/device:CPU:0"], 3, 3)])
+@pytest.mark.parametrize(
+    "devices, replicas, times",
+    [(["/device:CPU:0"], 1, 1), (["/device:CPU:0", "/device:CPU:0"], 2, 1), (["/device:CPU:0"], 3, 3)],
+)
 def test_logical_cpus_share_a_machine_and_machines_share_none(monkeypatch, devices, replicas, times):
     monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision: {"bfloat16": 7.0}[precision])
     assert machine_peak.measured_peak(_Strategy(devices, replicas), "bfloat16") == 7.0 * times

@@ -72,8 +72,10 @@ def test_second_order_gradient_equals_finite_differences(name):
 
     w = critic.w.numpy().astype(np.float64)
     size = 1e-5
-    expected = [(_expected(name, critic, w + step).sum() - _expected(name, critic, w - step).sum())
-                / (2 * size) for step in size * np.eye(len(w))]
+    expected = [
+        (_expected(name, critic, w + step).sum() - _expected(name, critic, w - step).sum()) / (2 * size)
+        for step in size * np.eye(len(w))
+    ]
     np.testing.assert_allclose(slope(), expected, rtol=2e-4, atol=1e-3)
 
 
@@ -127,12 +129,10 @@ def test_a_half_precision_critic_is_summed_in_float32(name, dtype):
     """600 gradients of 20 add up to more than float16 holds, and than bfloat16 can count."""
     size = 600
     real = tf.zeros((2, size, 1, 1))
-    critic = lambda x: tf.cast(tf.reduce_sum(tf.cast(x, dtype) * tf.constant(20.0, dtype),
-                                             axis=[1, 2, 3]), tf.float32)
+    critic = lambda x: tf.cast(tf.reduce_sum(tf.cast(x, dtype) * tf.constant(20.0, dtype), axis=[1, 2, 3]), tf.float32)
     value = PENALTIES[name](critic, real, real, _draw(2))
     square = 400.0 * size
-    expected = {"r1": square / 2, "r2": square / 2, "r1_r2": square}.get(
-        name, (np.sqrt(square) - 1) ** 2)
+    expected = {"r1": square / 2, "r2": square / 2, "r1_r2": square}.get(name, (np.sqrt(square) - 1) ** 2)
     assert value.dtype == tf.float32
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
@@ -173,8 +173,8 @@ def _on_two_replicas(strategy):
             count = _COUNT // context.num_replicas_in_sync
             start = context.replica_id_in_sync_group * count
             draw = Draw(3, 5, _COUNT, start, count)
-            return PENALTIES[name](critic, real[start:start + count], fake[start:start + count],
-                                   draw)
+            return PENALTIES[name](critic, real[start : start + count], fake[start : start + count], draw)
+
         return strategy.experimental_local_results(strategy.run(replica))
 
     for name in PENALTIES:

@@ -1,4 +1,5 @@
 """The command lines on runs whose data are points: pictures, scores against a count of the test's own, and what they refuse."""
+
 import csv
 import json
 
@@ -16,7 +17,17 @@ def place(tmp_path_factory):
     """A folder with the runs ring2d and grid2d, of a few steps."""
     place = tmp_path_factory.mktemp("points")
     for dataset in ("ring2d", "grid2d"):
-        train(Config(dataset=dataset, steps=3, batch_size=16, g_width=16, d_width=8, log_every=1, run_dir=str(place / dataset)))
+        train(
+            Config(
+                dataset=dataset,
+                steps=3,
+                batch_size=16,
+                g_width=16,
+                d_width=8,
+                log_every=1,
+                run_dir=str(place / dataset),
+            )
+        )
     return place
 
 
@@ -59,12 +70,19 @@ def test_evaluate_counts_the_points_that_sample_draws(place, dataset):
 def test_samples_are_a_seeds_own_and_all_of_a_number(place):
     many = _points(place, "ring2d", "--num=70", "--seed=3")
     np.testing.assert_array_equal(_points(place, "ring2d", "--num=5", "--seed=3"), many[:5])
-    assert len(np.unique(many, axis=0)) == 70 and (_points(place, "ring2d", "--num=70", "--seed=4") != many).all(1).any()
+    assert (
+        len(np.unique(many, axis=0)) == 70 and (_points(place, "ring2d", "--num=70", "--seed=4") != many).all(1).any()
+    )
 
 
 def test_a_png_has_an_orange_dot_at_each_point(place):
     points = _points(place, "grid2d", "--num=40", "--seed=2") / 5.0
-    assert binaries.call(sample.main, f"--run_dir={place / 'grid2d'}", f"--out={place / 'x.png'}", "--num=40", "--seed=2").status == 0
+    assert (
+        binaries.call(
+            sample.main, f"--run_dir={place / 'grid2d'}", f"--out={place / 'x.png'}", "--num=40", "--seed=2"
+        ).status
+        == 0
+    )
     picture = np.asarray(Image.open(place / "x.png")).astype(int)
     side = len(picture)
     orange = picture[..., 0] - picture[..., 2] > 60  # Neither white nor the grey of the mixture beneath.
@@ -72,22 +90,47 @@ def test_a_png_has_an_orange_dot_at_each_point(place):
     assert orange[rows, columns].all() and orange.sum() <= 40 * 16
 
 
-@pytest.mark.parametrize("binary, arguments, message", [
-    (sample, ("--interpolate", "--out=PLACE/no.png"), "--interpolate is for pictures, and ring2d is points"),
-    (sample, ("--nearest", "--out=PLACE/no.png"), "--nearest is for pictures, and ring2d is points"),
-    (sample, ("--spot_the_fake", "--out=PLACE/no.png"), "--spot_the_fake is for pictures, and ring2d is points"),
-    (sample, ("--out=PLACE/no/",), "--out=PLACE/no/: points of ring2d go into one .png or .npz"),
-    (sample, ("--step=best", "--out=PLACE/no.png"), "--run_dir=PLACE/ring2d has no best checkpoint; runs on points keep none"),
-    (evaluate, ("--features=pixels",), "--features=pixels is for pictures; runs on points have --metrics=mixture_modes alone"),
-    (evaluate, ("--metrics=frechet",), "--metrics=frechet is for pictures; runs on points have --metrics=mixture_modes alone"),
-    (evaluate, ("--metrics=mixture_modes,swd",), "--metrics=swd is for pictures; runs on points have --metrics=mixture_modes alone"),
-    (evaluate, ("--parzen",), "--parzen is for pictures, and PLACE/ring2d draws points"),
-    (evaluate, ("--linear_probe",), "--linear_probe is for pictures, and PLACE/ring2d draws points"),
-    (evaluate, ("--inception_weights=x.pb",), "--inception_weights is for pictures, and PLACE/ring2d draws points"),
-    (export_main, ("--out_dir=PLACE/no",), "--run_dir=PLACE/ring2d draws points of ring2d; only runs on pictures can be exported"),
-])
+@pytest.mark.parametrize(
+    "binary, arguments, message",
+    [
+        (sample, ("--interpolate", "--out=PLACE/no.png"), "--interpolate is for pictures, and ring2d is points"),
+        (sample, ("--nearest", "--out=PLACE/no.png"), "--nearest is for pictures, and ring2d is points"),
+        (sample, ("--spot_the_fake", "--out=PLACE/no.png"), "--spot_the_fake is for pictures, and ring2d is points"),
+        (sample, ("--out=PLACE/no/",), "--out=PLACE/no/: points of ring2d go into one .png or .npz"),
+        (
+            sample,
+            ("--step=best", "--out=PLACE/no.png"),
+            "--run_dir=PLACE/ring2d has no best checkpoint; runs on points keep none",
+        ),
+        (
+            evaluate,
+            ("--features=pixels",),
+            "--features=pixels is for pictures; runs on points have --metrics=mixture_modes alone",
+        ),
+        (
+            evaluate,
+            ("--metrics=frechet",),
+            "--metrics=frechet is for pictures; runs on points have --metrics=mixture_modes alone",
+        ),
+        (
+            evaluate,
+            ("--metrics=mixture_modes,swd",),
+            "--metrics=swd is for pictures; runs on points have --metrics=mixture_modes alone",
+        ),
+        (evaluate, ("--parzen",), "--parzen is for pictures, and PLACE/ring2d draws points"),
+        (evaluate, ("--linear_probe",), "--linear_probe is for pictures, and PLACE/ring2d draws points"),
+        (evaluate, ("--inception_weights=x.pb",), "--inception_weights is for pictures, and PLACE/ring2d draws points"),
+        (
+            export_main,
+            ("--out_dir=PLACE/no",),
+            "--run_dir=PLACE/ring2d draws points of ring2d; only runs on pictures can be exported",
+        ),
+    ],
+)
 def test_what_is_for_pictures_is_refused_in_a_line(place, binary, arguments, message):
-    result = binaries.call(binary.main, f"--run_dir={place / 'ring2d'}", *(one.replace("PLACE", str(place)) for one in arguments))
+    result = binaries.call(
+        binary.main, f"--run_dir={place / 'ring2d'}", *(one.replace("PLACE", str(place)) for one in arguments)
+    )
     assert (result.status, result.err) == (2, f"error: {message.replace('PLACE', str(place))}\n")
     assert not (place / "no").exists() and not (place / "no.png").exists()
 
@@ -95,7 +138,9 @@ def test_what_is_for_pictures_is_refused_in_a_line(place, binary, arguments, mes
 def test_images_are_not_scored_against_points(place):
     np.save(place / "x.npy", np.zeros((9, 28, 28), np.uint8))
     result = binaries.call(evaluate.main, f"--images={place / 'x.npy'}", "--dataset=ring2d")
-    assert result.status == 2 and result.err.startswith("error: --dataset=ring2d is points, and --images are compared with pictures")
+    assert result.status == 2 and result.err.startswith(
+        "error: --dataset=ring2d is points, and --images are compared with pictures"
+    )
     assert result.err.count("\n") == 1
 
 

@@ -1,4 +1,5 @@
 """Half precision in the step: its direction, its loss scale, and the updates that it skips."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,7 +19,11 @@ def eagerly():
 
 
 def _weights(training):
-    return [variable.numpy() for network in (training.gan.generator, training.gan.discriminator) for variable in trainable(network)]
+    return [
+        variable.numpy()
+        for network in (training.gan.generator, training.gan.discriminator)
+        for variable in trainable(network)
+    ]
 
 
 @pytest.mark.parametrize("precision, tolerance", [("bfloat16", 0.1), ("float16", 0.05)])
@@ -37,24 +42,24 @@ def test_half_precision_moves_as_float32_does(precision, tolerance, eagerly):
 
 def test_an_overflowed_update_is_skipped_and_the_loss_scale_halved(eagerly):
     training = tiny.Training(precision="float16")
-    training.gan.loss_scale.assign(2.0 ** 60)
+    training.gan.loss_scale.assign(2.0**60)
     before = _weights(training)
     training.run()
     for old, new in zip(before, _weights(training)):
         np.testing.assert_array_equal(old, new)
-    assert training.gan.loss_scale.numpy() == 2.0 ** 58  # once for D, once for G
+    assert training.gan.loss_scale.numpy() == 2.0**58  # once for D, once for G
     assert training.gan.g_optimizer.count.numpy() == training.gan.d_optimizer.count.numpy() == 0
     assert training.gan.step.numpy() == 1
 
 
 def test_the_loss_scale_doubles_after_2000_good_updates(eagerly):
     training = tiny.Training(precision="float16")
-    training.gan.loss_scale.assign(2.0 ** 8)
+    training.gan.loss_scale.assign(2.0**8)
     training.gan.scale_age.assign(1998)
     training.run()  # D's update is the 1,999th, G's the 2,000th
-    assert training.gan.loss_scale.numpy() == 2.0 ** 9
+    assert training.gan.loss_scale.numpy() == 2.0**9
     training.run()
-    assert training.gan.loss_scale.numpy() == 2.0 ** 9
+    assert training.gan.loss_scale.numpy() == 2.0**9
     assert training.gan.scale_age.numpy() == 2
 
 
@@ -64,7 +69,7 @@ def test_gradients_are_unscaled_by_the_scale_they_were_scaled_with(update, eager
     norms = []
     for age in (0, 1999):
         training = tiny.Training(precision="float16", update=update)
-        training.gan.loss_scale.assign(2.0 ** 8)
+        training.gan.loss_scale.assign(2.0**8)
         training.gan.scale_age.assign(age)
         norms.append(training.run()[0]["g_grad_norm"])
     np.testing.assert_allclose(norms[0], norms[1], rtol=0.02)

@@ -1,4 +1,5 @@
 """The live line and the plain lines, with a clock of the test's own."""
+
 import io
 
 import pytest
@@ -51,6 +52,8 @@ def test_a_terminal_has_one_line_that_is_rewritten():
     assert len(short) == len(long)
 
 
-@pytest.mark.parametrize("seconds, text", [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+@pytest.mark.parametrize(
+    "seconds, text", [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
 def test_duration(seconds, text):
     assert duration(seconds) == text

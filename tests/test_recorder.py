@@ -1,4 +1,5 @@
 """metrics.jsonl: its means, and what is left of it after a kill."""
+
 import json
 
 import numpy as np
@@ -24,7 +25,7 @@ def test_a_row_has_the_means_and_each_loss_since_the_last(tmp_path):
     assert recorder.waiting
     row = recorder.write_means(5, {"epoch": 0.5})
     assert not recorder.waiting
-    stored, = read_rows(tmp_path / "m")
+    (stored,) = read_rows(tmp_path / "m")
     assert stored == row
     assert (stored["kind"], stored["step"], stored["epoch"]) == ("train", 5, 0.5)
     for i, name in enumerate(NAMES):
@@ -49,7 +50,7 @@ def test_a_resumed_file_is_that_of_an_uninterrupted_run(tmp_path):
     table = _table(10)
     whole = _recorder(tmp_path / "whole")
     for step in range(10):
-        whole.add(table[step:step + 1])
+        whole.add(table[step : step + 1])
         if (step + 1) % 3 == 0:
             whole.write_means(step + 1, {})
     # Killed after step 9 and in the middle of a line; the checkpoint was of step 5.
@@ -80,8 +81,21 @@ def test_without_a_checkpoint_nothing_is_kept(tmp_path):
     assert read_rows(tmp_path / "m") == [] == read_rows(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("line", [b"{", b"3", b"{}", b'{"step": "x"}', b'{"step": 1}', b'{"kind": "train", "step": null}', b"null", b"\xff\xfe", b"\x00" * 30,
-                                  b"[" * 100_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"3",
+        b"{}",
+        b'{"step": "x"}',
+        b'{"step": 1}',
+        b'{"kind": "train", "step": null}',
+        b"null",
+        b"\xff\xfe",
+        b"\x00" * 30,
+        b"[" * 100_000,
+    ],
+)
 def test_a_damaged_line_is_left_out_and_told_once(tmp_path, line):
     """The rows only feed the report: none of them may keep a run from being finished."""
     good, told = b'{"kind": "samples", "step": 0}\n', []

@@ -25,9 +25,13 @@ def test_feature_matching_is_the_squared_distance_of_the_means():
 
 def test_minibatch_features_equal_scipys_distances():
     m = _normal(3, 7, 4, 5)
-    expected = np.stack([
-        np.exp(-scipy.spatial.distance.cdist(kernel, kernel, "cityblock")).sum(1)
-        for kernel in m.numpy().transpose(1, 0, 2)], axis=1)
+    expected = np.stack(
+        [
+            np.exp(-scipy.spatial.distance.cdist(kernel, kernel, "cityblock")).sum(1)
+            for kernel in m.numpy().transpose(1, 0, 2)
+        ],
+        axis=1,
+    )
     value = minibatch_features(m)
     assert value.shape == (7, 4)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
@@ -46,8 +50,7 @@ def test_minibatch_features_gradient_equals_finite_differences():
         tape.watch(m)
         value = tf.reduce_sum(minibatch_features(m) ** 2)
     slope = tf.reduce_sum(tape.gradient(value, m) * direction)
-    ahead, behind = (tf.reduce_sum(minibatch_features(m + size * direction) ** 2)
-                     for size in (1e-2, -1e-2))
+    ahead, behind = (tf.reduce_sum(minibatch_features(m + size * direction) ** 2) for size in (1e-2, -1e-2))
     np.testing.assert_allclose(slope, (ahead - behind) / 2e-2, rtol=1e-2)
 
 
@@ -56,8 +59,9 @@ def test_historical_averaging_is_the_gradient_of_its_term():
     history = [tf.Variable(_normal(8, 3)), tf.Variable(_normal(9, 2, 2))]
     with tf.GradientTape() as tape:
         term = 0.3 * tf.add_n([tf.reduce_sum((v - h) ** 2) for v, h in zip(variables, history)])
-    for ours, expected in zip(regularizers.historical_averaging(variables, history, 0.3),
-                              tape.gradient(term, variables)):
+    for ours, expected in zip(
+        regularizers.historical_averaging(variables, history, 0.3), tape.gradient(term, variables)
+    ):
         np.testing.assert_allclose(ours, expected, rtol=1e-6)
 
 
@@ -77,11 +81,16 @@ def _on_two_replicas(strategy):
     """Each is a function of the global batch, and so are the summed gradients."""
     real = _normal(1, 6, 2, 2)
     # A replica's loss is its share, for gradients are summed.
-    _check(strategy, lambda fake, first, share: share * regularizers.feature_matching(
-        real[first:first + len(fake)], fake))
-    _check(strategy, lambda fake, first, share: tf.reduce_sum(
-        minibatch_features(fake) ** 2 * tf.reshape(tf.range(6.0), (6, 1))[
-            first:first + len(fake)]))
+    _check(
+        strategy,
+        lambda fake, first, share: share * regularizers.feature_matching(real[first : first + len(fake)], fake),
+    )
+    _check(
+        strategy,
+        lambda fake, first, share: tf.reduce_sum(
+            minibatch_features(fake) ** 2 * tf.reshape(tf.range(6.0), (6, 1))[first : first + len(fake)]
+        ),
+    )
     _check(strategy, _penalised)
 
 
@@ -101,11 +110,12 @@ def _check(strategy, function):
     def both():
         def replica():
             first = 3 * tf.distribute.get_replica_context().replica_id_in_sync_group
-            mine = fake[first:first + 3]
+            mine = fake[first : first + 3]
             with tf.GradientTape() as tape:
                 tape.watch(mine)
                 value = function(mine, first, 0.5)
             return value, tape.gradient(value, mine)
+
         return tf.nest.map_structure(strategy.experimental_local_results, strategy.run(replica))
 
     with tf.GradientTape() as tape:
@@ -113,8 +123,7 @@ def _check(strategy, function):
         expected = function(fake, 0, 1.0)
     values, gradients = both()
     np.testing.assert_allclose(tf.add_n(values), expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        tf.concat(gradients, 0), tape.gradient(expected, fake), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tf.concat(gradients, 0), tape.gradient(expected, fake), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

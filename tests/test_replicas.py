@@ -44,8 +44,13 @@ def _on_two_replicas(strategy):
                 tape.watch(mine)
                 # Gradients of all replicas' losses: each has weight `mine`, so 1 + 2.
                 loss = tf.stop_gradient(mine) * tf.square(replicas.mean_over_replicas(mine))
-            return (replicas.all_reduce_sum([mine, sparse]), replicas.local_value(variable),
-                    replicas.mean_over_replicas(mine), tape.gradient(loss, mine))
+            return (
+                replicas.all_reduce_sum([mine, sparse]),
+                replicas.local_value(variable),
+                replicas.mean_over_replicas(mine),
+                tape.gradient(loss, mine),
+            )
+
         return tf.nest.map_structure(strategy.experimental_local_results, strategy.run(replica))
 
     (dense, sparse), values, means, gradients = run()

@@ -5,6 +5,7 @@ has three. SGD moves by the gradient itself, so its weights are compared to 1e-6
 Adam's first step divides each gradient by its own size: where that is no more than rounding, the step's
 sign is rounding too. So with Adam the weights of large gradients alone are compared.
 """
+
 import os
 import pathlib
 import subprocess
@@ -21,15 +22,33 @@ CASES = {
     "dcgan, wgan_gp, spectral": {"loss": "wasserstein", "penalty": "wgan_gp", "d_norm": "spectral"},
     "dcgan, dragan, layer norm": {"penalty": "dragan", "d_norm": "layer"},
     "dcgan, dropout, augmentation, noise, flips": {
-        "d_dropout": 0.3, "g_dropout": 0.2, "d_input_dropout": 0.1, "augment": "translation,cutout,brightness,contrast,flip",
-        "instance_noise": 0.2, "label_flip": 0.2, "label_smoothing": 0.1},
+        "d_dropout": 0.3,
+        "g_dropout": 0.2,
+        "d_input_dropout": 0.1,
+        "augment": "translation,cutout,brightness,contrast,flip",
+        "instance_noise": 0.2,
+        "label_flip": 0.2,
+        "label_smoothing": 0.1,
+    },
     "dcgan, conditional projection, d_steps": {"conditional": True, "d_steps": 2, "shared_z": False},
     "dcgan, simultaneous, remedies": {
-        "update": "simultaneous", "feature_matching": 0.02, "historical_averaging": 0.1, "minibatch_discrimination": 3,
-        "penalty": "r1_r2", "penalty_weight": 0.1, "d_norm": "none", "loss": "relativistic"},
+        "update": "simultaneous",
+        "feature_matching": 0.02,
+        "historical_averaging": 0.1,
+        "minibatch_discrimination": 3,
+        "penalty": "r1_r2",
+        "penalty_weight": 0.1,
+        "d_norm": "none",
+        "loss": "relativistic",
+    },
     "mlp, batch norm, conditional concat": {"architecture": "mlp", "conditional": True, "d_conditioning": "concat"},
-    "mlp, minibatch discrimination through r1": {"architecture": "mlp", "minibatch_discrimination": 3, "penalty": "r1",
-                                                 "d_norm": "spectral", "g_norm": "layer"},
+    "mlp, minibatch discrimination through r1": {
+        "architecture": "mlp",
+        "minibatch_discrimination": 3,
+        "penalty": "r1",
+        "d_norm": "spectral",
+        "g_norm": "layer",
+    },
 }
 ADAM_CASE = "dcgan, batch norm in both"
 HALF_CASE = {"precision": "float16", "d_norm": "none", "conditional": True}
@@ -39,8 +58,13 @@ HALF_CASE = {"precision": "float16", "d_norm": "none", "conditional": True}
 def results(tmp_path_factory):
     """{(case, optimiser, replicas): {variable or metric: value}}, computed elsewhere."""
     path = tmp_path_factory.mktemp("replicas") / "results.npz"
-    done = subprocess.run([sys.executable, "-m", "tests.test_replicas_agree", str(path)], capture_output=True, text=True,
-                          cwd=pathlib.Path(__file__).parent.parent, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.test_replicas_agree", str(path)],
+        capture_output=True,
+        text=True,
+        cwd=pathlib.Path(__file__).parent.parent,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     found = {}
     with np.load(path) as arrays:
@@ -82,8 +106,10 @@ def test_a_traced_step_in_float16_on_two_devices_moves_as_an_eager_one_on_one(re
 
 def _train_all(path):
     import tensorflow as tf
+
     tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 3)
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 3
+    )
     runs = [(case, "sgd", replicas) for case in CASES for replicas in (1, 2, 3)]
     runs += [(ADAM_CASE, "adam", replicas) for replicas in (1, 2, 3)] + [("half", "sgd", 1), ("half", "graph", 2)]
     arrays = {}
@@ -100,11 +126,15 @@ def _train(case, how, replicas):
 
     from tests import tiny
     from tfgan_train.models.variables import trainable
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)],
-                                              cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+    strategy = tf.distribute.MirroredStrategy(
+        [f"CPU:{i}" for i in range(replicas)], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
     optimizer = "adam" if how == "adam" else "sgd"
-    training = tiny.Training(strategy, g_optimizer=optimizer, d_optimizer=optimizer, g_lr=0.01, d_lr=0.01, **CASES.get(case, HALF_CASE))
-    training.gan.loss_scale.assign(2.0 ** 8 if case == "half" else 1.0)  # Its own start overflows such a network.
+    training = tiny.Training(
+        strategy, g_optimizer=optimizer, d_optimizer=optimizer, g_lr=0.01, d_lr=0.01, **CASES.get(case, HALF_CASE)
+    )
+    training.gan.loss_scale.assign(2.0**8 if case == "half" else 1.0)  # Its own start overflows such a network.
     # Weights are their own past at first, so that historical averaging acts from the second step on.
     rows = training.run(2 if training.config.historical_averaging else 1)
     for variable in tiny.variables(training.gan).values():
@@ -116,8 +146,9 @@ def _train(case, how, replicas):
         flat = lambda variables: np.concatenate([variable.numpy().ravel() for variable in variables])
         gan = training.gan
         values["adam weights"] = flat(trainable(gan.generator) + trainable(gan.discriminator))
-        values["adam gradients"] = np.sqrt(flat(gan.g_optimizer.slots["v"] + gan.d_optimizer.slots["v"])
-                                           / (1 - training.config.beta2))
+        values["adam gradients"] = np.sqrt(
+            flat(gan.g_optimizer.slots["v"] + gan.d_optimizer.slots["v"]) / (1 - training.config.beta2)
+        )
     return values
 
 

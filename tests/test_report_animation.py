@@ -1,4 +1,5 @@
 """Animations are read back with Pillow: frames, their order, times and sizes."""
+
 import time
 
 import numpy as np
@@ -68,8 +69,10 @@ def test_captions_change_with_the_picture(tmp_path):
 
 
 def test_large_grids_are_made_smaller_and_different_sizes_share_one_frame(tmp_path):
-    paths = [grid.save_png(tmp_path / "a.png", np.full((900, 1800, 3), 90, np.uint8)),
-             grid.save_png(tmp_path / "b.png", np.full((300, 300, 1), 90, np.uint8))]
+    paths = [
+        grid.save_png(tmp_path / "a.png", np.full((900, 1800, 3), 90, np.uint8)),
+        grid.save_png(tmp_path / "b.png", np.full((300, 300, 1), 90, np.uint8)),
+    ]
     with Image.open(animation.write_animation(paths, tmp_path / "p.webp")) as image:
         assert image.size == (640, 320)
 
@@ -82,8 +85,10 @@ def test_forty_digit_grids_take_less_than_two_seconds(tmp_path):
     assert time.process_time() - start < 2.0
 
 
-@pytest.mark.parametrize("count,wanted,expected", [
-    (3, 5, [0, 1, 2]), (5, 5, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (101, 5, [0, 25, 50, 75, 100])])
+@pytest.mark.parametrize(
+    "count,wanted,expected",
+    [(3, 5, [0, 1, 2]), (5, 5, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (101, 5, [0, 25, 50, 75, 100])],
+)
 def test_evenly(count, wanted, expected):
     assert animation.evenly(count, wanted) == expected
 

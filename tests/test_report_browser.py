@@ -1,4 +1,5 @@
 """report.html in a real headless browser: nothing in the console, and all that can be clicked works."""
+
 import io
 import json
 import os
@@ -37,12 +38,17 @@ def _text(page, selector):
 
 
 def _shown_step(page):
-    return page.run("return [...document.querySelectorAll('#grids img')].filter(i => !i.hidden).map(i => i.dataset.step)")
+    return page.run(
+        "return [...document.querySelectorAll('#grids img')].filter(i => !i.hidden).map(i => i.dataset.step)"
+    )
 
 
 def test_nothing_in_the_console_and_every_picture_loads(page):
-    assert page.run("""return Promise.all([...document.images].map(image => image.decode().then(() => '', String)))
-                       .then(errors => errors.filter(Boolean))""") == []
+    assert (
+        page.run("""return Promise.all([...document.images].map(image => image.decode().then(() => '', String)))
+                       .then(errors => errors.filter(Boolean))""")
+        == []
+    )
     assert page.log() == []
 
 
@@ -83,8 +89,14 @@ def test_game_keeps_score_and_reveals_when_all_are_chosen(page, made):
     for index in (picked[0], picked[-1]):
         page.click(f".board button:nth-of-type({index + 1})")
     assert _text(page, ".score").startswith("You found 9 of 12 fakes and accused 3 real images.")
-    marks = {kind: page.run("""return [...document.querySelectorAll('.board button')].flatMap((tile, index) =>
-             tile.classList.contains(arguments[0]) ? [index] : [])""", kind) for kind in ("hit", "missed", "wrong")}
+    marks = {
+        kind: page.run(
+            """return [...document.querySelectorAll('.board button')].flatMap((tile, index) =>
+             tile.classList.contains(arguments[0]) ? [index] : [])""",
+            kind,
+        )
+        for kind in ("hit", "missed", "wrong")
+    }
     assert marks == {"hit": fake[:9], "missed": fake[9:], "wrong": real[:3]}
     page.click("#game .again")
     assert _text(page, ".score") == "0 of 12 chosen"
@@ -141,7 +153,8 @@ def test_strips_are_uncovered_row_by_row(page):
 def test_command_is_copied_as_one_line(page):
     page.click(".copy")
     assert page.run("return getSelection().toString()") == (
-        "python -m tfgan_train.main --dataset=mnist10k --recipe=digits --steps=400 --g_lr=0.003 --fresh")
+        "python -m tfgan_train.main --dataset=mnist10k --recipe=digits --steps=400 --g_lr=0.003 --fresh"
+    )
 
 
 @pytest.mark.parametrize("dark,width", [(False, 1200), (True, 1200), (True, 390), (False, 320)])

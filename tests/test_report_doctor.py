@@ -1,4 +1,5 @@
 """The doctor on made streams of rows: what must be said, when, how often, and what must not."""
+
 import json
 import re
 
@@ -10,8 +11,17 @@ from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.doctor.rules import SIGNS
 from tfgan_train.training.validation import validate
 
-HEALTHY = {"d_loss": 1.1, "g_loss": 0.9, "d_accuracy": 0.7, "g_grad_norm": 1.0, "d_grad_norm": 2.0,
-           "real_logits": 0.5, "fake_logits": -0.5, "g_lr": 1e-3, "d_lr": 1e-3}
+HEALTHY = {
+    "d_loss": 1.1,
+    "g_loss": 0.9,
+    "d_accuracy": 0.7,
+    "g_grad_norm": 1.0,
+    "d_grad_norm": 2.0,
+    "real_logits": 0.5,
+    "fake_logits": -0.5,
+    "g_lr": 1e-3,
+    "d_lr": 1e-3,
+}
 
 
 def _train(step, **changes):
@@ -37,10 +47,14 @@ def _noisy_run(seed, steps=6000, every=50):
     random = np.random.default_rng(seed)
     for step in range(every, steps + 1, every):
         early = step <= 1000
-        yield _train(step, d_accuracy=0.999 if early else 0.75 + 0.1 * random.random(),
-                     d_loss=0.05 if early else 0.8 * np.exp(0.3 * random.normal()),
-                     g_loss=(5.0 if early else 2.0) * np.exp(0.4 * random.normal()),
-                     g_grad_norm=5 * np.exp(0.6 * random.normal()), d_grad_norm=5 * np.exp(0.8 * random.normal()))
+        yield _train(
+            step,
+            d_accuracy=0.999 if early else 0.75 + 0.1 * random.random(),
+            d_loss=0.05 if early else 0.8 * np.exp(0.3 * random.normal()),
+            g_loss=(5.0 if early else 2.0) * np.exp(0.4 * random.normal()),
+            g_grad_norm=5 * np.exp(0.6 * random.normal()),
+            d_grad_norm=5 * np.exp(0.8 * random.normal()),
+        )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -48,9 +62,17 @@ def test_silent_on_a_healthy_run(seed):
     rows = list(_noisy_run(seed))
     for step in range(0, 6001, 200):
         share = 0.05 if step < 600 else 0.7
-        rows.append(_samples(step, pairwise_distance=share * 2000, pairwise_distance_real=2000,
-                             train_real_logits=1.0, heldout_real_logits=0.8, sample_logits=-1.0,
-                             class_histogram=[7, 5, 6, 6, 8, 4, 7, 6, 8, 7]))
+        rows.append(
+            _samples(
+                step,
+                pairwise_distance=share * 2000,
+                pairwise_distance_real=2000,
+                train_real_logits=1.0,
+                heldout_real_logits=0.8,
+                sample_logits=-1.0,
+                class_histogram=[7, 5, 6, 6, 8, 4, 7, 6, 8, 7],
+            )
+        )
     assert _told(sorted(rows, key=lambda row: row["step"])) == []
 
 
@@ -81,9 +103,16 @@ def test_told_once_an_episode_and_again_after_a_recovery():
     assert told[1][0] > 50 * 180
 
 
-@pytest.mark.parametrize("rows", [
-    [_train(step, d_accuracy=1.0, g_loss=-300.0, d_loss=-80.0) for step in range(50, 7001, 50)],
-    [_train(step, d_accuracy=1.0, g_loss=15.0, g_grad_norm=1e-6 if step > 500 else 1.0) for step in range(50, 5001, 50)]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [_train(step, d_accuracy=1.0, g_loss=-300.0, d_loss=-80.0) for step in range(50, 7001, 50)],
+        [
+            _train(step, d_accuracy=1.0, g_loss=15.0, g_grad_norm=1e-6 if step > 500 else 1.0)
+            for step in range(50, 5001, 50)
+        ],
+    ],
+)
 def test_accuracy_and_loss_of_paired_logits_mean_nothing(rows):
     assert _told(rows, paired=True) == []
     assert "d_overpowers_g" in _signs(rows, paired=False)
@@ -92,7 +121,9 @@ def test_accuracy_and_loss_of_paired_logits_mean_nothing(rows):
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("network", ["g", "d"])
 def test_exploding_gradients(network, paired):
-    rows = [_train(step, **{f"{network}_grad_norm": 2.0 * (1.01 ** max(0, step - 1000))}) for step in range(50, 2501, 50)]
+    rows = [
+        _train(step, **{f"{network}_grad_norm": 2.0 * (1.01 ** max(0, step - 1000))}) for step in range(50, 2501, 50)
+    ]
     told = _told(rows, paired)
     assert [sign for _, sign in told] == [f"{network}_diverges"]
     # 1.01^463 = 100; the median of five rows follows two rows, 100 steps, later.
@@ -100,8 +131,10 @@ def test_exploding_gradients(network, paired):
 
 
 def test_one_wild_row_is_no_divergence():
-    rows = [_train(step, g_grad_norm=1e5 if step == 2000 else 1.0, g_loss=1e4 if step == 2000 else 1.0)
-            for step in range(50, 4001, 50)]
+    rows = [
+        _train(step, g_grad_norm=1e5 if step == 2000 else 1.0, g_loss=1e4 if step == 2000 else 1.0)
+        for step in range(50, 4001, 50)
+    ]
     assert _told(rows) == []
 
 
@@ -127,26 +160,34 @@ def test_values_that_are_not_finite_are_told_at_once(value):
 def test_samples_that_look_alike():
     alike = [_samples(step, pairwise_distance=30.0, pairwise_distance_real=2000.0) for step in range(0, 4001, 200)]
     assert _told(alike) == [(1000, "mode_collapse")]
-    brief = [_samples(step, pairwise_distance=30.0 if step < 800 else 500.0, pairwise_distance_real=2000.0)
-             for step in range(0, 4001, 200)]
+    brief = [
+        _samples(step, pairwise_distance=30.0 if step < 800 else 500.0, pairwise_distance_real=2000.0)
+        for step in range(0, 4001, 200)
+    ]
     assert _told(brief) == []
 
 
 def test_variety_that_falls_against_its_best_and_returns():
     course = [0.9] * 10 + [0.3] * 6 + [0.5] * 4 + [0.9] * 4 + [0.3] * 6
-    rows = [_samples(500 * index, pairwise_distance=2000.0 * share, pairwise_distance_real=2000.0)
-            for index, share in enumerate(course)]
+    rows = [
+        _samples(500 * index, pairwise_distance=2000.0 * share, pairwise_distance_real=2000.0)
+        for index, share in enumerate(course)
+    ]
     assert _told(rows) == [(500 * 12, "mode_collapse"), (500 * 26, "mode_collapse")]
 
 
 def test_noise_at_the_start_is_no_variety_to_fall_from():
-    rows = [_samples(step, pairwise_distance=2000.0 if step < 1000 else 700.0, pairwise_distance_real=2000.0)
-            for step in range(0, 6001, 200)]
+    rows = [
+        _samples(step, pairwise_distance=2000.0 if step < 1000 else 700.0, pairwise_distance_real=2000.0)
+        for step in range(0, 6001, 200)
+    ]
     assert _told(rows) == []
 
 
 def test_class_histogram_that_narrows():
-    rows = [_samples(500 * index, class_histogram=[10] * 10 if index < 8 else [60, 30, 10] + [0] * 7) for index in range(16)]
+    rows = [
+        _samples(500 * index, class_histogram=[10] * 10 if index < 8 else [60, 30, 10] + [0] * 7) for index in range(16)
+    ]
     assert _told(rows) == [(500 * 10, "mode_collapse")]
 
 
@@ -161,11 +202,19 @@ def test_few_classes_are_no_collapse_while_a_slow_generator_starts():
 def test_held_out_images_taken_for_fakes():
     def row(step, held_out):
         return _samples(step, train_real_logits=3.0, heldout_real_logits=held_out, sample_logits=-2.0)
+
     rows = [row(500 * index, 3.0 - 0.5 * index) for index in range(10)]
     # r_v = index / 10: the third row at 0.5 or above is index 7.
     assert _told(rows) == [(3500, "d_overfits")]
-    assert _told([_samples(500 * index, train_real_logits=0.1, heldout_real_logits=-0.05, sample_logits=0.0)
-                  for index in range(10)]) == []
+    assert (
+        _told(
+            [
+                _samples(500 * index, train_real_logits=0.1, heldout_real_logits=-0.05, sample_logits=0.0)
+                for index in range(10)
+            ]
+        )
+        == []
+    )
 
 
 def test_rows_seen_again_after_a_resume_give_the_same_findings():
@@ -183,7 +232,10 @@ def test_rows_seen_again_after_a_resume_give_the_same_findings():
 
 def test_rows_of_other_kinds_and_short_runs_say_nothing():
     assert _told([{"kind": "eval", "step": 5, "fd": 3.0}, {"kind": "doctor", "step": 5}]) == []
-    assert _told([{"kind": "train", "step": 1, "d_loss": 1.0, "g_loss": 1.0, "g_grad_norm": 1.0, "d_grad_norm": 1.0}]) == []
+    assert (
+        _told([{"kind": "train", "step": 1, "d_loss": 1.0, "g_loss": 1.0, "g_grad_norm": 1.0, "d_grad_norm": 1.0}])
+        == []
+    )
 
 
 def test_every_remedy_names_flags_that_exist_with_values_that_are_legal():

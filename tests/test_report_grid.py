@@ -1,4 +1,5 @@
 """Grids: every tile's pixels are found where plain loops say they must be."""
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +20,7 @@ def test_each_tile_stands_in_its_place_and_all_else_is_background(count, columns
     expected = np.full((2 + rows * 5, 2 + columns * 6, channels), 9, np.uint8)
     for index, image in enumerate(images):
         top, left = 2 + (index // columns) * 5, 2 + (index % columns) * 6
-        expected[top:top + 3, left:left + 4] = image
+        expected[top : top + 3, left : left + 4] = image
     np.testing.assert_array_equal(picture, expected)
 
 
@@ -35,12 +36,18 @@ def test_small_tiles_are_enlarged_by_whole_numbers(side, scale):
     enlarged = grid.grid(image, padding=0)
     assert enlarged.shape == (side * scale, side * scale, 1)
     np.testing.assert_array_equal(enlarged[::scale, ::scale], image[0])
-    np.testing.assert_array_equal(enlarged[scale - 1::scale, scale - 1::scale], image[0])
+    np.testing.assert_array_equal(enlarged[scale - 1 :: scale, scale - 1 :: scale], image[0])
 
 
-@pytest.mark.parametrize("images", [
-    np.zeros((2, 3, 4, 1), np.float32), np.zeros((3, 4, 1), np.uint8),
-    np.zeros((2, 3, 4, 2), np.uint8), np.zeros((0, 3, 4, 1), np.uint8)])
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 3, 4, 1), np.float32),
+        np.zeros((3, 4, 1), np.uint8),
+        np.zeros((2, 3, 4, 2), np.uint8),
+        np.zeros((0, 3, 4, 1), np.uint8),
+    ],
+)
 def test_other_arrays_are_refused(images):
     with pytest.raises(ValueError, match="uint8"):
         grid.grid(images)
@@ -87,4 +94,4 @@ def test_captioned_rows_keep_their_order_and_pixels():
     picture = grid.captioned_rows(rows, ["0", "100", "20,000"])
     assert picture.shape[0] == 90 and picture.shape[1] > 50 + 40
     for index, row in enumerate(rows):
-        np.testing.assert_array_equal(picture[30 * index:30 * index + 30, -50:], row)
+        np.testing.assert_array_equal(picture[30 * index : 30 * index + 30, -50:], row)

@@ -1,4 +1,5 @@
 """Nearest neighbours against the definition in whole numbers, image by image."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """report.html as text: what it says, what it must not say, what it costs, and what it does without."""
+
 import base64
 import html.parser
 import json
@@ -69,10 +70,32 @@ def _page(run, status=None):
 
 def test_whole_run_has_every_section_and_says_what_matters(whole_run):
     page = _page(whole_run)
-    assert page.sections == ["doctor", "samples", "curves", "course", "evaluation", "interpolation", "nearest", "spot", "data", "config"]
-    for words in ("400 of 400 steps in 4 s on 10,000 images", "finished", "75 ± 1.25", "↓ lower is better", "70 %", "90 %",
-                  "the samples look alike", "The shipped digits are used.", "1 file skipped", "truncated", "28 × 28 pixels, grey, 10 classes",
-                  "Searched among 44 training images"):
+    assert page.sections == [
+        "doctor",
+        "samples",
+        "curves",
+        "course",
+        "evaluation",
+        "interpolation",
+        "nearest",
+        "spot",
+        "data",
+        "config",
+    ]
+    for words in (
+        "400 of 400 steps in 4 s on 10,000 images",
+        "finished",
+        "75 ± 1.25",
+        "↓ lower is better",
+        "70 %",
+        "90 %",
+        "the samples look alike",
+        "The shipped digits are used.",
+        "1 file skipped",
+        "truncated",
+        "28 × 28 pixels, grey, 10 classes",
+        "Searched among 44 training images",
+    ):
         assert words in page.text, words
 
 
@@ -80,10 +103,25 @@ def test_ds_accuracy_is_that_over_the_whole_data_once_it_is_known(whole_run, tmp
     run = shutil.copytree(whole_run, tmp_path / "run")
     assert "D's accuracy 70 % 50 % is the ideal" in _page(run).text
     with open(run / "metrics.jsonl", "a") as file:
-        file.write(json.dumps({"kind": "d_accuracy", "step": 400, "d_accuracy": 0.58, "d_accuracy_real": 0.6, "d_accuracy_fake": 0.56,
-                               "d_accuracy_lowest": 0.515, "d_accuracy_highest": 0.64, "images": 10000}) + "\n")
-    assert ("D's accuracy 58 % on 10,000 real images and as many fake (52 to 64 % in batches of 200 and 200); 50 % is the ideal"
-            in _page(run).text)
+        file.write(
+            json.dumps(
+                {
+                    "kind": "d_accuracy",
+                    "step": 400,
+                    "d_accuracy": 0.58,
+                    "d_accuracy_real": 0.6,
+                    "d_accuracy_fake": 0.56,
+                    "d_accuracy_lowest": 0.515,
+                    "d_accuracy_highest": 0.64,
+                    "images": 10000,
+                }
+            )
+            + "\n"
+        )
+    assert (
+        "D's accuracy 58 % on 10,000 real images and as many fake (52 to 64 % in batches of 200 and 200); 50 % is the ideal"
+        in _page(run).text
+    )
 
 
 def test_the_share_of_the_peak_is_told_at_the_step_at_which_it_was_measured(whole_run, tmp_path):
@@ -127,12 +165,26 @@ def test_names_from_outside_are_escaped(whole_run):
 
 def test_game_key_is_in_no_text_that_a_player_or_a_screen_reader_meets(whole_run):
     text = write_report(whole_run).read_text()
-    tiles = re.findall(r'<button type="button" style="[^"]*" aria-pressed="false" tabindex="-?\d" aria-label="([^"]*)"></button>', text)
+    tiles = re.findall(
+        r'<button type="button" style="[^"]*" aria-pressed="false" tabindex="-?\d" aria-label="([^"]*)"></button>', text
+    )
     assert len(tiles) == 36 and all(re.fullmatch(r"Row \d, column \d", tile) for tile in tiles)
 
 
-FILES = ["config.json", "metrics.jsonl", "progress.webp", "samples/real.png", "samples/step-*.png", "samples/strip-*.png",
-         "samples/interpolation.png", "samples/nearest.png", "samples/nearest.json", "samples/spot.png", "samples/spot.json", "samples"]
+FILES = [
+    "config.json",
+    "metrics.jsonl",
+    "progress.webp",
+    "samples/real.png",
+    "samples/step-*.png",
+    "samples/strip-*.png",
+    "samples/interpolation.png",
+    "samples/nearest.png",
+    "samples/nearest.json",
+    "samples/spot.png",
+    "samples/spot.json",
+    "samples",
+]
 
 
 @pytest.mark.parametrize("missing", FILES)
@@ -141,10 +193,28 @@ def test_any_file_may_be_missing(whole_run, tmp_path, missing):
     for path in list(run.glob(missing)):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     page = _page(run, "running")
-    gone = {"config.json": {"data", "config"}, "metrics.jsonl": {"doctor", "curves", "evaluation"}, "samples/step-*.png": {"samples"},
-            "samples/interpolation.png": {"interpolation"}, "samples/nearest.png": {"nearest"}, "samples/spot.png": {"spot"},
-            "samples/spot.json": {"spot"}, "samples": {"samples", "interpolation", "nearest", "spot"}}.get(missing, set())
-    whole = {"doctor", "samples", "curves", "course", "evaluation", "interpolation", "nearest", "spot", "data", "config"}
+    gone = {
+        "config.json": {"data", "config"},
+        "metrics.jsonl": {"doctor", "curves", "evaluation"},
+        "samples/step-*.png": {"samples"},
+        "samples/interpolation.png": {"interpolation"},
+        "samples/nearest.png": {"nearest"},
+        "samples/spot.png": {"spot"},
+        "samples/spot.json": {"spot"},
+        "samples": {"samples", "interpolation", "nearest", "spot"},
+    }.get(missing, set())
+    whole = {
+        "doctor",
+        "samples",
+        "curves",
+        "course",
+        "evaluation",
+        "interpolation",
+        "nearest",
+        "spot",
+        "data",
+        "config",
+    }
     assert set(page.sections) == whole - gone
 
 
@@ -154,7 +224,9 @@ def test_empty_run_directory_gives_a_page(tmp_path):
 
 
 def test_first_row_and_rows_of_few_keys_are_enough(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text(json.dumps({"kind": "train", "step": 1, "d_loss": float("nan"), "g_loss": 2.0}) + "\n")
+    (tmp_path / "metrics.jsonl").write_text(
+        json.dumps({"kind": "train", "step": 1, "d_loss": float("nan"), "g_loss": 2.0}) + "\n"
+    )
     page = _page(tmp_path)
     assert "curves" in page.sections and "stopped" in page.text
 
@@ -180,8 +252,18 @@ def test_status_is_told_from_the_last_step_when_nobody_says(whole_run, tmp_path,
 def test_evaluation_files_are_read_beside_the_rows(whole_run, tmp_path):
     run = shutil.copytree(whole_run, tmp_path / "run")
     (run / "eval").mkdir()
-    (run / "eval" / "500.json").write_text(json.dumps(
-        {"step": 500, "seed": 3, "results": [{"name": "fd", "value": 12.0, "spread": 0.5, "better": "lower"}, {"name": "kd", "value": None}]}))
+    (run / "eval" / "500.json").write_text(
+        json.dumps(
+            {
+                "step": 500,
+                "seed": 3,
+                "results": [
+                    {"name": "fd", "value": 12.0, "spread": 0.5, "better": "lower"},
+                    {"name": "kd", "value": None},
+                ],
+            }
+        )
+    )
     found = read_run(run).evaluations
     assert list(found) == [200, 400, 500]
     assert found[500]["fd"].value == 12.0 and list(found[500]) == ["fd"]
@@ -234,9 +316,21 @@ def test_a_changed_picture_is_read_again(whole_run, tmp_path):
     assert data_uris.data_uri(path, 10**6) != first
 
 
-@pytest.mark.parametrize("given", [
-    {"dataset": "mnist10k"}, {"dataset": "mnist10k", "steps": 77, "binarize": True}, {"dataset": "mnist10k", "epochs": 2.5, "shared_z": False},
-    {"dataset": "folder:/my pictures", "recipe": "smoke", "augment": "translation,cutout", "g_lr": 3e-5, "run_dir": "runs/x"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dataset": "mnist10k"},
+        {"dataset": "mnist10k", "steps": 77, "binarize": True},
+        {"dataset": "mnist10k", "epochs": 2.5, "shared_z": False},
+        {
+            "dataset": "folder:/my pictures",
+            "recipe": "smoke",
+            "augment": "translation,cutout",
+            "g_lr": 3e-5,
+            "run_dir": "runs/x",
+        },
+    ],
+)
 def test_command_gives_the_same_settings_again(given):
     config = Config(**given)
     words = shlex.split(settings.command(config.as_dict()))
@@ -244,7 +338,9 @@ def test_command_gives_the_same_settings_again(given):
     flags = {}
     for word in words[3:-1]:
         name, equals, value = word.lstrip("-").partition("=")
-        flags[name if equals or not name.startswith("no") else name[2:]] = value if equals else str(not name.startswith("no"))
+        flags[name if equals or not name.startswith("no") else name[2:]] = (
+            value if equals else str(not name.startswith("no"))
+        )
     assert Config(**flags).as_dict() == config.as_dict() | {"run_dir": ""}
 
 

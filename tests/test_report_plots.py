@@ -1,4 +1,5 @@
 """Charts: what is drawn is read back from the SVG's own numbers."""
+
 import html as html_module
 import json
 import re
@@ -22,13 +23,22 @@ def _series(values, steps=None, name="d", colour="d"):
 def _paths(chart, kind):
     """Every sub-path of the class, as [(x, y), …]."""
     (data,) = re.findall(rf'class="{kind}[^"]*" d="([^"]*)"', chart)
-    return [[tuple(map(float, point.split())) for point in re.split("L|h0L?", part) if point]
-            for part in data.split("M")[1:]]
+    return [
+        [tuple(map(float, point.split())) for point in re.split("L|h0L?", part) if point]
+        for part in data.split("M")[1:]
+    ]
 
 
-@pytest.mark.parametrize("low,high,expected", [
-    (0, 1, [0, .2, .4, .6, .8, 1]), (0, 10000, [0, 2000, 4000, 6000, 8000, 10000]),
-    (-3, 4, [-2, 0, 2, 4]), (0.13, 0.19, [.14, .16, .18]), (1e-6, 9e-6, [2e-6, 4e-6, 6e-6, 8e-6])])
+@pytest.mark.parametrize(
+    "low,high,expected",
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (0, 10000, [0, 2000, 4000, 6000, 8000, 10000]),
+        (-3, 4, [-2, 0, 2, 4]),
+        (0.13, 0.19, [0.14, 0.16, 0.18]),
+        (1e-6, 9e-6, [2e-6, 4e-6, 6e-6, 8e-6]),
+    ],
+)
 def test_ticks_are_round_and_within(low, high, expected):
     np.testing.assert_allclose(Axis(low, high).ticks(), expected)
 
@@ -45,9 +55,21 @@ def test_logarithmic_axis():
     assert axis.place(0.01) == 0 and axis.place(1000) == pytest.approx(1) and axis.place(10) == pytest.approx(0.6)
 
 
-@pytest.mark.parametrize("value,text", [
-    (0, "0"), (0.5, "0.5"), (-2, "-2"), (1234, "1,234"), (10000, "10k"), (12500, "12.5k"), (3e6, "3M"),
-    (0.00001, "1e-5"), (2.5e12, "2.5e12"), (0.1 + 0.2, "0.3")])
+@pytest.mark.parametrize(
+    "value,text",
+    [
+        (0, "0"),
+        (0.5, "0.5"),
+        (-2, "-2"),
+        (1234, "1,234"),
+        (10000, "10k"),
+        (12500, "12.5k"),
+        (3e6, "3M"),
+        (0.00001, "1e-5"),
+        (2.5e12, "2.5e12"),
+        (0.1 + 0.2, "0.3"),
+    ],
+)
 def test_numbers_are_short(value, text):
     assert number(value) == text
 
@@ -126,8 +148,10 @@ def test_hover_data_follow_the_line():
 
 
 def test_each_step_ends_at_its_rows_step():
-    rows = [{"step": 3, "d_loss": 0, "g_loss": 0, "d_loss_each": [1, 2, 3]},
-            {"step": 5, "d_loss": 0, "g_loss": 0, "d_loss_each": [4, None]}]
+    rows = [
+        {"step": 3, "d_loss": 0, "g_loss": 0, "d_loss_each": [1, 2, 3]},
+        {"step": 5, "d_loss": 0, "g_loss": 0, "d_loss_each": [4, None]},
+    ]
     series = curves._each_step(rows, "d_loss", "discriminator", "d")
     assert series.steps.tolist() == [1, 2, 3, 4, 5]
     np.testing.assert_array_equal(series.values, [1, 2, 3, 4, np.nan])
@@ -143,5 +167,6 @@ def test_rows_give_the_charts_they_have_data_for():
 
 def test_evaluations_are_drawn_once_measured_twice():
     charts = curves.evaluation_charts(
-        {100: {"frechet": Figure(90.0), "recall": Figure(0.1)}, 200: {"frechet": Figure(40.0)}})
+        {100: {"frechet": Figure(90.0), "recall": Figure(0.1)}, 200: {"frechet": Figure(40.0)}}
+    )
     assert len(charts) == 1 and "frechet" in charts[0]

@@ -1,4 +1,5 @@
 """The game's key against the picture: a tile is fake exactly where the key says so."""
+
 import json
 
 import numpy as np
@@ -21,7 +22,7 @@ def _tiles(picture, key):
         row, column = divmod(index, key["columns"])
         top = key["padding"] + row * (key["tile_height"] + key["padding"])
         left = key["padding"] + column * (key["tile_width"] + key["padding"])
-        tile = picture[top:top + key["tile_height"], left:left + key["tile_width"]]
+        tile = picture[top : top + key["tile_height"], left : left + key["tile_width"]]
         assert tile.min() == tile.max()
         found.append(int(tile[0, 0, 0]))
     return found

@@ -1,4 +1,5 @@
 """Event files, read back with TensorFlow's own reader."""
+
 import io
 
 import numpy as np
@@ -18,8 +19,9 @@ def test_scalars_come_back_with_name_step_and_value(tmp_path):
     writer.scalars(7, {"d_loss": 1.25, "g_loss": np.float32(0.5)})
     writer.scalars(8, {"d_loss": -3.0})
     writer.close()
-    found = [(event.step, value.tag, value.simple_value)
-             for event in _events(writer.path) for value in event.summary.value]
+    found = [
+        (event.step, value.tag, value.simple_value) for event in _events(writer.path) for value in event.summary.value
+    ]
     assert found == [(7, "d_loss", 1.25), (7, "g_loss", 0.5), (8, "d_loss", -3.0)]
 
 

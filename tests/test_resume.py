@@ -3,6 +3,7 @@
 Every run is a real process. The runs are small enough to start and resume in seconds; what they leave
 out, several replicas of other networks for one, is in tests/test_replicas_agree.py.
 """
+
 import concurrent.futures
 import json
 import os
@@ -22,13 +23,41 @@ import tensorflow as tf
 pytestmark = pytest.mark.slow
 
 STEPS = 120
-FLAGS = ["--recipe=smoke", "--image_size=16", "--train_examples=64", f"--steps={STEPS}", "--checkpoint_every=7",
-         "--log_every=3", "--sample_every=25", "--d_dropout=0.3", "--g_dropout=0.2", "--augment=translation,cutout",
-         "--instance_noise=0.1", "--instance_noise_steps=80", "--label_flip=0.1"]
-ONE = [*FLAGS, "--d_norm=none", "--penalty=r1", "--penalty_every=4", "--schedule=cosine", "--g_output_bias=data",
-       "--eval_every=40", "--eval_num=100", "--eval_features=pixels"]
-TWO = [*FLAGS, "--devices=cpu:2", "--d_norm=batch", "--g_optimizer=rmsprop", "--momentum=0.5", "--historical_averaging=0.01",
-       "--conditional"]
+FLAGS = [
+    "--recipe=smoke",
+    "--image_size=16",
+    "--train_examples=64",
+    f"--steps={STEPS}",
+    "--checkpoint_every=7",
+    "--log_every=3",
+    "--sample_every=25",
+    "--d_dropout=0.3",
+    "--g_dropout=0.2",
+    "--augment=translation,cutout",
+    "--instance_noise=0.1",
+    "--instance_noise_steps=80",
+    "--label_flip=0.1",
+]
+ONE = [
+    *FLAGS,
+    "--d_norm=none",
+    "--penalty=r1",
+    "--penalty_every=4",
+    "--schedule=cosine",
+    "--g_output_bias=data",
+    "--eval_every=40",
+    "--eval_num=100",
+    "--eval_features=pixels",
+]
+TWO = [
+    *FLAGS,
+    "--devices=cpu:2",
+    "--d_norm=batch",
+    "--g_optimizer=rmsprop",
+    "--momentum=0.5",
+    "--historical_averaging=0.01",
+    "--conditional",
+]
 WALL_TIME = ("seconds", "images_per_second")
 PATIENCE = 300  # seconds; on a machine that does nothing else a run takes ten
 
@@ -36,7 +65,9 @@ PATIENCE = 300  # seconds; on a machine that does nothing else a run takes ten
 def begin(flags, run_dir) -> subprocess.Popen:
     """Starts training as a user does."""
     command = [sys.executable, "-m", "tfgan_train.main", *flags, f"--run_dir={run_dir}"]
-    return subprocess.Popen(command, cwd=pathlib.Path(__file__).parent.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=pathlib.Path(__file__).parent.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process) -> str:
@@ -94,7 +125,9 @@ def stopped(flags, run_dir):
         time.sleep(random.uniform(0, 0.03))
         process.send_signal(number)
         text = process.communicate(timeout=PATIENCE)[1]
-        stops.append((process.returncode, text, max(int(path.name) for path in (run_dir / "checkpoints").glob("[0-9]*"))))
+        stops.append(
+            (process.returncode, text, max(int(path.name) for path in (run_dir / "checkpoints").glob("[0-9]*")))
+        )
     finish(begin(flags, run_dir))
     return run_dir, stops
 
@@ -136,7 +169,11 @@ def newest(run_dir) -> pathlib.Path:
 def variables(folder) -> dict[str, np.ndarray]:
     """All that a checkpoint stores."""
     reader = tf.train.load_checkpoint(str(folder / "weights"))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if name != "_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
 
 
 def assert_same_run(run_dir, expected_dir):
@@ -148,8 +185,11 @@ def assert_same_run(run_dir, expected_dir):
         assert found.keys() == expected.keys()
         different = [name for name in expected if found[name].tobytes() != expected[name].tobytes()]
         assert not different
-    steady = lambda folder: [{name: value for name, value in row.items() if name not in WALL_TIME}
-                             for row in rows(folder) if row["kind"] != "clock"]
+    steady = lambda folder: [
+        {name: value for name, value in row.items() if name not in WALL_TIME}
+        for row in rows(folder)
+        if row["kind"] != "clock"
+    ]
     assert steady(run_dir) == steady(expected_dir)
     pictures = lambda folder: {path.name: path.read_bytes() for path in (folder / "samples").glob("*.png")}
     assert pictures(run_dir) == pictures(expected_dir)
@@ -166,9 +206,25 @@ def test_an_uninterrupted_run_has_every_row_once(runs, name):
     assert evaluated == ([40, 80, 120] if name == "one" else [])
 
 
-@pytest.mark.parametrize("name, parts", [
-    ("one", ["generator", "discriminator", "ema_generator", "g_optimizer", "d_optimizer", "step"]),
-    ("two", ["generator", "discriminator", "ema_generator", "g_optimizer", "d_optimizer", "g_history", "d_history", "step"])])
+@pytest.mark.parametrize(
+    "name, parts",
+    [
+        ("one", ["generator", "discriminator", "ema_generator", "g_optimizer", "d_optimizer", "step"]),
+        (
+            "two",
+            [
+                "generator",
+                "discriminator",
+                "ema_generator",
+                "g_optimizer",
+                "d_optimizer",
+                "g_history",
+                "d_history",
+                "step",
+            ],
+        ),
+    ],
+)
 def test_a_checkpoint_holds_every_part(runs, name, parts):
     stored = variables(newest(runs(name)))
     assert {part for part in parts if any(key.startswith(f"{part}/") for key in stored)} == set(parts)

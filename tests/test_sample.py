@@ -1,4 +1,5 @@
 """Pictures from a run's directory alone: the same seed gives the same bytes, whoever asks."""
+
 import concurrent.futures
 import json
 import pathlib
@@ -42,8 +43,21 @@ def _draw(run, out, *arguments):
 @pytest.mark.slow
 def test_two_fresh_processes_write_the_same_bytes(conditional, tmp_path):
     def process(name):
-        subprocess.run([sys.executable, "-m", "tfgan_train.sample", f"--run_dir={conditional}", "--num=70", "--seed=7",
-                        f"--out={tmp_path / name}.npz"], check=True, cwd=exporting.ROOT, capture_output=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "tfgan_train.sample",
+                f"--run_dir={conditional}",
+                "--num=70",
+                "--seed=7",
+                f"--out={tmp_path / name}.npz",
+            ],
+            check=True,
+            cwd=exporting.ROOT,
+            capture_output=True,
+        )
+
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(process, ("a", "b")))
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
@@ -83,8 +97,10 @@ def test_a_label_can_be_asked_for_by_number_or_name(conditional, tmp_path):
     stored = json.loads((run / "config.json").read_text())
     stored["data"]["label_names"] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     (run / "config.json").write_text(json.dumps(stored))
-    by_number, by_name, other, drawn = (_draw(run, tmp_path / "x.npz", "--num=30", *arguments)
-                                        for arguments in (["--label=3"], ["--label=three"], ["--label=4"], []))
+    by_number, by_name, other, drawn = (
+        _draw(run, tmp_path / "x.npz", "--num=30", *arguments)
+        for arguments in (["--label=3"], ["--label=three"], ["--label=4"], [])
+    )
     np.testing.assert_array_equal(by_number, by_name)
     assert (by_number != other).any(axis=(1, 2, 3)).all()
     # Without a label each image has its own, from the seed.
@@ -98,7 +114,12 @@ def test_a_run_that_was_moved_and_whose_data_are_gone_still_draws(conditional, t
     expected = _draw(conditional, tmp_path / "x.npz", "--num=3")
     moved = pathlib.Path(shutil.copytree(conditional, tmp_path / "elsewhere" / "moved"))
     stored = json.loads((moved / "config.json").read_text())
-    stored["config"] |= {"dataset": "folder:/nowhere", "run_dir": "/nowhere", "data_dir": "/nowhere", "recipe": "unheard_of"}
+    stored["config"] |= {
+        "dataset": "folder:/nowhere",
+        "run_dir": "/nowhere",
+        "data_dir": "/nowhere",
+        "recipe": "unheard_of",
+    }
     (moved / "config.json").write_text(json.dumps(stored))
     for name in ("metrics.jsonl", "report.html", "progress.webp"):
         (moved / name).unlink(missing_ok=True)
@@ -106,7 +127,9 @@ def test_a_run_that_was_moved_and_whose_data_are_gone_still_draws(conditional, t
 
 
 def test_an_earlier_checkpoint_can_be_asked_for(plain, tmp_path):
-    newest, third, second = (_draw(plain, tmp_path / "x.npz", "--num=3", *arguments) for arguments in ([], ["--step=3"], ["--step=2"]))
+    newest, third, second = (
+        _draw(plain, tmp_path / "x.npz", "--num=3", *arguments) for arguments in ([], ["--step=3"], ["--step=2"])
+    )
     np.testing.assert_array_equal(newest, third)
     assert (second != third).any()
 
@@ -132,6 +155,7 @@ def test_half_precision_runs_are_drawn_in_float32(tmp_path):
 
 def test_what_python_callers_get_wrong_is_said_too(conditional, plain):
     from tfgan_train import UserError
+
     with pytest.raises(UserError, match="--label=11"):
         load(conditional).generate(1, label=11)
     with pytest.raises(UserError, match="not trained with --conditional"):

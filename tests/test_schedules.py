@@ -10,12 +10,15 @@ from tfgan_train.objective import schedules
 _STEPS = (0, 1, 10, 333, 999, 1000, 1200)
 
 
-@pytest.mark.parametrize("name, reference", [
-    ("linear", keras.optimizers.schedules.PolynomialDecay(0.3, 1000, 0.0)),
-    ("cosine", keras.optimizers.schedules.CosineDecay(0.3, 1000)),
-    ("exponential", keras.optimizers.schedules.ExponentialDecay(0.3, 1, 0.99)),
-    ("constant", lambda step: 0.3),
-])
+@pytest.mark.parametrize(
+    "name, reference",
+    [
+        ("linear", keras.optimizers.schedules.PolynomialDecay(0.3, 1000, 0.0)),
+        ("cosine", keras.optimizers.schedules.CosineDecay(0.3, 1000)),
+        ("exponential", keras.optimizers.schedules.ExponentialDecay(0.3, 1, 0.99)),
+        ("constant", lambda step: 0.3),
+    ],
+)
 def test_equal_keras(name, reference):
     for step in _STEPS:
         ours = schedules.rate(name, 0.3, tf.constant(step, tf.int64), 1000, decay=0.99)
@@ -32,7 +35,7 @@ def test_a_decay_near_one_keeps_its_digits_and_stops_at_the_floor():
     """The first paper's: 0.1, divided by 1.000004 each update, down to 1e-6."""
     for step in (1, 1000, 500_000, 2_000_000):
         rate = schedules.rate("exponential", 0.1, step, 10**7, decay=1 / 1.000004, floor=1e-6)
-        np.testing.assert_allclose(rate, 0.1 * 1.000004 ** -step, rtol=2e-6)
+        np.testing.assert_allclose(rate, 0.1 * 1.000004**-step, rtol=2e-6)
     assert schedules.rate("exponential", 0.1, 9_000_000, 10**7, 1 / 1.000004, 1e-6) == 1e-6
 
 
@@ -43,16 +46,18 @@ def test_floor_is_a_rate_not_a_share(name):
 
 
 def test_warm_up_is_linear_and_meets_the_schedule():
-    rates = [schedules.rate("linear", 0.2, step, 100, warmup_steps=4).numpy()
-             for step in range(8)]
+    rates = [schedules.rate("linear", 0.2, step, 100, warmup_steps=4).numpy() for step in range(8)]
     expected = [0.2 * (1 - step / 100) * min(1, (step + 1) / 4) for step in range(8)]
     np.testing.assert_allclose(rates, expected, rtol=1e-6)
     assert rates[0] > 0  # a first step that moves nothing would be wasted
 
 
 def test_cool_down_takes_any_schedule_to_zero():
-    rates = [schedules.rate("exponential", 0.2, step, 100, decay=0.99, floor=0.1, cooldown_steps=4).numpy() for step in range(90, 101)]
-    expected = [max(0.2 * 0.99 ** step, 0.1) * min(1, (100 - step) / 4) for step in range(90, 101)]
+    rates = [
+        schedules.rate("exponential", 0.2, step, 100, decay=0.99, floor=0.1, cooldown_steps=4).numpy()
+        for step in range(90, 101)
+    ]
+    expected = [max(0.2 * 0.99**step, 0.1) * min(1, (100 - step) / 4) for step in range(90, 101)]
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
     assert rates[-2] > 0 == rates[-1]
 

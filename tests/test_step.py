@@ -1,4 +1,5 @@
 """One update of both networks: against hand-written steps, and for every setting there is."""
+
 import keras
 import numpy as np
 import pytest
@@ -26,26 +27,60 @@ def eagerly():
 
 
 # What a setting cannot go without.
-NEEDS = {"wasserstein": {"weight_clip": 0.1}, "wgan_gp": {"d_norm": "layer"}, "dragan": {"d_norm": "instance"},
-         "minibatch_discrimination": {"d_norm": "none"}, "d_dense": {"d_norm": "spectral"}}
+NEEDS = {
+    "wasserstein": {"weight_clip": 0.1},
+    "wgan_gp": {"d_norm": "layer"},
+    "dragan": {"d_norm": "instance"},
+    "minibatch_discrimination": {"d_norm": "none"},
+    "d_dense": {"d_norm": "spectral"},
+}
 
 
 def _settings():
     """Every entry of every registry, and every choice of the networks, as (setting, value)."""
-    registries = {"loss": LOSSES, "penalty": PENALTIES, "augment": AUGMENTATIONS, "schedule": SCHEDULES, "architecture": MODELS,
-                  "g_optimizer": OPTIMIZERS, "d_optimizer": OPTIMIZERS, "g_init": INITIALIZERS, "d_init": INITIALIZERS}
+    registries = {
+        "loss": LOSSES,
+        "penalty": PENALTIES,
+        "augment": AUGMENTATIONS,
+        "schedule": SCHEDULES,
+        "architecture": MODELS,
+        "g_optimizer": OPTIMIZERS,
+        "d_optimizer": OPTIMIZERS,
+        "g_init": INITIALIZERS,
+        "d_init": INITIALIZERS,
+    }
     for name, registry in registries.items():
         yield from ((name, value) for value in registry)
     for side in "gd":
         yield from ((f"{side}_activation", f"{name}:2" if name == "maxout" else name) for name in ACTIVATIONS)
         yield from ((f"{side}_norm", value) for value in ("none", "batch", "layer", "instance"))
         yield f"{side}_dropout", 0.3
-    yield from [("d_norm", "spectral"), ("norm_placement", "before"), ("g_output", "sigmoid"), ("d_input_range", "unit"),
-                ("d_head", "softmax"), ("d_head", "tanh_softmax"), ("d_dense", 5), ("d_input_dropout", 0.2), ("g_final_conv", True),
-                ("minibatch_discrimination", 3), ("label_smoothing", 0.1), ("fake_label_smoothing", 0.1), ("label_flip", 0.5),
-                ("instance_noise", 0.3), ("historical_averaging", 0.1), ("feature_matching", 0.1), ("update", "simultaneous"),
-                ("shared_z", False), ("d_steps", 2), ("latent_distribution", "uniform"), ("ema_half_life", 0.0),
-                ("conditional", True), ("precision", "bfloat16"), ("precision", "float16")]
+    yield from [
+        ("d_norm", "spectral"),
+        ("norm_placement", "before"),
+        ("g_output", "sigmoid"),
+        ("d_input_range", "unit"),
+        ("d_head", "softmax"),
+        ("d_head", "tanh_softmax"),
+        ("d_dense", 5),
+        ("d_input_dropout", 0.2),
+        ("g_final_conv", True),
+        ("minibatch_discrimination", 3),
+        ("label_smoothing", 0.1),
+        ("fake_label_smoothing", 0.1),
+        ("label_flip", 0.5),
+        ("instance_noise", 0.3),
+        ("historical_averaging", 0.1),
+        ("feature_matching", 0.1),
+        ("update", "simultaneous"),
+        ("shared_z", False),
+        ("d_steps", 2),
+        ("latent_distribution", "uniform"),
+        ("ema_half_life", 0.0),
+        ("conditional", True),
+        ("precision", "bfloat16"),
+        ("precision", "float16"),
+    ]
 
 
 @pytest.mark.parametrize("name, value", list(_settings()))
@@ -54,16 +89,42 @@ def test_every_setting_takes_a_real_step(name, value, eagerly):
     _check_step(training)
 
 
-@pytest.mark.parametrize("architecture, changes", [
-    ("mlp", {"d_activation": "maxout:3", "g_activation": "maxout:2", "d_norm": "none"}),
-    ("mlp", {"d_norm": "spectral", "g_norm": "layer", "norm_placement": "before"}),
-    ("mlp", {"g_norm": "instance", "d_norm": "instance", "minibatch_discrimination": 2}),
-    ("mlp", {"conditional": True, "d_conditioning": "concat", "historical_averaging": 0.1, "g_dropout": 0.2, "d_dropout": 0.2}),
-    ("dcgan", {"conditional": True, "d_conditioning": "concat", "precision": "float16", "historical_averaging": 0.1}),
-    ("dcgan", {"d_norm": "spectral", "norm_placement": "before", "d_head": "softmax", "conditional": True}),
-    ("dcgan", {"d_norm": "none", "penalty": "r1_r2", "loss": "relativistic", "update": "simultaneous", "d_steps": 2,
-               "augment": ",".join(AUGMENTATIONS), "instance_noise": 0.1, "feature_matching": 1.0}),
-])
+@pytest.mark.parametrize(
+    "architecture, changes",
+    [
+        ("mlp", {"d_activation": "maxout:3", "g_activation": "maxout:2", "d_norm": "none"}),
+        ("mlp", {"d_norm": "spectral", "g_norm": "layer", "norm_placement": "before"}),
+        ("mlp", {"g_norm": "instance", "d_norm": "instance", "minibatch_discrimination": 2}),
+        (
+            "mlp",
+            {
+                "conditional": True,
+                "d_conditioning": "concat",
+                "historical_averaging": 0.1,
+                "g_dropout": 0.2,
+                "d_dropout": 0.2,
+            },
+        ),
+        (
+            "dcgan",
+            {"conditional": True, "d_conditioning": "concat", "precision": "float16", "historical_averaging": 0.1},
+        ),
+        ("dcgan", {"d_norm": "spectral", "norm_placement": "before", "d_head": "softmax", "conditional": True}),
+        (
+            "dcgan",
+            {
+                "d_norm": "none",
+                "penalty": "r1_r2",
+                "loss": "relativistic",
+                "update": "simultaneous",
+                "d_steps": 2,
+                "augment": ",".join(AUGMENTATIONS),
+                "instance_noise": 0.1,
+                "feature_matching": 1.0,
+            },
+        ),
+    ],
+)
 def test_settings_together_take_a_real_step(architecture, changes, eagerly):
     _check_step(tiny.Training(architecture=architecture, **changes))
 
@@ -75,7 +136,7 @@ def _check_step(training):
     handles = {side: {id(variable.value) for variable in network.variables} for side, network in networks.items()}
     assert not handles["g"] & handles["d"]
     before = training.state()
-    row, = training.run()
+    (row,) = training.run()
     assert tuple(row) == METRICS and all(map(np.isfinite, row.values())), row
     after = training.state()
     for side, network in networks.items():
@@ -90,20 +151,26 @@ def _check_step(training):
     assert after["counters/0/step:0"] == 1
 
 
-@pytest.mark.parametrize("side, changes", [
-    ("d", {"update": "alternating"}), ("d", {"update": "simultaneous"}), ("g", {"update": "simultaneous"})])
+@pytest.mark.parametrize(
+    "side, changes",
+    [("d", {"update": "alternating"}), ("d", {"update": "simultaneous"}), ("g", {"update": "simultaneous"})],
+)
 def test_an_update_moves_its_own_network_alone(side, changes, eagerly):
     """One network's first update is the same whatever the other's rate, so neither is touched by the other's."""
     other = "g" if side == "d" else "d"
-    weights = [[variable.numpy() for variable in trainable(getattr(training.gan, name))]
-               for rate in (1e-3, 1e-1)
-               for training in [tiny.Training(**changes, **{f"{other}_lr": rate})] if training.run()
-               for name in [{"g": "generator", "d": "discriminator"}[side]]]
+    weights = [
+        [variable.numpy() for variable in trainable(getattr(training.gan, name))]
+        for rate in (1e-3, 1e-1)
+        for training in [tiny.Training(**changes, **{f"{other}_lr": rate})]
+        if training.run()
+        for name in [{"g": "generator", "d": "discriminator"}[side]]
+    ]
     for slow, fast in zip(*weights):
         np.testing.assert_array_equal(slow, fast)
 
 
 # --- against steps written by hand
+
 
 class Oracle:
     """The same initial networks, trained by Keras' losses and optimisers."""
@@ -179,9 +246,17 @@ def _simultaneous(oracle, step, d_steps, shared_z):
     oracle.apply("g", g_gradients)
 
 
-@pytest.mark.parametrize("update, d_steps, shared_z", [
-    ("alternating", 1, True), ("alternating", 1, False), ("alternating", 3, True), ("alternating", 2, False),
-    ("simultaneous", 1, True), ("simultaneous", 3, True)])
+@pytest.mark.parametrize(
+    "update, d_steps, shared_z",
+    [
+        ("alternating", 1, True),
+        ("alternating", 1, False),
+        ("alternating", 3, True),
+        ("alternating", 2, False),
+        ("simultaneous", 1, True),
+        ("simultaneous", 3, True),
+    ],
+)
 def test_three_steps_equal_hand_written_ones(update, d_steps, shared_z, eagerly):
     training = tiny.Training(update=update, d_steps=d_steps, shared_z=shared_z)
     oracle = Oracle(training)
@@ -189,17 +264,22 @@ def test_three_steps_equal_hand_written_ones(update, d_steps, shared_z, eagerly)
     for step in range(3):
         training.run()
         by_hand(oracle, step, d_steps, shared_z)
-    for ours, theirs in zip((training.gan.generator, training.gan.discriminator), (oracle.gan.generator, oracle.gan.discriminator)):
+    for ours, theirs in zip(
+        (training.gan.generator, training.gan.discriminator), (oracle.gan.generator, oracle.gan.discriminator)
+    ):
         for mine, expected in zip(ours.variables, theirs.variables):
             np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=2e-6, err_msg=expected.path)
 
 
 # --- penalties
 
+
 def test_a_lazy_penalty_is_as_strong_as_the_steps_it_stands_for(eagerly):
     weights = []
     for weight, every in ((2.0, 4), (8.0, 1), (2.0, 1)):
-        training = tiny.Training(d_norm="none", penalty="r1", penalty_weight=weight, penalty_every=every, d_optimizer="sgd", d_lr=0.01)
+        training = tiny.Training(
+            d_norm="none", penalty="r1", penalty_weight=weight, penalty_every=every, d_optimizer="sgd", d_lr=0.01
+        )
         assert training.run()[0]["penalty"] > 0
         weights.append(np.concatenate([variable.numpy().ravel() for variable in trainable(training.gan.discriminator)]))
         assert training.run(with_penalty=False)[0]["penalty"] == 0
@@ -208,6 +288,7 @@ def test_a_lazy_penalty_is_as_strong_as_the_steps_it_stands_for(eagerly):
 
 
 # --- the rest of the step
+
 
 def test_the_average_equals_one_computed_in_numpy(eagerly):
     training = tiny.Training(ema_half_life=300.0)
@@ -224,9 +305,22 @@ def test_the_average_equals_one_computed_in_numpy(eagerly):
 
 
 def test_a_graph_of_several_steps_equals_single_eager_ones():
-    changes = dict(d_norm="none", penalty="r1", d_dropout=0.2, g_dropout=0.2, augment="translation,cutout", instance_noise=0.1,
-                   instance_noise_steps=10, label_flip=0.2, conditional=True, d_steps=2, schedule="cosine", momentum=0.5,
-                   g_optimizer="sgd", d_optimizer="rmsprop")
+    changes = dict(
+        d_norm="none",
+        penalty="r1",
+        d_dropout=0.2,
+        g_dropout=0.2,
+        augment="translation,cutout",
+        instance_noise=0.1,
+        instance_noise_steps=10,
+        label_flip=0.2,
+        conditional=True,
+        d_steps=2,
+        schedule="cosine",
+        momentum=0.5,
+        g_optimizer="sgd",
+        d_optimizer="rmsprop",
+    )
     graph = tiny.Training(**changes)
     rows = graph.run(3)
     tf.config.run_functions_eagerly(True)

@@ -1,4 +1,5 @@
 """A run directory that version 0.1 made, before the modules were moved: it resumes, samples, evaluates and exports."""
+
 import json
 import pathlib
 import shutil
@@ -30,7 +31,9 @@ def test_its_settings_and_rows_are_read(run):
 def test_a_run_as_an_object(run):
     held = load(run)
     np.testing.assert_array_equal(held.metrics["step"], [2, 4, 6, 8])
-    assert held.metrics["d_loss"].shape == (4,) and held.config.latent_dim == 8 and held.report_path == run / "report.html"
+    assert (
+        held.metrics["d_loss"].shape == (4,) and held.config.latent_dim == 8 and held.report_path == run / "report.html"
+    )
 
 
 def test_generate_traces_once_whatever_the_number(run):
@@ -61,5 +64,6 @@ def test_it_is_evaluated(run):
 @pytest.mark.export
 def test_it_is_exported(run, tmp_path):
     from export import main as export_main
+
     result = binaries.call(export_main.main, f"--run_dir={run}", f"--out_dir={tmp_path}/out", "--formats=saved_model")
     assert result.status == 0 and (tmp_path / "out" / "manifest.json").is_file(), result.err

@@ -1,4 +1,5 @@
 """benchmarks/sweep.py with stand-ins for the trainings: halving, its log, the space's messages."""
+
 import importlib
 import json
 import math
@@ -13,7 +14,10 @@ pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDER = str(ROOT / "benchmarks")
 OWN = {"g_lr": 2e-3, "d_lr": 2e-3, "batch_size": 64}
-AXES = [[{"g_lr": rate, "d_lr": rate} for rate in (1e-3, 2e-3, 4e-3)], [{"batch_size": size} for size in (32, 64, 128, 256)]]
+AXES = [
+    [{"g_lr": rate, "d_lr": rate} for rate in (1e-3, 2e-3, 4e-3)],
+    [{"batch_size": size} for size in (32, 64, 128, 256)],
+]
 
 # A sweep in a process of its own; argv: the log's folder, and after how many trainings it is killed (0: never).
 PROGRAM = """
@@ -48,10 +52,17 @@ def _halve(halving, folder, score, number=9, rungs=3, eta=3, cost=lambda place: 
 
     def train(settings, steps, name):
         calls.append((settings["x"], steps, name))
-        return halving.Outcome(score(settings["x"], steps), 2.0, "" if math.isfinite(score(settings["x"], steps)) else "step 3: d_loss is nan")
+        return halving.Outcome(
+            score(settings["x"], steps),
+            2.0,
+            "" if math.isfinite(score(settings["x"], steps)) else "step 3: d_loss is nan",
+        )
+
     candidates = [halving.Candidate({"x": place}, cost(place)) for place in range(number)]
     ticks = iter(range(1000))
-    halving.halve(candidates, halving.budgets(last, rungs, eta), eta, log, train, said.append, lambda: 10.0 * next(ticks))
+    halving.halve(
+        candidates, halving.budgets(last, rungs, eta), eta, log, train, said.append, lambda: 10.0 * next(ticks)
+    )
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()], said, calls
 
 
@@ -59,15 +70,17 @@ def _numbers(rows, rung):
     return [row["candidate"] for row in rows if row["rung"] == rung]
 
 
-@pytest.mark.parametrize("number, eta, counts", [(27, 3, [27, 9, 3, 1]), (10, 2, [10, 5, 2, 1]), (7, 3, [7, 2, 1, 1]), (1, 3, [1, 1, 1, 1])])
+@pytest.mark.parametrize(
+    "number, eta, counts", [(27, 3, [27, 9, 3, 1]), (10, 2, [10, 5, 2, 1]), (7, 3, [7, 2, 1, 1]), (1, 3, [1, 1, 1, 1])]
+)
 def test_each_rung_has_one_in_eta_of_the_last_and_the_best_of_them(modules, tmp_path, number, eta, counts):
     score = lambda x, steps: (x * 5 % 29) + 1 / steps
-    rows = _halve(modules[1], tmp_path, score, number, rungs=4, eta=eta, last=10.0 * eta ** 3)[0]
+    rows = _halve(modules[1], tmp_path, score, number, rungs=4, eta=eta, last=10.0 * eta**3)[0]
     expected = list(range(number))
     for rung, count in enumerate(counts, 1):
         assert _numbers(rows, rung) == sorted(expected) and len(expected) == count
         assert {row["steps"] for row in rows if row["rung"] == rung} == {eta ** (rung - 1)}
-        expected = sorted(expected, key=lambda x: x * 5 % 29)[:counts[rung] if rung < 4 else 0]
+        expected = sorted(expected, key=lambda x: x * 5 % 29)[: counts[rung] if rung < 4 else 0]
 
 
 def test_a_costlier_configuration_gets_fewer_steps_for_the_same_flops(modules, tmp_path):
@@ -99,7 +112,9 @@ def test_a_line_for_each_training_has_count_and_time_left(modules, tmp_path):
 def _sweep(folder, killed_after=0):
     """The names that a sweep in a fresh process trained."""
     folder.mkdir(exist_ok=True)
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder), str(killed_after)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder), str(killed_after)], capture_output=True, text=True
+    )
     assert done.returncode == (9 if killed_after else 0), done.stderr
     return done.stdout.split()
 
@@ -137,7 +152,9 @@ def test_all_of_a_small_space_is_drawn_and_the_seed_chooses_otherwise(modules):
 
 
 def test_the_declared_space_of_digits_can_be_read(modules):
-    axes = modules[0].read_axes(ROOT / "benchmarks" / "spaces" / "digits.json", {"recipe": "digits", "dataset": "mnist"})
+    axes = modules[0].read_axes(
+        ROOT / "benchmarks" / "spaces" / "digits.json", {"recipe": "digits", "dataset": "mnist"}
+    )
     assert all(one["g_lr"] == one["d_lr"] for one in axes[0]) and math.prod(map(len, axes)) > 1000
 
 
@@ -145,29 +162,42 @@ def test_tied_settings_may_have_a_value_each(modules, tmp_path):
     path = tmp_path / "space.json"
     path.write_text('{"g_lr, d_lr": [[1e-4, 4e-4], 3e-4], "g_final_conv": [true]}')
     assert modules[0].read_axes(path, {"recipe": "digits", "dataset": "mnist"}) == [
-        [{"g_lr": 1e-4, "d_lr": 4e-4}, {"g_lr": 3e-4, "d_lr": 3e-4}], [{"g_final_conv": True}]]
+        [{"g_lr": 1e-4, "d_lr": 4e-4}, {"g_lr": 3e-4, "d_lr": 3e-4}],
+        [{"g_final_conv": True}],
+    ]
 
 
 def _main(sweep, tmp_path, capsys, space='{"beta2": [0.9, 0.999]}', *flags):
     """(exit code, stderr) of the script with a space and smoke-sized networks."""
     (tmp_path / "space.json").write_text(space)
-    code = sweep.main([f"--space={tmp_path / 'space.json'}", "--dataset=mnist10k", "--recipe=smoke", f"--out={tmp_path / 'out'}", *flags])
+    code = sweep.main(
+        [
+            f"--space={tmp_path / 'space.json'}",
+            "--dataset=mnist10k",
+            "--recipe=smoke",
+            f"--out={tmp_path / 'out'}",
+            *flags,
+        ]
+    )
     return code, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("space, message", [
-    ('{"g_lrr": [1]}', "unknown setting 'g_lrr'; did you mean g_lr"),
-    ('{"g_lr,batchsize": [1]}', "unknown setting 'batchsize'; did you mean batch_size"),
-    ('{"loss": ["hinje"]}', "unknown value of --loss: 'hinje'; did you mean hinge"),
-    ('{"batch_size": ["many"]}', "--batch_size=many is not a whole number"),
-    ('{"g_lr,d_lr": [[1, 2, 3]]}', '[1, 2, 3] is not a value for "g_lr,d_lr"'),
-    ('{"g_lr,d_lr": [1e-3], "d_lr": [1e-3]}', "d_lr stands in it twice"),
-    ('{"steps": [10]}', "steps is the sweep's own to set"),
-    ('{"invert": [true]}', "invert changes the data"),
-    ('{"g_lr": 1e-3}', "must be a JSON object of lists"),
-    ('{"g_lr": [', "can't be read"),
-    ('{"beta2": [1.5]}', "beta2=1.5: --beta2=1.5 must be from 0 to"),
-])
+@pytest.mark.parametrize(
+    "space, message",
+    [
+        ('{"g_lrr": [1]}', "unknown setting 'g_lrr'; did you mean g_lr"),
+        ('{"g_lr,batchsize": [1]}', "unknown setting 'batchsize'; did you mean batch_size"),
+        ('{"loss": ["hinje"]}', "unknown value of --loss: 'hinje'; did you mean hinge"),
+        ('{"batch_size": ["many"]}', "--batch_size=many is not a whole number"),
+        ('{"g_lr,d_lr": [[1, 2, 3]]}', '[1, 2, 3] is not a value for "g_lr,d_lr"'),
+        ('{"g_lr,d_lr": [1e-3], "d_lr": [1e-3]}', "d_lr stands in it twice"),
+        ('{"steps": [10]}', "steps is the sweep's own to set"),
+        ('{"invert": [true]}', "invert changes the data"),
+        ('{"g_lr": 1e-3}', "must be a JSON object of lists"),
+        ('{"g_lr": [', "can't be read"),
+        ('{"beta2": [1.5]}', "beta2=1.5: --beta2=1.5 must be from 0 to"),
+    ],
+)
 def test_a_bad_space_is_one_line(modules, tmp_path, capsys, space, message):
     code, said = _main(modules[0], tmp_path, capsys, space)
     assert code == 2 and said.startswith("error: ") and said.count("\n") == 1 and message in said
@@ -179,17 +209,27 @@ def test_another_space_or_option_is_refused_and_the_same_goes_on(modules, tmp_pa
     trained = []
 
     def trainer(folder, common, evaluation):
-        return lambda settings, steps, name: trained.append((settings, common["seed"])) or halving.Outcome(settings.get("beta2", 0.5))
+        return lambda settings, steps, name: (
+            trained.append((settings, common["seed"])) or halving.Outcome(settings.get("beta2", 0.5))
+        )
+
     monkeypatch.setattr(sweep, "Trainer", trainer)
     assert _main(sweep, tmp_path, capsys)[0] == 0
     table = (tmp_path / "out" / "summary.md").read_text()
     # smoke's own beta2 is 0.999 and scores 0.5; its 8 steps are the last rung's, a ninth of them (0.9) the first's.
     assert trained == [({}, 1), ({"beta2": 0.9}, 1), ({}, 1), ({}, 1)]
-    assert table.splitlines()[2:] == ["| 3 | the recipe's own | 0.500 | 8 | 0 |", "| 2 | the recipe's own | 0.500 | 3 | 0 |",
-                                      "| 1 | the recipe's own | 0.500 | 1 | 0 |", "| 1 | beta2=0.9 | 0.900 | 1 | 0 |"]
+    assert table.splitlines()[2:] == [
+        "| 3 | the recipe's own | 0.500 | 8 | 0 |",
+        "| 2 | the recipe's own | 0.500 | 3 | 0 |",
+        "| 1 | the recipe's own | 0.500 | 1 | 0 |",
+        "| 1 | beta2=0.9 | 0.900 | 1 | 0 |",
+    ]
     log = (tmp_path / "out" / "log.jsonl").read_bytes()
-    for space, flags, name in (('{"beta2": [0.9, 0.99]}', (), "--space"), ('{"beta2": [0.9, 0.999]}', ("--seed=2",), "--seed"),
-                               ('{"beta2": [0.9, 0.999]}', ("--num=100",), "--num")):
+    for space, flags, name in (
+        ('{"beta2": [0.9, 0.99]}', (), "--space"),
+        ('{"beta2": [0.9, 0.999]}', ("--seed=2",), "--seed"),
+        ('{"beta2": [0.9, 0.999]}', ("--num=100",), "--num"),
+    ):
         code, said = _main(sweep, tmp_path, capsys, space, *flags)
         assert code == 2 and said.count("\n") == 1 and f": {name} has changed" in said
     assert _main(sweep, tmp_path, capsys)[0] == 0
@@ -216,7 +256,9 @@ def test_a_failed_training_is_told_from_a_stopped_one_and_from_a_full_disk(modul
     _fake_python(tmp_path, monkeypatch, "echo some steps; echo 'error: step 12: d_loss is nan' >&2; exit 2")
     outcome = trainer({"g_final_conv": True}, 20, "one")
     assert outcome.score == math.inf and outcome.message == "step 12: d_loss is nan"
-    _fake_python(tmp_path, monkeypatch, "echo 'error: --run_dir=x can not be written: No space left on device' >&2; exit 2")
+    _fake_python(
+        tmp_path, monkeypatch, "echo 'error: --run_dir=x can not be written: No space left on device' >&2; exit 2"
+    )
     with pytest.raises(Exception, match="No space left"):
         trainer({}, 20, "two")
     for script, number in (("exit 143", 15), ("kill -9 $$", 9)):
@@ -230,8 +272,14 @@ def test_a_training_is_asked_for_by_flags_and_its_distance_read_back(modules, tm
     run = tmp_path / "runs" / "one"
     (run / "eval").mkdir(parents=True)
     (run / "eval" / "00000020.json").write_text('{"metrics": {"fd": {"value": 3.25}}}')
-    (run / "metrics.jsonl").write_text('{"kind": "train", "step": 20, "seconds": 7.51}\n{"kind": "clock", "step": 20}\n')
+    (run / "metrics.jsonl").write_text(
+        '{"kind": "train", "step": 20, "seconds": 7.51}\n{"kind": "clock", "step": 20}\n'
+    )
     _fake_python(tmp_path, monkeypatch, f'echo "$@" >> {tmp_path}/calls')
-    assert sweep.Trainer(tmp_path / "runs", {"seed": 3}, ["--num=9"])({"g_final_conv": False, "g_lr": 1e-05}, 20, "one") == modules[1].Outcome(3.25, 7.5)
+    assert sweep.Trainer(tmp_path / "runs", {"seed": 3}, ["--num=9"])(
+        {"g_final_conv": False, "g_lr": 1e-05}, 20, "one"
+    ) == modules[1].Outcome(3.25, 7.5)
     assert (tmp_path / "calls").read_text().splitlines() == [
-        f"-m tfgan_train.main --seed=3 --g_final_conv=false --g_lr=1e-05 --steps=20 --run_dir={run}", f"-m tfgan_train.evaluate --run_dir={run} --num=9"]
+        f"-m tfgan_train.main --seed=3 --g_final_conv=false --g_lr=1e-05 --steps=20 --run_dir={run}",
+        f"-m tfgan_train.evaluate --run_dir={run} --num=9",
+    ]

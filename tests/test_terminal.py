@@ -1,4 +1,5 @@
 """What streams that can't take everything are shown: nothing is raised, nothing is lost."""
+
 import fcntl
 import io
 import os
@@ -67,7 +68,13 @@ def test_the_live_line_fits_the_terminal_as_it_is_now(columns):
 @pytest.mark.parametrize("redirection", ["2>&-", "1>&- 2>&-", "2>/dev/full", ">/dev/full"])
 def test_commands_run_whatever_the_streams_are(redirection, tmp_path):
     program = "from tfgan_train import compare; compare.main()"
-    done = subprocess.run(f"{sys.executable} -c '{program}' --help {redirection}", shell=True, cwd=tmp_path,
-                          capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()})
+    done = subprocess.run(
+        f"{sys.executable} -c '{program}' --help {redirection}",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+    )
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if redirection == ">/dev/full" else 0), done.stderr

@@ -1,4 +1,5 @@
 """Several machines: two worker processes train what one process trains."""
+
 import json
 import os
 import socket
@@ -16,8 +17,12 @@ pytestmark = pytest.mark.workers
 
 
 def _start(run_dir, **environment):
-    return subprocess.Popen([sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", f"--run_dir={run_dir}"],
-                            env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", f"--run_dir={run_dir}"],
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _free_ports(count):
@@ -37,8 +42,13 @@ def _weights(run_dir):
 
 def test_two_workers_train_what_one_process_trains(tmp_path):
     workers = [f"localhost:{port}" for port in _free_ports(2)]
-    processes = [_start(tmp_path / "two", TF_CONFIG=json.dumps(
-        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})) for index in (0, 1)]
+    processes = [
+        _start(
+            tmp_path / "two",
+            TF_CONFIG=json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}),
+        )
+        for index in (0, 1)
+    ]
     processes.append(_start(tmp_path / "one"))
     for process in processes:
         _, messages = process.communicate(timeout=180)

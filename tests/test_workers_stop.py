@@ -1,4 +1,5 @@
 """Several machines: workers that differ in speed finish, one that is stopped stops all, one that is lost ends the others."""
+
 import json
 import os
 import signal
@@ -14,7 +15,16 @@ from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.training import workers
 
-SMALL = ("--recipe=smoke", "--architecture=mlp", "--g_width=8", "--d_width=8", "--image_size=8", "--train_examples=64", "--log_every=50", "--sample_every=1000")
+SMALL = (
+    "--recipe=smoke",
+    "--architecture=mlp",
+    "--g_width=8",
+    "--d_width=8",
+    "--image_size=8",
+    "--train_examples=64",
+    "--log_every=50",
+    "--sample_every=1000",
+)
 # The second worker's clock, if it were asked, would choose shorter calls.
 PROGRAM = """
 import json, os
@@ -29,14 +39,25 @@ def _start(count, run_dir, *flags):
     """Worker processes, each with a run directory of its own: only the chief's is looked at."""
     addresses = [f"localhost:{port}" for port in _free_ports(count)]
     config = lambda index: json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-    return [subprocess.Popen([sys.executable, "-c", PROGRAM, *SMALL, *flags, f"--run_dir={run_dir}{index or ''}"],
-                             env=os.environ | {"TF_CONFIG": config(index)}, stderr=subprocess.PIPE, text=True) for index in range(count)]
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *SMALL, *flags, f"--run_dir={run_dir}{index or ''}"],
+            env=os.environ | {"TF_CONFIG": config(index)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(count)
+    ]
 
 
 def _wait_for_rows(run_dir, number, process):
     path = run_dir / "metrics.jsonl"
     end = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < end and not (path.is_file() and path.read_text().count('"train"') >= number):
+    while (
+        process.poll() is None
+        and time.monotonic() < end
+        and not (path.is_file() and path.read_text().count('"train"') >= number)
+    ):
         time.sleep(0.1)
 
 
@@ -72,7 +93,11 @@ def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes(
     _wait_for_rows(tmp_path / "run", 2, processes[0])
     processes[1].kill()
     _, messages = processes[0].communicate(timeout=90)
-    assert processes[0].returncode == 2 and messages.count("error: another worker was lost") == 1 and "Traceback" not in messages, messages
+    assert (
+        processes[0].returncode == 2
+        and messages.count("error: another worker was lost") == 1
+        and "Traceback" not in messages
+    ), messages
     reached = _step(tmp_path / "run")
     for process in _start(2, tmp_path / "run", f"--steps={reached + 20}", *flags):
         _, messages = process.communicate(timeout=180)
@@ -80,20 +105,39 @@ def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes(
     assert _step(tmp_path / "run") == reached + 20
 
 
-@pytest.mark.parametrize("value, message", [
-    ("{", "no JSON object"), ("3", "no JSON object"), ('{"cluster": 3}', "no JSON object"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "evaluator", "index": 0}}', "'evaluator', which trains nothing"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 5}}', "isn't in its cluster, which has 1"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}', "isn't in its cluster")])
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        ("{", "no JSON object"),
+        ("3", "no JSON object"),
+        ('{"cluster": 3}', "no JSON object"),
+        (
+            '{"cluster": {"worker": ["a:1"]}, "task": {"type": "evaluator", "index": 0}}',
+            "'evaluator', which trains nothing",
+        ),
+        (
+            '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 5}}',
+            "isn't in its cluster, which has 1",
+        ),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}', "isn't in its cluster"),
+    ],
+)
 def test_a_tf_config_that_cannot_be_is_one_line(monkeypatch, value, message):
     monkeypatch.setenv("TF_CONFIG", value)
     with pytest.raises(UserError, match=message):
         workers.check_tf_config()
 
 
-@pytest.mark.parametrize("value, count", [("", 0), ("{}", 0), ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', 0),
-                                          ('{"cluster": {"chief": ["a:1"]}, "task": {"type": "chief", "index": 0}}', 1),
-                                          ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}', 2)])
+@pytest.mark.parametrize(
+    "value, count",
+    [
+        ("", 0),
+        ("{}", 0),
+        ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', 0),
+        ('{"cluster": {"chief": ["a:1"]}, "task": {"type": "chief", "index": 0}}', 1),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}', 2),
+    ],
+)
 def test_how_many_workers_there_are(monkeypatch, value, count):
     monkeypatch.setenv("TF_CONFIG", value)
     assert workers.check_tf_config() == count

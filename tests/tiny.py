@@ -1,4 +1,5 @@
 """Networks of a few weights and a training step on noise, for the tests of the core."""
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,8 +12,17 @@ from tfgan_train.training.validation import validate
 
 EXAMPLES = 48
 SHAPE = (16, 16, 1)  # two stages of dcgan, so that D has a normalised layer
-SETTINGS = dict(recipe="smoke", steps=100, batch_size=12, g_width=4, d_width=4, latent_dim=6, d_norm="batch",
-                g_init="normal:0.2", d_init="normal:0.2")
+SETTINGS = dict(
+    recipe="smoke",
+    steps=100,
+    batch_size=12,
+    g_width=4,
+    d_width=4,
+    latent_dim=6,
+    d_norm="batch",
+    g_init="normal:0.2",
+    d_init="normal:0.2",
+)
 
 
 def facts(shape=SHAPE, num_classes: int = 3) -> DataFacts:
@@ -55,7 +65,9 @@ class Training:
         with strategy.scope():
             self.gan = Gan(self.config, facts(shape))
         self.images, self.labels = pixels(shape)
-        self._step = TrainStep(self.config, self.gan, strategy, self.images, self.labels, EXAMPLES / self.config.batch_size)
+        self._step = TrainStep(
+            self.config, self.gan, strategy, self.images, self.labels, EXAMPLES / self.config.batch_size
+        )
         self._done = 0
 
     def run(self, steps: int = 1, with_penalty: bool | None = None) -> list[dict]:
@@ -73,9 +85,18 @@ class Training:
 
 def variables(gan: Gan) -> dict[str, tf.Variable]:
     """Every variable that a checkpoint of `gan` has to hold: part, number and name -> variable."""
-    parts = {"g": gan.generator.variables, "d": gan.discriminator.variables, "ema": gan.ema_generator.variables,
-             "g_optimizer": gan.g_optimizer.variables, "d_optimizer": gan.d_optimizer.variables,
-             "g_history": gan.g_history, "d_history": gan.d_history,
-             "counters": [gan.step, gan.loss_scale, gan.scale_age]}
-    return {f"{part}/{i}/{variable.name}": variable if isinstance(variable, tf.Variable) else variable.value
-            for part, members in parts.items() for i, variable in enumerate(members)}
+    parts = {
+        "g": gan.generator.variables,
+        "d": gan.discriminator.variables,
+        "ema": gan.ema_generator.variables,
+        "g_optimizer": gan.g_optimizer.variables,
+        "d_optimizer": gan.d_optimizer.variables,
+        "g_history": gan.g_history,
+        "d_history": gan.d_history,
+        "counters": [gan.step, gan.loss_scale, gan.scale_age],
+    }
+    return {
+        f"{part}/{i}/{variable.name}": variable if isinstance(variable, tf.Variable) else variable.value
+        for part, members in parts.items()
+        for i, variable in enumerate(members)
+    }

@@ -2,6 +2,7 @@
 
 TensorFlow fixes its devices when it starts, so a test that shares its process can't have two.
 """
+
 import importlib
 import os
 import pathlib
@@ -13,8 +14,11 @@ def run(module: str, function: str, *arguments: str) -> None:
     """Calls tests.MODULE.FUNCTION(strategy, *arguments) there; fails with its traceback."""
     result = subprocess.run(
         [sys.executable, "-m", "tests.two_replicas", module, function, *arguments],
-        capture_output=True, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        cwd=pathlib.Path(__file__).parent.parent)
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        cwd=pathlib.Path(__file__).parent.parent,
+    )
     assert result.returncode == 0, result.stderr[-4000:]
 
 
@@ -22,6 +26,7 @@ if __name__ == "__main__":
     import tensorflow as tf
 
     tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
     check = getattr(importlib.import_module(f"tests.{sys.argv[1]}"), sys.argv[2])
     check(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), *sys.argv[3:])

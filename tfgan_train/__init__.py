@@ -1,9 +1,10 @@
 """Train GANs with TensorFlow 2 and hand the generator to other apps.
 
-    from tfgan_train import Config, train
-    run = train(Config(dataset="mnist10k", steps=200))
-    images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
+from tfgan_train import Config, train
+run = train(Config(dataset="mnist10k", steps=200))
+images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
 """
+
 import os
 
 from tfgan_train.common.errors import UserError
@@ -33,12 +34,18 @@ def train(config: Config, fresh: bool = False, data=None, held_out=None, value_r
     given = [None, None]
     if data is not None:
         from tfgan_train.data import array_data
-        given = [None if one is None else array_data.as_source(one, value_range, what) for one, what in ((data, "data"), (held_out, "held_out"))]
+
+        given = [
+            None if one is None else array_data.as_source(one, value_range, what)
+            for one, what in ((data, "data"), (held_out, "held_out"))
+        ]
     from tfgan_train.training import loop  # TensorFlow takes seconds to import; Config needs none.
+
     return loop.train(config, fresh=fresh, data=given[0], held_out=given[1])
 
 
 def load(run_dir):
     """The run kept in a directory, to generate from; see `tfgan_train.runs.run.Run`."""
     from tfgan_train.runs.run import Run
+
     return Run(run_dir)

@@ -1,4 +1,5 @@
 """Runs side by side: `python -m tfgan_train.compare RUN RUN … --out=compare.html`."""
+
 import pathlib
 
 from tfgan_train.common.errors import UserError
@@ -7,7 +8,13 @@ from tfgan_train.config import command
 
 
 def _define(values):
-    command.define(values, "string", "out", "compare.html", "the page to write; a table with its name and the ending .csv goes beside it")
+    command.define(
+        values,
+        "string",
+        "out",
+        "compare.html",
+        "the page to write; a table with its name and the ending .csv goes beside it",
+    )
 
 
 def _main(values, paths):
@@ -16,6 +23,7 @@ def _main(values, paths):
         raise UserError(f"--out={out} must end in .html")
     from tfgan_train.report import compare_page, comparison
     from tfgan_train.runs.directory import refuse_own_files
+
     groups = comparison.group_runs(_read(paths))
     table = out.with_suffix(".csv")
     refuse_own_files(f"--out={out}", out, table)
@@ -37,6 +45,7 @@ def _read(paths: list[str]):
     """
     from tfgan_train.runs.directory import RunDir
     from tfgan_train.runs.facts import read_run
+
     if not paths:
         raise UserError("name the runs to compare: tfgan-compare RUN RUN … --out=compare.html")
     seen: dict[pathlib.Path, str] = {}
@@ -53,8 +62,14 @@ def _read(paths: list[str]):
 
 def main():
     """The console script tfgan-compare."""
-    command.run_binary("tfgan-compare", "set trained runs side by side: one page and one table", _define, _main,
-                   positional="RUN", tensorflow=False)
+    command.run_binary(
+        "tfgan-compare",
+        "set trained runs side by side: one page and one table",
+        _define,
+        _main,
+        positional="RUN",
+        tensorflow=False,
+    )
 
 
 if __name__ == "__main__":

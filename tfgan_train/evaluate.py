@@ -1,4 +1,5 @@
 """Scores a run or any images: `python -m tfgan_train.evaluate --run_dir=RUN`."""
+
 import pathlib
 import time
 
@@ -12,15 +13,39 @@ def _define(values):
     command.define(values, "string", "run_dir", None, "the run to score; the table is kept in its eval/STEP.json")
     command.define_step(values)
     command.define(values, "boolean", "all", False, "score every checkpoint of the run")
-    command.define(values, "string", "images", None, "score these instead of a run: a folder, or a .npz or .npy file (uint8 [n, H, W, C])")
+    command.define(
+        values,
+        "string",
+        "images",
+        None,
+        "score these instead of a run: a folder, or a .npz or .npy file (uint8 [n, H, W, C])",
+    )
     command.define(values, "string", "dataset", None, "what --images are compared with, as in training")
     command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data")
     command.define(values, "string", "image_size", "", "with --images: resize and centre-crop the dataset to this")
     command.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 0 as the dataset")
     command.define(values, "string", "out", None, "with --images: also write the figures to this JSON file")
-    command.define(values, "integer", "num", 0, "how many images to score; compare figures at the same number only; 0: 10,000, or what the dataset's papers draw")
-    command.define(values, "string", "features", "", "classifier, inception, efficientnet, pixels or channels (stacked digits); empty: the best there is")
-    command.define(values, "string", "inception_weights", "", "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port")
+    command.define(
+        values,
+        "integer",
+        "num",
+        0,
+        "how many images to score; compare figures at the same number only; 0: 10,000, or what the dataset's papers draw",
+    )
+    command.define(
+        values,
+        "string",
+        "features",
+        "",
+        "classifier, inception, efficientnet, pixels or channels (stacked digits); empty: the best there is",
+    )
+    command.define(
+        values,
+        "string",
+        "inception_weights",
+        "",
+        "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port",
+    )
     command.define(values, "string", "metrics", "", "comma-separated; empty: the default set")
     command.define(values, "boolean", "parzen", False, "add the Parzen-window log-likelihood of Goodfellow et al. 2014")
     command.define(values, "boolean", "linear_probe", False, "add a linear classifier on D's features, and on pixels")
@@ -41,16 +66,20 @@ def _score_images(values):
     from tfgan_train.config.fields import Config
     from tfgan_train.data.points import EXTENT
     from tfgan_train.score import of_files, table
+
     if values.dataset is None:
         raise UserError("--dataset is needed with --images: what to compare with")
     for flag in ("step", "all", "linear_probe"):
         if getattr(values, flag):
             raise UserError(f"--{flag} needs --run_dir: these images come without networks")
     if values.dataset in EXTENT:
-        raise UserError(f"--dataset={values.dataset} is points, and --images are compared with pictures; --run_dir scores a run on points")
+        raise UserError(
+            f"--dataset={values.dataset} is points, and --images are compared with pictures; --run_dir scores a run on points"
+        )
     begin, names = time.monotonic(), _names(values)
-    config = Config(dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size,
-                    channels=values.channels)
+    config = Config(
+        dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size, channels=values.channels
+    )
     values.num = _num(values, config)
     images = of_files.read(values.images, config, values.num)
     evaluation = _evaluation(values, config)
@@ -58,9 +87,16 @@ def _score_images(values):
     print(table.table(scores, evaluation))
     if values.out:
         from tfgan_train.runs.directory import refuse_own_files
+
         refuse_own_files(f"--out={values.out}", values.out)
-        _write(pathlib.Path(values.out), table.to_json(
-            scores, evaluation, {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)}))
+        _write(
+            pathlib.Path(values.out),
+            table.to_json(
+                scores,
+                evaluation,
+                {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)},
+            ),
+        )
 
 
 def _score_run(values):
@@ -69,6 +105,7 @@ def _score_run(values):
     from tfgan_train.report.page import write_report
     from tfgan_train.runs import checkpoints
     from tfgan_train.runs.directory import RunDir, find_checkpoint
+
     for flag in ("image_size", "channels", "out"):
         if values[flag].present:
             raise UserError(f"--{flag} goes with --images; a run knows its own data and keeps its own figures")
@@ -77,7 +114,8 @@ def _score_run(values):
     names, run = _names(values), RunDir(values.run_dir)
     config, data = run.read()
     steps = ([one.step for one in checkpoints.intact(run.checkpoints_dir)] if values.all else []) or [
-        find_checkpoint(run, command.checkpoint_step(values.step)).step]
+        find_checkpoint(run, command.checkpoint_step(values.step)).step
+    ]
     config = moved(config, data, values.dataset, values.data_dir)
     values.num = _num(values, config)
     if are_points(data.image_shape):
@@ -98,16 +136,26 @@ def _score_points(values, run, steps, names):
     """The same for runs on a 2-D mixture, which have figures of their own."""
     from tfgan_train.runs.directory import load_run
     from tfgan_train.score import points
+
     points.check_names(names, values.features)
     for flag in ("parzen", "linear_probe", "inception_weights"):
         if getattr(values, flag):
             raise UserError(f"--{flag} is for pictures, and {run.path} draws points")
     for step in steps:
-        begin, loaded = time.monotonic(), load_run(run.path, step if values.all else command.checkpoint_step(values.step))
+        begin, loaded = (
+            time.monotonic(),
+            load_run(run.path, step if values.all else command.checkpoint_step(values.step)),
+        )
         results = points.score(loaded, values.num)
         print(f"\n{run.path}, step {loaded.step:,}\n{points.table(results)}")
-        _write(run.eval_dir / f"{loaded.step:08d}.json", points.to_json(
-            results, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}, loaded.data.name))
+        _write(
+            run.eval_dir / f"{loaded.step:08d}.json",
+            points.to_json(
+                results,
+                {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)},
+                loaded.data.name,
+            ),
+        )
 
 
 def _score_checkpoint(values, run, step, evaluation, names):
@@ -115,34 +163,44 @@ def _score_checkpoint(values, run, step, evaluation, names):
     from tfgan_train.runs.directory import load_run
     from tfgan_train.score import of_run, table
     from tfgan_train.score.evaluation import Scored, Scores
+
     begin, loaded = time.monotonic(), load_run(run.path, step)
     images, labels = of_run.draw(loaded, values.num)
     wants_discriminator = not names or "discriminator" in names
     extra = of_run.discriminator_fields(loaded, evaluation, images, labels) if wants_discriminator else {}
     scores = evaluation.score(images, names, _added(values), extra)
     if values.linear_probe:
-        scores = Scores(scores.figures + [Scored(result) for result in of_run.probe(loaded, evaluation)], scores.left_out)
+        scores = Scores(
+            scores.figures + [Scored(result) for result in of_run.probe(loaded, evaluation)], scores.left_out
+        )
     print(f"\n{run.path}, step {loaded.step:,}\n{table.table(scores, evaluation)}")
     path = run.eval_dir / f"{loaded.step:08d}.json"
-    _write(path, table.to_json(
-        scores, evaluation, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}))
+    _write(
+        path,
+        table.to_json(
+            scores, evaluation, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}
+        ),
+    )
     return scores
 
 
 def _evaluation(values, config):
     from tfgan_train.score.evaluation import Evaluation
+
     return Evaluation(config, values.num, values.features, values.inception_weights)
 
 
 def _num(values, config) -> int:
     """--num, or as many as are usual for the data."""
     from tfgan_train.metrics.modes import SAMPLES
+
     return values.num or SAMPLES.get(config.dataset, USUAL)
 
 
 def _names(values) -> list[str]:
     """The metrics asked for; [] for the default set."""
     from tfgan_train.score.evaluation import check_names
+
     names = [name.strip() for name in values.metrics.split(",") if name.strip()]
     check_names(names)
     return names
@@ -155,6 +213,7 @@ def _added(values) -> list[str]:
 def _curve(curve) -> str:
     """The first figures of each checkpoint, a line each."""
     from tfgan_train.score.table import number
+
     names = [one.result.name for one in curve[0][1].figures][:6]
     lines = ["", "".join(f"{name:>14}" for name in ["step", *names])]
     for step, scores in curve:
@@ -165,6 +224,7 @@ def _curve(curve) -> str:
 
 def _write(path, content):
     from tfgan_train.common.files import write_json
+
     try:
         write_json(path, content)
     except OSError as error:

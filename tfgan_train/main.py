@@ -1,4 +1,5 @@
 """Trains a GAN: `python -m tfgan_train.main --dataset=mnist`."""
+
 from tfgan_train.config import command
 from tfgan_train.config.fields import Config
 
@@ -14,12 +15,15 @@ def _main(values):
     config = Config(**given)
     # The recipe that was named counts as said; the one chosen for the dataset doesn't.
     from tfgan_train.config import recipes
+
     named = given.keys() | (recipes.read(config.recipe) if "recipe" in given else {})
     if values.dry_run:
         from tfgan_train.training.dry_run import describe
+
         print(describe(config, named, values.fresh))
         return 0
     from tfgan_train.training.loop import train
+
     run = train(config, named, values.fresh)
     return 128 + run.stopped if run.stopped else 0
 

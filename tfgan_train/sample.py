@@ -1,4 +1,5 @@
 """Pictures from a trained run: `python -m tfgan_train.sample --run_dir=RUN --num=64 --out=grid.png`."""
+
 import io
 import os
 import pathlib
@@ -18,21 +19,33 @@ def _define(values):
     command.define_step(values)
     command.define(values, "integer", "num", 64, "how many images")
     command.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
-    command.define(values, "string", "out", "samples.png", "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs")
+    command.define(
+        values,
+        "string",
+        "out",
+        "samples.png",
+        "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs",
+    )
     command.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
-    command.define(values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside")
-    command.define(values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside")
+    command.define(
+        values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside"
+    )
+    command.define(
+        values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside"
+    )
     command.define(values, "boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)")
     command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it")
-    command.define(values, "string", "dataset", None, "where the run's data are now, if they were moved: folder:DIR or idx:DIR")
+    command.define(
+        values, "string", "dataset", None, "where the run's data are now, if they were moved: folder:DIR or idx:DIR"
+    )
 
 
 def _main(values):
     command.require(values, "run_dir")
     if values.num < 1:
         raise UserError(f"--num={values.num} must be at least 1")
-    if not -2**31 <= values.seed < 2**31:
+    if not -(2**31) <= values.seed < 2**31:
         raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
     special = [name for name in SPECIAL if values[name].value]
     if len(special) > 1:
@@ -41,6 +54,7 @@ def _main(values):
     _refuse_to_overwrite(values, special)
     from tfgan_train.runs.directory import load_run
     from tfgan_train.runs.sampler import Sampler
+
     loaded = load_run(values.run_dir, command.checkpoint_step(values.step))
     label = loaded.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
@@ -60,6 +74,7 @@ def _main(values):
 def _refuse_to_overwrite(values, special):
     """Raises UserError where --out, or the JSON beside it, would replace a run's own file or somebody else's."""
     from tfgan_train.runs.directory import refuse_others_files, refuse_own_files
+
     out, flag = pathlib.Path(values.out), f"--out={values.out}"
     beside = out.with_suffix(".json")
     keys = {"nearest": "exact_copies", "spot_the_fake": "fake"}.get(special[0] if special else "")
@@ -78,6 +93,7 @@ def _special_writer(kind: str, values):
     def write(loaded, sampler, label):
         from tfgan_train import data
         from tfgan_train.pictures import of_run, training_samples
+
         if kind == "animate":
             training_samples.animate(loaded.path.samples_dir, out)
             return
@@ -87,9 +103,12 @@ def _special_writer(kind: str, values):
         config = data.moved(loaded.config, loaded.data, values.dataset, values.data_dir)
         source = data.load(config)
         if kind == "nearest":
-            of_run.write_nearest(out, sampler, source, data.load_held_out(config), values.seed, min(values.num, 100), label)
+            of_run.write_nearest(
+                out, sampler, source, data.load_held_out(config), values.seed, min(values.num, 100), label
+            )
         else:
             of_run.write_game(out, sampler, source, values.seed, label)
+
     return write
 
 
@@ -104,7 +123,9 @@ def _points_writer(out: str, special: list[str], data):
 
     def write(out, batches, num):
         from tfgan_train.pictures import grid, training_samples
+
         grid.save_png(out, training_samples.picture_of(np.concatenate(list(batches)), data))
+
     return write
 
 
@@ -118,26 +139,36 @@ def _writer(out: str):
 
 def _write_grid(out, batches, num):
     from tfgan_train.pictures import grid
+
     if num > MOST_IN_A_GRID:
-        raise UserError(f"--num={num} is too many for one picture (at most {MOST_IN_A_GRID}); write an .npz or a folder/")
+        raise UserError(
+            f"--num={num} is too many for one picture (at most {MOST_IN_A_GRID}); write an .npz or a folder/"
+        )
     grid.save_png(out, grid.grid(np.concatenate(list(batches))))
 
 
 def _write_npz(out, batches, num):
     """Streams the images into the file, so that only a batch is in memory."""
+
     def write(file):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             with archive.open("images.npy", "w", force_zip64=True) as member:
                 for i, batch in enumerate(batches):
                     if i == 0:
-                        header = {"descr": np.lib.format.dtype_to_descr(batch.dtype), "fortran_order": False, "shape": (num, *batch.shape[1:])}
+                        header = {
+                            "descr": np.lib.format.dtype_to_descr(batch.dtype),
+                            "fortran_order": False,
+                            "shape": (num, *batch.shape[1:]),
+                        }
                         np.lib.format.write_array_header_1_0(member, header)
                     member.write(np.ascontiguousarray(batch).tobytes())
+
     write_atomically(out, write)
 
 
 def _write_folder(out, batches, num):
     from tfgan_train.common.images import to_image
+
     digits = len(str(num - 1))
     count = 0
     for batch in batches:

@@ -1,4 +1,5 @@
 """How a peer measures itself: steps after the warm-up, in windows of equal length."""
+
 import argparse
 import json
 import statistics
@@ -21,8 +22,14 @@ def parser() -> argparse.ArgumentParser:
 
 def report(steps_done: list[float], batch: int):
     """Prints the median speed of the windows between the times at which `steps_done` counts steps."""
-    print(json.dumps({"ms_per_step": statistics.median(steps_done) * 1e3,
-                      "images_per_second": batch / statistics.median(steps_done)}))
+    print(
+        json.dumps(
+            {
+                "ms_per_step": statistics.median(steps_done) * 1e3,
+                "images_per_second": batch / statistics.median(steps_done),
+            }
+        )
+    )
     sys.stdout.flush()
 
 

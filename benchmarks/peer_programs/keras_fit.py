@@ -1,4 +1,5 @@
 """Keras as its GAN examples write it: a Model that overrides train_step, compile, fit."""
+
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,11 +14,13 @@ from keras_layers import dataset, latents, model
 
 
 class GAN(keras.Model):
-
     def __init__(self, task):
         super().__init__()
         self.task = task
-        self.generator, self.discriminator = model(task.generator, (task.latent,)), model(task.discriminator, task.image)
+        self.generator, self.discriminator = (
+            model(task.generator, (task.latent,)),
+            model(task.discriminator, task.image),
+        )
         self.g_loss_metric, self.d_loss_metric = keras.metrics.Mean(name="g_loss"), keras.metrics.Mean(name="d_loss")
 
     def compile(self):
@@ -61,7 +64,11 @@ class GAN(keras.Model):
                 d_loss = self.update_d(images)
         with tf.GradientTape() as tape:
             fake = self.discriminator(self.generator(latents(self.task), training=True), training=True)
-            g_loss = self.cross_entropy(tf.ones([self.task.batch, 1]), fake) if self.task.loss == "gan" else -tf.reduce_mean(fake)
+            g_loss = (
+                self.cross_entropy(tf.ones([self.task.batch, 1]), fake)
+                if self.task.loss == "gan"
+                else -tf.reduce_mean(fake)
+            )
         gradients = tape.gradient(g_loss, self.generator.trainable_weights)
         self.g_optimizer.apply_gradients(zip(gradients, self.generator.trainable_weights))
         self.d_loss_metric.update_state(d_loss)

@@ -1,4 +1,5 @@
 """The tasks' networks in stock Keras layers, and their data in tf.data, for the two peers that use them."""
+
 import clock
 import keras
 import numpy as np
@@ -40,6 +41,14 @@ def latents(task):
 
 def dataset(task) -> tf.data.Dataset:
     """float32 images in batches, as the tutorial makes them: the whole set in memory, shuffled."""
-    images = np.random.default_rng(1).uniform(-1, 1, [clock.IMAGES if task.image[0] < 64 else 4000, *task.image]).astype(np.float32)
-    return (tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(task.batch, drop_remainder=True)
-            .prefetch(tf.data.AUTOTUNE))
+    images = (
+        np.random.default_rng(1)
+        .uniform(-1, 1, [clock.IMAGES if task.image[0] < 64 else 4000, *task.image])
+        .astype(np.float32)
+    )
+    return (
+        tf.data.Dataset.from_tensor_slices(images)
+        .shuffle(len(images))
+        .batch(task.batch, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )

@@ -4,6 +4,7 @@ The time of a step is taken from the run's own metrics.jsonl, between one row an
 that a run does between them. G's average is off, since no peer has one, and stretches in which the run drew
 one of its early sample grids are left out, since no peer draws any.
 """
+
 import json
 import pathlib
 import subprocess
@@ -65,9 +66,20 @@ def main():
             dataset = f"folder:{folder / 'data'}"
         never = task.steps * 1000
         command = [
-            sys.executable, "-m", "tfgan_train.main", *task.flags, *flags, f"--dataset={dataset}",
-            f"--run_dir={folder / 'run'}", f"--batch_size={task.batch}", f"--steps={never}",
-            f"--log_every={each}", f"--sample_every={never}", f"--checkpoint_every={never}", "--ema_half_life=0"]
+            sys.executable,
+            "-m",
+            "tfgan_train.main",
+            *task.flags,
+            *flags,
+            f"--dataset={dataset}",
+            f"--run_dir={folder / 'run'}",
+            f"--batch_size={task.batch}",
+            f"--steps={never}",
+            f"--log_every={each}",
+            f"--sample_every={never}",
+            f"--checkpoint_every={never}",
+            "--ema_half_life=0",
+        ]
         rows = rows_of(command, folder / "run", STRETCHES + 1)
     clock.report([seconds for _, seconds in stretches(rows, never)], task.batch)
 

@@ -1,4 +1,5 @@
 """Plain TensorFlow as its DCGAN tutorial writes it: tf.data, a tf.function train_step with two tapes, Keras layers and Adam."""
+
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -2,6 +2,7 @@
 
 Convolutional tasks are in channels-last memory. --compile puts both networks through torch.compile.
 """
+
 import itertools
 
 import clock
@@ -29,8 +30,17 @@ def layers(description, shape):
                 channels, kernel, stride = how
                 # Padding that gives stride times the size.
                 padding = (kernel - stride + 1) // 2
-                found.append(nn.ConvTranspose2d(shape[0], channels, kernel, stride, padding,
-                                                output_padding=2 * padding - (kernel - stride), bias=False))
+                found.append(
+                    nn.ConvTranspose2d(
+                        shape[0],
+                        channels,
+                        kernel,
+                        stride,
+                        padding,
+                        output_padding=2 * padding - (kernel - stride),
+                        bias=False,
+                    )
+                )
                 shape = (channels, shape[1] * stride, shape[2] * stride)
             case "down":
                 channels, kernel, stride = how
@@ -53,8 +63,10 @@ def real_batches(task, layout):
     """An endless iterator over images [n, c, h, w] in shuffled batches."""
     height, width, channels = task.image
     images = torch.rand(clock.IMAGES if height < 64 else 4000, channels, height, width) * 2 - 1
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images), task.batch, shuffle=True, drop_last=True)
-    return (images.to(memory_format=layout) for images, in itertools.chain.from_iterable(itertools.repeat(loader)))
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(images), task.batch, shuffle=True, drop_last=True
+    )
+    return (images.to(memory_format=layout) for (images,) in itertools.chain.from_iterable(itertools.repeat(loader)))
 
 
 def main():
@@ -100,7 +112,7 @@ def main():
             with torch.no_grad():
                 fake = generator(latents())
             between = (real + torch.rand(task.batch, 1, 1, 1) * (fake - real)).requires_grad_()
-            gradient, = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+            (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
             penalty = ((gradient.flatten(1).norm(2, 1) - 1) ** 2).mean()
             d_loss = discriminator(fake).mean() - discriminator(real).mean() + 10 * penalty
             d_loss.backward()

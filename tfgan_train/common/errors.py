@@ -1,9 +1,10 @@
 """The one exception that means "the user can fix this", and the words for an unknown name."""
+
 import difflib
 import os
 import pathlib
 import re
-from typing import Iterable
+from collections.abc import Iterable
 
 
 class UserError(Exception):

@@ -1,11 +1,13 @@
 """Writing files so that they appear whole or not at all; knows nothing of runs."""
+
 import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import tempfile
-from typing import BinaryIO, Callable, Union
+from collections.abc import Callable
+from typing import BinaryIO, Union
 
 Content = Union[bytes, str, Callable[[BinaryIO], None]]
 

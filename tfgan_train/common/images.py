@@ -1,4 +1,5 @@
 """Pixels outside (uint8, 0..255) and inside (float32, -1..1); numpy and Pillow only."""
+
 import functools
 import os
 
@@ -34,7 +35,7 @@ def aligned_empty(shape, dtype=np.uint8) -> np.ndarray:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)
     begin = -raw.ctypes.data % ALIGNMENT
-    return raw[begin:begin + size].view(dtype).reshape(shape)
+    return raw[begin : begin + size].view(dtype).reshape(shape)
 
 
 def is_picture(path) -> bool:

@@ -1,4 +1,5 @@
 """Locks on files, where the system has them: Windows and some network file systems don't."""
+
 import errno
 
 try:

@@ -3,6 +3,7 @@
 A stream may be None, closed, full, gone, narrow or unable to encode. What can't be shown is
 dropped: no message is worth a training.
 """
+
 import os
 import sys
 import time
@@ -99,8 +100,9 @@ class Progress:
         """A line that stays."""
         self._terminal.line(text)
 
-    def update(self, step: int, seconds_per_step: float, images_per_second: float, means: dict,
-               force: bool = False) -> None:
+    def update(
+        self, step: int, seconds_per_step: float, images_per_second: float, means: dict, force: bool = False
+    ) -> None:
         """Shows the state of the run, if it's time for it.
 
         Args:
@@ -123,7 +125,12 @@ class Progress:
         left = f"{duration((self._steps - step) * seconds_per_step)} left"
         columns = self._terminal.columns() if self._terminal.live else 1000
         # A narrow terminal loses the least important part first.
-        for parts in ([head, speed, losses, right, left], [head, speed, losses, left], [head, speed, left], [head, left]):
+        for parts in (
+            [head, speed, losses, right, left],
+            [head, speed, losses, left],
+            [head, speed, left],
+            [head, left],
+        ):
             text = "  ".join(part for part in parts if part)
             if len(text) <= columns:
                 break
@@ -154,6 +161,6 @@ class Countdown:
         if done and now - self._last >= (LIVE_SECONDS if self._terminal.live else PLAIN_SECONDS):
             self._last = now
             left = duration((now - self._begin) / done * (self._total - done))
-            self._terminal.rewrite(f"{self._what}: {done:,}/{self._total:,}, {left} left"[:self._terminal.columns()])
+            self._terminal.rewrite(f"{self._what}: {done:,}/{self._total:,}, {left} left"[: self._terminal.columns()])
         if done >= self._total:
             self._terminal.clear()

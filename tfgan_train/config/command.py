@@ -2,13 +2,14 @@
 
 Each binary has a FlagValues of its own, so importing one changes nothing for another.
 """
+
 import contextlib
 import io
 import os
 import signal
 import sys
 import tempfile
-from typing import Callable, Optional, Union
+from collections.abc import Callable
 
 from absl import flags, logging
 
@@ -20,8 +21,9 @@ EXIT_USER_ERROR = 2
 PATH_FLAGS = ("run_dir", "data_dir", "out", "out_dir", "images", "inception_weights")
 
 
-def run_binary(name: str, purpose: str, define: Callable, main: Callable, positional: str = "",
-               tensorflow: bool = True) -> None:
+def run_binary(
+    name: str, purpose: str, define: Callable, main: Callable, positional: str = "", tensorflow: bool = True
+) -> None:
     """Parses the command line, runs `main`, and exits with its status.
 
     Args:
@@ -111,8 +113,9 @@ def define_config_flags(values: flags.FlagValues) -> None:
     """One flag for every field of Config."""
     kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
     for name, field in FIELDS.items():
-        kinds[field.type](name, field.default, field.metadata["help"], flag_values=values,
-                          module_name=field.metadata["group"])
+        kinds[field.type](
+            name, field.default, field.metadata["help"], flag_values=values, module_name=field.metadata["group"]
+        )
 
 
 def given_config(values: flags.FlagValues) -> dict:
@@ -137,11 +140,16 @@ STEP_WORDS = ("best", "last")
 
 def define_step(values: flags.FlagValues) -> None:
     """Defines --step, which is the same for every command that reads a run."""
-    define(values, "string", "step", None,
-           "a checkpoint's step, best or last; by default the best where an evaluation chose one, else the last")
+    define(
+        values,
+        "string",
+        "step",
+        None,
+        "a checkpoint's step, best or last; by default the best where an evaluation chose one, else the last",
+    )
 
 
-def checkpoint_step(text: Optional[str]) -> Optional[Union[int, str]]:
+def checkpoint_step(text: str | None) -> int | str | None:
     """What --step=TEXT asks for: a number, "best", "last", or None where the flag wasn't given.
 
     Raises:
@@ -163,7 +171,9 @@ def _parse(values, argv) -> list[str]:
                 values[name].value = os.path.expanduser(values[name].value)
         return rest
     except flags.UnrecognizedFlagError as error:
-        raise UserError(unknown("flag", f"--{error.flagname}", [f"--{name}" for name in sorted(values) if len(name) > 1])) from None
+        raise UserError(
+            unknown("flag", f"--{error.flagname}", [f"--{name}" for name in sorted(values) if len(name) > 1])
+        ) from None
     except flags.CantOpenFlagFileError as error:
         cause = error.__context__
         raise UserError(f"--flagfile={cause.filename} can't be read: {cause.strerror}") from None
@@ -178,7 +188,11 @@ def _help(values, name, purpose) -> str:
             if flag.name in FIELDS or module == "this command":
                 default = "" if flag.default in (None, "", False) else f" [{flag.default}]"
                 groups.setdefault(module, []).append(f"  --{flag.name:<22} {flag.help}{default}")
-    lines = [f"{name}: {purpose}", "", "Flags are --name=value; booleans --name or --noname; --flagfile=FILE reads them from a file."]
+    lines = [
+        f"{name}: {purpose}",
+        "",
+        "Flags are --name=value; booleans --name or --noname; --flagfile=FILE reads them from a file.",
+    ]
     for group, members in groups.items():
         lines += ["", group.capitalize() + ":", *members]
     return "\n".join(lines)
@@ -192,6 +206,7 @@ def import_tensorflow() -> None:
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         import tensorflow
+
         return
     # Of several workers, each lost connection would be told in dozens of lines.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3" if os.environ.get("TF_CONFIG") else "2"
@@ -202,6 +217,7 @@ def import_tensorflow() -> None:
         os.dup2(aside.fileno(), 2)
         try:
             import tensorflow
+
             tensorflow.config.list_physical_devices()
         except BaseException:
             aside.seek(0)

@@ -4,13 +4,15 @@ The command line's flags are made from these fields (command.py), a recipe's fla
 them, config.json stores them, and Python callers pass them as keywords. To add a
 hyper-parameter, add a field here and use it.
 """
+
 import dataclasses
 import importlib
 import json
 import math
 import os
 import re
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes
@@ -31,9 +33,18 @@ def _field(default, group, text, choices=None, minimum=None, maximum=None, above
     """
     if needs:
         text = f"{text} (with {' or '.join(f'--{one}' for one in needs.split())} only)"
-    return dataclasses.field(default=default, metadata={
-        "group": group, "help": text, "choices": choices,
-        "minimum": minimum, "maximum": maximum, "above": above, "needs": needs})
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "group": group,
+            "help": text,
+            "choices": choices,
+            "minimum": minimum,
+            "maximum": maximum,
+            "above": above,
+            "needs": needs,
+        },
+    )
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -46,16 +57,27 @@ class Config:
     Raises:
       UserError: for an unknown name, a wrong type or an illegal value.
     """
+
     # --- data
-    dataset: str = _field("mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:DIR or folder:DIR")
+    dataset: str = _field(
+        "mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:DIR or folder:DIR"
+    )
     data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
-    image_size: str = _field("", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data")
+    image_size: str = _field(
+        "", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data"
+    )
     channels: int = _field(0, "data", "1 grey, 3 colour, 0 as the data", choices=(0, 1, 3))
-    value_range: str = _field("", "data", "folder: the values of 16-bit pictures that become black and white: LOW,HIGH; auto: those that occur; empty: 0,65535")
+    value_range: str = _field(
+        "",
+        "data",
+        "folder: the values of 16-bit pictures that become black and white: LOW,HIGH; auto: those that occur; empty: 0,65535",
+    )
     binarize: bool = _field(False, "data", "make each pixel black or white, split at one half")
     invert: bool = _field(False, "data", "exchange black and white")
     train_examples: int = _field(0, "data", "use only the first N training images; 0: all", minimum=0)
-    max_bad_fraction: float = _field(0.01, "data", "share of unreadable files in a folder that is still accepted", minimum=0, maximum=1)
+    max_bad_fraction: float = _field(
+        0.01, "data", "share of unreadable files in a folder that is still accepted", minimum=0, maximum=1
+    )
     conditional: bool = _field(False, "data", "learn to draw a wanted label")
 
     # --- run
@@ -65,83 +87,236 @@ class Config:
     epochs: float = _field(0.0, "run", "length in passes over the data instead of --steps", minimum=0, maximum=1e9)
     seed: int = _field(1, "run", "seed of everything random in the run", minimum=0, maximum=2**31 - 1)
     devices: str = _field("auto", "run", "auto, cpu:N or gpu:N (N replicas)")
-    precision: str = _field("float32", "run", "number type inside the networks", choices=("float32", "bfloat16", "float16"))
+    precision: str = _field(
+        "float32", "run", "number type inside the networks", choices=("float32", "bfloat16", "float16")
+    )
     log_every: int = _field(50, "run", "steps between lines of metrics.jsonl", minimum=1)
-    sample_every: int = _field(0, "run", "steps between sample grids (more often early); 0: a twentieth of the run", minimum=0)
+    sample_every: int = _field(
+        0, "run", "steps between sample grids (more often early); 0: a twentieth of the run", minimum=0
+    )
     checkpoint_every: int = _field(500, "run", "steps between checkpoints", minimum=1)
     keep_checkpoints: int = _field(3, "run", "how many of the newest checkpoints stay", minimum=2)
-    eval_every: int = _field(0, "run", "steps between evaluations, the best of which keeps its checkpoint; 0: none", minimum=0)
+    eval_every: int = _field(
+        0, "run", "steps between evaluations, the best of which keeps its checkpoint; 0: none", minimum=0
+    )
     eval_num: int = _field(5000, "run", "images in each of those evaluations", minimum=100, needs="eval_every")
-    eval_features: str = _field("", "run", "their features: classifier, efficientnet, inception, pixels; empty: the best there is", needs="eval_every")
-    steps_per_loop: int = _field(0, "run", "steps in one call into the graph; 0: as many as the intervals allow", minimum=0)
+    eval_features: str = _field(
+        "",
+        "run",
+        "their features: classifier, efficientnet, inception, pixels; empty: the best there is",
+        needs="eval_every",
+    )
+    steps_per_loop: int = _field(
+        0, "run", "steps in one call into the graph; 0: as many as the intervals allow", minimum=0
+    )
 
     # --- networks
     architecture: str = _field("dcgan", "networks", "family of both networks", choices="tfgan_train.models:MODELS")
     latent_dim: int = _field(100, "networks", "length of z", minimum=1)
-    latent_distribution: str = _field("normal", "networks", "how z is drawn; uniform is in [-1, 1]", choices=("normal", "uniform"))
-    g_width: int = _field(0, "networks", "units (mlp) or channels before the image (dcgan); 0: the family's own", minimum=0)
-    d_width: int = _field(0, "networks", "units (mlp) or channels after the image (dcgan); 0: the family's own", minimum=0)
-    g_depth: int = _field(0, "networks", "hidden layers (mlp) or upsampling stages (dcgan); 0: the family's own", minimum=0)
-    d_depth: int = _field(0, "networks", "hidden layers (mlp) or downsampling stages (dcgan); 0: the family's own", minimum=0)
+    latent_distribution: str = _field(
+        "normal", "networks", "how z is drawn; uniform is in [-1, 1]", choices=("normal", "uniform")
+    )
+    g_width: int = _field(
+        0, "networks", "units (mlp) or channels before the image (dcgan); 0: the family's own", minimum=0
+    )
+    d_width: int = _field(
+        0, "networks", "units (mlp) or channels after the image (dcgan); 0: the family's own", minimum=0
+    )
+    g_depth: int = _field(
+        0, "networks", "hidden layers (mlp) or upsampling stages (dcgan); 0: the family's own", minimum=0
+    )
+    d_depth: int = _field(
+        0, "networks", "hidden layers (mlp) or downsampling stages (dcgan); 0: the family's own", minimum=0
+    )
     g_norm: str = _field("batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance"))
-    d_norm: str = _field("batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "spectral"))
-    norm_placement: str = _field("after", "networks", "after a layer's weights, or before every layer", choices=("after", "before"))
-    g_activation: str = _field("relu", "networks", "hidden activation of G: relu, leaky_relu:0.2, elu, tanh, maxout:5 …")
+    d_norm: str = _field(
+        "batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "spectral")
+    )
+    norm_placement: str = _field(
+        "after", "networks", "after a layer's weights, or before every layer", choices=("after", "before")
+    )
+    g_activation: str = _field(
+        "relu", "networks", "hidden activation of G: relu, leaky_relu:0.2, elu, tanh, maxout:5 …"
+    )
     d_activation: str = _field("leaky_relu:0.2", "networks", "hidden activation of D")
-    g_output: str = _field("tanh", "networks", "squashes G's last layer into the pixel range", choices=("tanh", "sigmoid"))
-    g_output_bias: str = _field("zero", "networks", "start of G's last bias; data: the mean image", choices=("zero", "data"))
-    d_input_range: str = _field("symmetric", "networks", "pixels as D sees them: [-1, 1] or [0, 1]", choices=("symmetric", "unit"))
-    d_head: str = _field("logit", "networks", "D's output: one logit, or a softmax over two (tanh) units", choices=("logit", "softmax", "tanh_softmax"))
-    d_dense: int = _field(0, "networks", "units of a dense layer between D's convolutions and its output; 0: none", minimum=0, needs="architecture=dcgan")
-    g_dense: int = _field(0, "networks", "units of a dense layer between z and G's smallest image; 0: none", minimum=0, needs="architecture=dcgan")
-    d_conditioning: str = _field("projection", "networks", "how D takes the label", choices=("projection", "concat"), needs="conditional")
+    g_output: str = _field(
+        "tanh", "networks", "squashes G's last layer into the pixel range", choices=("tanh", "sigmoid")
+    )
+    g_output_bias: str = _field(
+        "zero", "networks", "start of G's last bias; data: the mean image", choices=("zero", "data")
+    )
+    d_input_range: str = _field(
+        "symmetric", "networks", "pixels as D sees them: [-1, 1] or [0, 1]", choices=("symmetric", "unit")
+    )
+    d_head: str = _field(
+        "logit",
+        "networks",
+        "D's output: one logit, or a softmax over two (tanh) units",
+        choices=("logit", "softmax", "tanh_softmax"),
+    )
+    d_dense: int = _field(
+        0,
+        "networks",
+        "units of a dense layer between D's convolutions and its output; 0: none",
+        minimum=0,
+        needs="architecture=dcgan",
+    )
+    g_dense: int = _field(
+        0,
+        "networks",
+        "units of a dense layer between z and G's smallest image; 0: none",
+        minimum=0,
+        needs="architecture=dcgan",
+    )
+    d_conditioning: str = _field(
+        "projection", "networks", "how D takes the label", choices=("projection", "concat"), needs="conditional"
+    )
     g_dropout: float = _field(0.0, "networks", "share of hidden units dropped in G", minimum=0, maximum=0.95)
     d_dropout: float = _field(0.0, "networks", "share of hidden units dropped in D", minimum=0, maximum=0.95)
     d_input_dropout: float = _field(0.0, "networks", "share of pixels dropped before D", minimum=0, maximum=0.95)
-    g_base_width: int = _field(0, "networks", "channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution", minimum=0, needs="architecture=dcgan")
-    g_final_conv: bool = _field(False, "networks", "a convolution of stride 1 makes the image after the last upsampling", needs="architecture=dcgan")
-    kernel_size: int = _field(5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15, needs="architecture=dcgan")
-    g_init: str = _field("normal:0.02", "networks", "start of G's weights: normal:STD, uniform:LIMIT, glorot, he, orthogonal")
+    g_base_width: int = _field(
+        0,
+        "networks",
+        "channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution",
+        minimum=0,
+        needs="architecture=dcgan",
+    )
+    g_final_conv: bool = _field(
+        False,
+        "networks",
+        "a convolution of stride 1 makes the image after the last upsampling",
+        needs="architecture=dcgan",
+    )
+    kernel_size: int = _field(
+        5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15, needs="architecture=dcgan"
+    )
+    g_init: str = _field(
+        "normal:0.02", "networks", "start of G's weights: normal:STD, uniform:LIMIT, glorot, he, orthogonal"
+    )
     d_init: str = _field("normal:0.02", "networks", "start of D's weights")
-    minibatch_discrimination: int = _field(0, "networks", "kernels with which D compares the images of a batch; 0: none", minimum=0)
+    minibatch_discrimination: int = _field(
+        0, "networks", "kernels with which D compares the images of a batch; 0: none", minimum=0
+    )
 
     # --- objective
     loss: str = _field("non_saturating", "objective", "adversarial loss", choices="tfgan_train.objective.losses:LOSSES")
-    label_smoothing: float = _field(0.0, "objective", "one-sided: D's target for real images is 1 minus this", minimum=0, maximum=0.5)
-    fake_label_smoothing: float = _field(0.0, "objective", "two-sided: D's target for fakes is 0 plus this", minimum=0, maximum=0.5)
-    label_flip: float = _field(0.0, "objective", "share of pairs whose real and fake labels are exchanged for D", minimum=0, maximum=0.5)
+    label_smoothing: float = _field(
+        0.0, "objective", "one-sided: D's target for real images is 1 minus this", minimum=0, maximum=0.5
+    )
+    fake_label_smoothing: float = _field(
+        0.0, "objective", "two-sided: D's target for fakes is 0 plus this", minimum=0, maximum=0.5
+    )
+    label_flip: float = _field(
+        0.0, "objective", "share of pairs whose real and fake labels are exchanged for D", minimum=0, maximum=0.5
+    )
     instance_noise: float = _field(0.0, "objective", "standard deviation of noise on D's inputs", minimum=0)
-    instance_noise_steps: int = _field(0, "objective", "steps over which that noise falls to zero; 0: it stays", minimum=0, needs="instance_noise")
-    penalty: str = _field("none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES")
+    instance_noise_steps: int = _field(
+        0, "objective", "steps over which that noise falls to zero; 0: it stays", minimum=0, needs="instance_noise"
+    )
+    penalty: str = _field(
+        "none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES"
+    )
     penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0, needs="penalty")
     penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1, needs="penalty")
-    weight_clip: float = _field(0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0)
+    weight_clip: float = _field(
+        0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0
+    )
     augment: str = _field("", "objective", "differentiable augmentations of all that D sees, comma-separated")
-    historical_averaging: float = _field(0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0)
+    historical_averaging: float = _field(
+        0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0
+    )
     feature_matching: float = _field(0.0, "objective", "weight of matching D's mean features in G's loss", minimum=0)
 
     # --- optimisation
     batch_size: int = _field(64, "optimisation", "images in a step, over all replicas", minimum=1)
     d_steps: int = _field(1, "optimisation", "updates of D for each of G", minimum=1, maximum=100)
-    update: str = _field("alternating", "optimisation", "alternating: D, then G against the new D; simultaneous: both from one pass", choices=("alternating", "simultaneous"))
-    shared_z: bool = _field(True, "optimisation", "G's update reuses the fakes of D's last one", needs="update=alternating")
-    g_optimizer: str = _field("adam", "optimisation", "optimiser of G", choices="tfgan_train.objective.optimizers:OPTIMIZERS")
-    d_optimizer: str = _field("adam", "optimisation", "optimiser of D", choices="tfgan_train.objective.optimizers:OPTIMIZERS")
+    update: str = _field(
+        "alternating",
+        "optimisation",
+        "alternating: D, then G against the new D; simultaneous: both from one pass",
+        choices=("alternating", "simultaneous"),
+    )
+    shared_z: bool = _field(
+        True, "optimisation", "G's update reuses the fakes of D's last one", needs="update=alternating"
+    )
+    g_optimizer: str = _field(
+        "adam", "optimisation", "optimiser of G", choices="tfgan_train.objective.optimizers:OPTIMIZERS"
+    )
+    d_optimizer: str = _field(
+        "adam", "optimisation", "optimiser of D", choices="tfgan_train.objective.optimizers:OPTIMIZERS"
+    )
     g_lr: float = _field(2e-4, "optimisation", "learning rate of G", above=0)
     d_lr: float = _field(2e-4, "optimisation", "learning rate of D", above=0)
-    beta1: float = _field(0.5, "optimisation", "Adam's decay of the mean gradient", minimum=0, maximum=0.99999, needs="g_optimizer=adam d_optimizer=adam")
-    beta2: float = _field(0.999, "optimisation", "Adam's decay of the squared gradient", minimum=0, maximum=0.9999999, needs="g_optimizer=adam d_optimizer=adam")
-    rho: float = _field(0.9, "optimisation", "RMSprop's decay of the squared gradient", minimum=0, maximum=0.9999999, needs="g_optimizer=rmsprop d_optimizer=rmsprop")
-    epsilon: float = _field(1e-8, "optimisation", "Adam's and RMSprop's guard against division by zero", above=0, needs="g_optimizer=adam,rmsprop d_optimizer=adam,rmsprop")
-    momentum: float = _field(0.0, "optimisation", "momentum of sgd and rmsprop", minimum=0, maximum=0.9999, needs="g_optimizer=sgd,rmsprop d_optimizer=sgd,rmsprop")
-    momentum_final: float = _field(0.0, "optimisation", "momentum at the end of its linear rise; 0: it does not rise", minimum=0, maximum=0.9999, needs="g_optimizer=sgd,rmsprop d_optimizer=sgd,rmsprop")
-    momentum_epochs: float = _field(0.0, "optimisation", "epoch at which the rise ends (it starts after the first)", minimum=0, needs="momentum_final")
-    schedule: str = _field("constant", "optimisation", "course of both learning rates", choices="tfgan_train.objective.schedules:SCHEDULES")
-    schedule_decay: float = _field(1.0, "optimisation", "exponential: the factor for each step", above=0, maximum=1, needs="schedule=exponential")
-    schedule_floor: float = _field(0.0, "optimisation", "no learning rate falls below this", minimum=0, needs="schedule!=constant")
+    beta1: float = _field(
+        0.5,
+        "optimisation",
+        "Adam's decay of the mean gradient",
+        minimum=0,
+        maximum=0.99999,
+        needs="g_optimizer=adam d_optimizer=adam",
+    )
+    beta2: float = _field(
+        0.999,
+        "optimisation",
+        "Adam's decay of the squared gradient",
+        minimum=0,
+        maximum=0.9999999,
+        needs="g_optimizer=adam d_optimizer=adam",
+    )
+    rho: float = _field(
+        0.9,
+        "optimisation",
+        "RMSprop's decay of the squared gradient",
+        minimum=0,
+        maximum=0.9999999,
+        needs="g_optimizer=rmsprop d_optimizer=rmsprop",
+    )
+    epsilon: float = _field(
+        1e-8,
+        "optimisation",
+        "Adam's and RMSprop's guard against division by zero",
+        above=0,
+        needs="g_optimizer=adam,rmsprop d_optimizer=adam,rmsprop",
+    )
+    momentum: float = _field(
+        0.0,
+        "optimisation",
+        "momentum of sgd and rmsprop",
+        minimum=0,
+        maximum=0.9999,
+        needs="g_optimizer=sgd,rmsprop d_optimizer=sgd,rmsprop",
+    )
+    momentum_final: float = _field(
+        0.0,
+        "optimisation",
+        "momentum at the end of its linear rise; 0: it does not rise",
+        minimum=0,
+        maximum=0.9999,
+        needs="g_optimizer=sgd,rmsprop d_optimizer=sgd,rmsprop",
+    )
+    momentum_epochs: float = _field(
+        0.0,
+        "optimisation",
+        "epoch at which the rise ends (it starts after the first)",
+        minimum=0,
+        needs="momentum_final",
+    )
+    schedule: str = _field(
+        "constant", "optimisation", "course of both learning rates", choices="tfgan_train.objective.schedules:SCHEDULES"
+    )
+    schedule_decay: float = _field(
+        1.0, "optimisation", "exponential: the factor for each step", above=0, maximum=1, needs="schedule=exponential"
+    )
+    schedule_floor: float = _field(
+        0.0, "optimisation", "no learning rate falls below this", minimum=0, needs="schedule!=constant"
+    )
     warmup_steps: int = _field(0, "optimisation", "steps over which both rates rise from zero", minimum=0)
-    cooldown_steps: int = _field(0, "optimisation", "steps over which both rates fall to zero at the end, whatever the schedule", minimum=0)
-    ema_half_life: float = _field(10000.0, "optimisation", "images after which a weight counts half in G's average; 0: no averaging", minimum=0)
+    cooldown_steps: int = _field(
+        0, "optimisation", "steps over which both rates fall to zero at the end, whatever the schedule", minimum=0
+    )
+    ema_half_life: float = _field(
+        10000.0, "optimisation", "images after which a weight counts half in G's average; 0: no averaging", minimum=0
+    )
 
     def __init__(self, **given: Any):
         """Plain defaults, then the recipe, then `given`; each value checked by itself."""
@@ -230,8 +405,14 @@ def check_needs(config: Config, given: Iterable[str]) -> None:
         return
     for name in FIELDS.keys() & given:
         needs = FIELDS[name].metadata["needs"].split()
-        if needs and not _is_off(FIELDS[name], getattr(config, name)) and not any(_holds(config, need) for need in needs):
-            raise UserError(f"--{name} would do nothing here: it goes with {' or '.join(f'--{need}' for need in needs)} only; leave it out")
+        if (
+            needs
+            and not _is_off(FIELDS[name], getattr(config, name))
+            and not any(_holds(config, need) for need in needs)
+        ):
+            raise UserError(
+                f"--{name} would do nothing here: it goes with {' or '.join(f'--{need}' for need in needs)} only; leave it out"
+            )
 
 
 def _is_off(field, value) -> bool:
@@ -263,7 +444,11 @@ def _check_value(field, value, legal):
 
 def _short(value) -> str:
     """A number as it is, or its beginning where nobody would read on."""
-    text = str(value) if not isinstance(value, int) or abs(value) < 10**30 else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    text = (
+        str(value)
+        if not isinstance(value, int) or abs(value) < 10**30
+        else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    )
     return text if len(text) <= 60 else text[:60] + "…"
 
 

@@ -1,13 +1,25 @@
 """Recipes: the flagfiles in flags/, found in a checkout and after installation alike."""
+
 import difflib
 import pathlib
 
 from tfgan_train.common.errors import UserError
 
 # The recipe that suits a dataset, by its name or by what stands before the colon.
-DEFAULTS = {"mnist": "digits", "mnist10k": "digits", "idx": "digits", "glyphs": "digits", "stacked_mnist": "stacked_mnist",
-            "ring2d": "ring2d", "grid2d": "grid2d",
-            "tfds:mnist": "digits", "tfds:fashion_mnist": "digits", "tfds:kmnist": "digits", "tfds": "photos", "folder": "photos"}
+DEFAULTS = {
+    "mnist": "digits",
+    "mnist10k": "digits",
+    "idx": "digits",
+    "glyphs": "digits",
+    "stacked_mnist": "stacked_mnist",
+    "ring2d": "ring2d",
+    "grid2d": "grid2d",
+    "tfds:mnist": "digits",
+    "tfds:fashion_mnist": "digits",
+    "tfds:kmnist": "digits",
+    "tfds": "photos",
+    "folder": "photos",
+}
 
 
 def default_for(dataset: str) -> str:

@@ -1,16 +1,31 @@
 """Datasets by name. To add one, write a file with `load` and add its line to DATASETS."""
+
 import difflib
 import os
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.data import array_data, folder, glyphs, idx, mnist, mnist10k, points, reading, stacked_mnist, tfds, transform
+from tfgan_train.data import (
+    array_data,
+    folder,
+    glyphs,
+    idx,
+    mnist,
+    mnist10k,
+    points,
+    reading,
+    stacked_mnist,
+    tfds,
+    transform,
+)
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
 
 GIVEN = "given"  # --dataset of a run whose data were passed from Python
 
 
 def _given(config, split: str) -> Source:
-    raise UserError("this run's data were passed from Python and aren't kept with it; pass them again: train(config, data=...)")
+    raise UserError(
+        "this run's data were passed from Python and aren't kept with it; pass them again: train(config, data=...)"
+    )
 
 
 # Name -> (config, split) -> Source. A key that ends in a colon is a prefix: what follows it
@@ -81,7 +96,9 @@ def moved(config, facts, dataset: str | None, data_dir: str | None):
         return config
     kind = config.dataset.partition(":")[0]
     if kind + ":" not in PLACES or not dataset.startswith(f"{kind}:"):
-        raise UserError(f"--dataset={dataset}: the run was trained on {config.dataset}; only a folder or file that was moved can be named anew")
+        raise UserError(
+            f"--dataset={dataset}: the run was trained on {config.dataset}; only a folder or file that was moved can be named anew"
+        )
     config = config.replace(dataset=located(dataset))
     if facts.fingerprint and reading.fingerprint(load(config)) != facts.fingerprint:
         raise UserError(f"--dataset={dataset} has other images or labels than those that the run was trained on")

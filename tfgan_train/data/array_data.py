@@ -1,6 +1,7 @@
 """Arrays as data: `npz:FILE`, and what Python callers hand to `train(data=...)`."""
+
 import pathlib
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from tfgan_train.data.array_files import read_arrays
 
 ENDINGS = (".npz", ".npy")
 # Split -> names of its images' array and of its labels', in the order in which they are looked for.
-_NAMES = {"train": (("images", "x_train", "train_images", "x"), ("labels", "y_train", "train_labels", "y")),
-          "test": (("test_images", "x_test"), ("test_labels", "y_test"))}
+_NAMES = {
+    "train": (("images", "x_train", "train_images", "x"), ("labels", "y_train", "train_labels", "y")),
+    "test": (("test_images", "x_test"), ("test_labels", "y_test")),
+}
 _WORDS = {"train": "images", "test": "held_out"}
 
 
@@ -32,7 +35,9 @@ def load(config, split: str) -> source.Source:
     if images is None:
         if split != "train":
             raise source.NoSuchSplit(f"{path} has no {' or '.join(image_names)}")
-        raise UserError(f"{flag} has the arrays {', '.join(arrays)}; legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels")
+        raise UserError(
+            f"{flag} has the arrays {', '.join(arrays)}; legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels"
+        )
     labels = next((arrays[name] for name in label_names if name in arrays), None)
     classes = None
     if labels is not None and split != "train":
@@ -41,8 +46,14 @@ def load(config, split: str) -> source.Source:
     return from_images(flag, images, labels, name=config.dataset, classes=classes)
 
 
-def from_images(what: str, images: Any, labels: Any = None, value_range: Optional[tuple[float, float]] = None,
-                name: str = "given", classes: Optional[int] = None) -> source.Source:
+def from_images(
+    what: str,
+    images: Any,
+    labels: Any = None,
+    value_range: tuple[float, float] | None = None,
+    name: str = "given",
+    classes: int | None = None,
+) -> source.Source:
     """A Source of arrays.
 
     Args:
@@ -60,11 +71,15 @@ def from_images(what: str, images: Any, labels: Any = None, value_range: Optiona
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
-        raise UserError(f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 or 3 channels; they are {list(images.shape)}")
-    return source.from_arrays(name, to_bytes(what, images, value_range), *_checked_labels(what, labels, len(images), classes))
+        raise UserError(
+            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 or 3 channels; they are {list(images.shape)}"
+        )
+    return source.from_arrays(
+        name, to_bytes(what, images, value_range), *_checked_labels(what, labels, len(images), classes)
+    )
 
 
-def to_bytes(what: str, images: np.ndarray, value_range: Optional[tuple[float, float]]) -> np.ndarray:
+def to_bytes(what: str, images: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
     """uint8 images as they are; floats within `value_range` scaled to 0..255.
 
     Raises:
@@ -73,18 +88,22 @@ def to_bytes(what: str, images: np.ndarray, value_range: Optional[tuple[float, f
     if images.dtype == np.uint8:
         return images
     if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"{what}: images are {images.dtype}; legal: uint8, or floats with value_range=(0, 1) or another range that they have")
+        raise UserError(
+            f"{what}: images are {images.dtype}; legal: uint8, or floats with value_range=(0, 1) or another range that they have"
+        )
     if value_range is None:
         raise UserError(f"{what}: images are {images.dtype}; say their range, such as value_range=(0, 1) or (-1, 1)")
     low, high = value_range
     if not np.isfinite(images).all():
         raise UserError(f"{what}: images have a NaN or an infinity")
     if images.min() < low or images.max() > high:
-        raise UserError(f"{what}: images go from {images.min():g} to {images.max():g}, beyond value_range=({low:g}, {high:g})")
+        raise UserError(
+            f"{what}: images go from {images.min():g} to {images.max():g}, beyond value_range=({low:g}, {high:g})"
+        )
     return np.rint((images.astype(np.float32) - low) * (255.0 / (high - low))).astype(np.uint8)
 
 
-def _checked_labels(what: str, labels, count: int, classes: Optional[int]):
+def _checked_labels(what: str, labels, count: int, classes: int | None):
     """(labels int32 [N] or None, names)."""
     if labels is None:
         return None, ()
@@ -97,11 +116,13 @@ def _checked_labels(what: str, labels, count: int, classes: Optional[int]):
     if labels.min() < 0 or labels.max() >= classes:
         raise UserError(f"{what}: labels go from {labels.min()} to {labels.max()}; legal: 0 to {classes - 1}")
     if classes > max(1000, count):
-        raise UserError(f"{what}: labels go up to {labels.max()}, more than there are images; they look like no classes")
+        raise UserError(
+            f"{what}: labels go up to {labels.max()}, more than there are images; they look like no classes"
+        )
     return labels, [str(label) for label in range(classes)]
 
 
-def as_source(data: Any, value_range: Optional[tuple[float, float]] = None, what: str = "data") -> source.Source:
+def as_source(data: Any, value_range: tuple[float, float] | None = None, what: str = "data") -> source.Source:
     """What a Python caller gives as data, as a Source.
 
     Args:
@@ -117,17 +138,26 @@ def as_source(data: Any, value_range: Optional[tuple[float, float]] = None, what
         return data
     if all(hasattr(data, name) for name in ("count", "image_shape", "read")):
         names = tuple(map(str, getattr(data, "label_names", ())))
-        return source.Source("given", int(data.count), tuple(data.image_shape), int(getattr(data, "num_classes", len(names))), names, data.read)
+        return source.Source(
+            "given",
+            int(data.count),
+            tuple(data.image_shape),
+            int(getattr(data, "num_classes", len(names))),
+            names,
+            data.read,
+        )
     if hasattr(data, "element_spec") and hasattr(data, "cardinality"):
         return from_images(what, *_collected(data, what), value_range)
     images, labels = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     return from_images(what, images, labels, value_range)
 
 
-def _collected(dataset, what: str) -> tuple[np.ndarray, Optional[np.ndarray]]:
+def _collected(dataset, what: str) -> tuple[np.ndarray, np.ndarray | None]:
     """(images, labels) of a finite tf.data.Dataset, whole in memory."""
     if int(dataset.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserError(f"{what}: the tf.data.Dataset is infinite (leave out repeat()); training walks through the data by itself")
+        raise UserError(
+            f"{what}: the tf.data.Dataset is infinite (leave out repeat()); training walks through the data by itself"
+        )
     images, labels, size = [], [], 0
     for element in dataset:
         image, label = element if isinstance(element, tuple) and len(element) == 2 else (element, None)
@@ -136,7 +166,9 @@ def _collected(dataset, what: str) -> tuple[np.ndarray, Optional[np.ndarray]]:
         images.append(batch)
         size += batch.nbytes
         if size > source.MEMORY_LIMIT * (4 if batch.dtype == np.float32 else 1):
-            raise UserError(f"{what}: the tf.data.Dataset has more than {source.MEMORY_LIMIT >> 30} GiB of pixels; write them to files and use folder:DIR")
+            raise UserError(
+                f"{what}: the tf.data.Dataset has more than {source.MEMORY_LIMIT >> 30} GiB of pixels; write them to files and use folder:DIR"
+            )
         if label is not None:
             labels.append(np.atleast_1d(np.asarray(label)))
     if not images:

@@ -1,4 +1,5 @@
 """Arrays in .npz and .npy files, read whole or refused in one line; nothing in them is run."""
+
 import contextlib
 import pathlib
 import tokenize
@@ -34,9 +35,24 @@ def read_arrays(path, flag: str) -> dict[str, np.ndarray]:
             arrays = {name: stored[name] for name in stored.files}
     except OSError as error:
         raise UserError(f"{flag} can't be read: {reason(error)}") from None
-    except (ValueError, EOFError, KeyError, AttributeError, TypeError, RuntimeError, NotImplementedError, MemoryError, SyntaxError,
-            OverflowError, zlib.error, zipfile.BadZipFile, tokenize.TokenError) as error:
-        raise UserError(f"{flag} can't be read: {str(error).splitlines()[0][:160] if str(error) else type(error).__name__}") from None
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        RuntimeError,
+        NotImplementedError,
+        MemoryError,
+        SyntaxError,
+        OverflowError,
+        zlib.error,
+        zipfile.BadZipFile,
+        tokenize.TokenError,
+    ) as error:
+        raise UserError(
+            f"{flag} can't be read: {str(error).splitlines()[0][:160] if str(error) else type(error).__name__}"
+        ) from None
     found = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
     if not found:
         raise UserError(f"{flag} holds no arrays")

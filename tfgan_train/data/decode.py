@@ -1,8 +1,10 @@
 """One encoded image -> uint8 pixels, whatever its mode; knows neither folders nor datasets."""
+
 import io
 import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, Callable, Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -18,8 +20,12 @@ class BadImage(Exception):
     """An image that can't be used; the message is the reason, in a few words."""
 
 
-def decode(encoded: str | os.PathLike | bytes | BinaryIO, size: tuple[int, int] | None = None,
-           channels: int = 0, value_range: tuple[int, int] | None = None) -> np.ndarray:
+def decode(
+    encoded: str | os.PathLike | bytes | BinaryIO,
+    size: tuple[int, int] | None = None,
+    channels: int = 0,
+    value_range: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Decodes an image of FORMATS (the first frame of an animation).
 
     The camera's EXIF orientation is applied. Transparent pixels are laid over white. 16-bit
@@ -99,7 +105,7 @@ def in_threads(function: Callable, items: Sequence) -> Iterator:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # By blocks: a future for every file of a large folder would cost more than its images.
         for start in range(0, len(items), 1024):
-            yield from pool.map(function, items[start:start + 1024])
+            yield from pool.map(function, items[start : start + 1024])
 
 
 def _check_size(image: Image.Image) -> None:
@@ -124,8 +130,8 @@ def _to_8_bits(wide: np.ndarray, low: int, high: int) -> np.ndarray:
     narrow = np.empty(wide.shape, np.uint8)
     rows = max(1, (1 << 22) // max(1, wide.shape[1]))
     for start in range(0, len(wide), rows):
-        block = np.clip(wide[start:start + rows].astype(np.int64), low, high) - low
-        narrow[start:start + rows] = (block * 255 + (high - low) // 2) // (high - low)
+        block = np.clip(wide[start : start + rows].astype(np.int64), low, high) - low
+        narrow[start : start + rows] = (block * 255 + (high - low) // 2) // (high - low)
     return narrow
 
 

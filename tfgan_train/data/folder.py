@@ -1,6 +1,7 @@
 """`folder:DIR`: a folder of picture files, with class subfolders or none."""
+
 import pathlib
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,13 +25,21 @@ def load(config, split: str) -> source.Source:
     """
     root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
     if not root.is_dir():
-        hint = f"; for arrays in a file write npz:{root}" if root.suffix in (".npz", ".npy") else "; unpack the archive first" if root.is_file() else ""
+        hint = (
+            f"; for arrays in a file write npz:{root}"
+            if root.suffix in (".npz", ".npy")
+            else "; unpack the archive first"
+            if root.is_file()
+            else ""
+        )
         raise UserError(f"--dataset={config.dataset}: {root} is not a folder{hint}")
     files = layout.of(root, split)
     if files is None:
         raise source.NoSuchSplit(f"{root} has no {split} split; a folder with the subfolders train and test has one")
     if not files.paths:
-        raise UserError(f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(layout.EXTENSIONS)}")
+        raise UserError(
+            f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(layout.EXTENSIONS)}"
+        )
     images, kept, skipped = _decode_all(files, config)
     if len(kept) < 2:
         if split != "train":
@@ -41,20 +50,29 @@ def load(config, split: str) -> source.Source:
     facts = dict(skipped=files.skipped + skipped, notes=files.notes + _range_notes(paths, config.value_range))
     if images.held is not None:
         return source.from_arrays(config.dataset, images.held, labels, files.label_names, **facts)
-    return source.Source(config.dataset, len(kept), images.shape, len(files.label_names),
-                         files.label_names, _streamed(paths, labels, images.shape, images.value_range), **facts)
+    return source.Source(
+        config.dataset,
+        len(kept),
+        images.shape,
+        len(files.label_names),
+        files.label_names,
+        _streamed(paths, labels, images.shape, images.value_range),
+        **facts,
+    )
 
 
 def _range_notes(paths: Sequence[pathlib.Path], value_range: str) -> tuple[str, ...]:
     """Tells of 16-bit pictures that use a small part of their range, as medical ones of 12 bits do."""
     if value_range:
         return ()
-    looked_at = paths[::max(1, len(paths) // 32)]
+    looked_at = paths[:: max(1, len(paths) // 32)]
     ranges = [found for path in looked_at if (found := decode.wide_range(path))]
     highest = max((high for _, high in ranges), default=decode.WIDEST)
     if not ranges or highest > decode.WIDEST // 4:
         return ()
-    return (f"the 16-bit pictures go up to {highest:,} of 65,535 and will be dark; --value_range=auto stretches what they use",)
+    return (
+        f"the 16-bit pictures go up to {highest:,} of 65,535 and will be dark; --value_range=auto stretches what they use",
+    )
 
 
 class _Images:
@@ -64,9 +82,9 @@ class _Images:
     pixels once.
     """
 
-    def __init__(self, name: str, count: int, channels: int, value_range: Optional[tuple[int, int]]):
-        self.held: Optional[np.ndarray] = None
-        self.shape: Optional[tuple[int, int, int]] = None
+    def __init__(self, name: str, count: int, channels: int, value_range: tuple[int, int] | None):
+        self.held: np.ndarray | None = None
+        self.shape: tuple[int, int, int] | None = None
         self.value_range = value_range
         self._name, self._count = name, count
         self._channels = channels or 1
@@ -82,7 +100,8 @@ class _Images:
             height, width = pixels.shape[:2]
             raise UserError(
                 f"--dataset={self._name}: the images differ in size ({self._first} is {self.shape[0]}x{self.shape[1]}, "
-                f"{path} is {height}x{width}); give --image_size, such as --image_size=64 or --image_size=96x64")
+                f"{path} is {height}x{width}); give --image_size, such as --image_size=64 or --image_size=96x64"
+            )
         if pixels.shape[2] > self._channels:
             self._channels = pixels.shape[2]
             self._hold(self.shape[:2])
@@ -93,14 +112,14 @@ class _Images:
     def finish(self) -> None:
         """Drops the room of files that were skipped."""
         if self.held is not None:
-            self.held = self.held[:self._kept]
+            self.held = self.held[: self._kept]
 
     def _hold(self, size: tuple[int, int]) -> None:
         before, self.held, self.shape = self.held, None, (*size, self._channels)
         if self._count * int(np.prod(self.shape)) <= source.MEMORY_LIMIT:
             self.held = aligned_empty((self._count, *self.shape))
             if before is not None:
-                self.held[:self._kept] = before[:self._kept]
+                self.held[: self._kept] = before[: self._kept]
 
 
 def _decode_all(files: layout.Layout, config):
@@ -128,12 +147,13 @@ def _decode_all(files: layout.Layout, config):
         path, reason = bad[0]
         raise UserError(
             f"--dataset={config.dataset}: {len(bad)} of {count} images can't be read (first: {path}: "
-            f"{reason}); more than --max_bad_fraction={config.max_bad_fraction} allows")
+            f"{reason}); more than --max_bad_fraction={config.max_bad_fraction} allows"
+        )
     images.finish()
     return images, kept, tuple(skipped)
 
 
-def _value_range(text: str, paths: Sequence[pathlib.Path]) -> Optional[tuple[int, int]]:
+def _value_range(text: str, paths: Sequence[pathlib.Path]) -> tuple[int, int] | None:
     """--value_range as (low, high); None: all of 16 bits."""
     if text != "auto":
         return parse_value_range(text)
@@ -141,8 +161,8 @@ def _value_range(text: str, paths: Sequence[pathlib.Path]) -> Optional[tuple[int
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
 
 
-def parse_value_range(text: str) -> Optional[tuple[int, int]]:
-    """"LOW,HIGH" -> (low, high); "" and "auto" -> None.
+def parse_value_range(text: str) -> tuple[int, int] | None:
+    """ "LOW,HIGH" -> (low, high); "" and "auto" -> None.
 
     Raises:
       UserError: for anything else.
@@ -155,7 +175,9 @@ def parse_value_range(text: str) -> Optional[tuple[int, int]]:
     except ValueError:
         low, high = 0, 0
     if not 0 <= low < high <= decode.WIDEST:
-        raise UserError(f"--value_range={text} is no range; legal: auto, or LOW,HIGH with 0 <= LOW < HIGH <= {decode.WIDEST}")
+        raise UserError(
+            f"--value_range={text} is no range; legal: auto, or LOW,HIGH with 0 <= LOW < HIGH <= {decode.WIDEST}"
+        )
     return low, high
 
 

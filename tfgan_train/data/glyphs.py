@@ -4,6 +4,7 @@ notMNIST (Y. Bulatov, 2011) is ten letters from many fonts, 28x28, white on blac
 can be drawn anywhere: Pillow brings one font, and each image is slanted, turned and stretched
 at random, so that one font is enough to learn from.
 """
+
 import functools
 import math
 import os
@@ -75,8 +76,9 @@ def _draw(number: int) -> np.ndarray:
     # Pillow wants the map from the canvas back to the mask.
     back = np.linalg.inv(bend)
     centre = np.array(mask.size) / 2 - back @ (canvas / 2 + canvas * np.array([right, down]))
-    drawn = mask.transform((canvas, canvas), Image.Transform.AFFINE,
-                           (*back[0], centre[0], *back[1], centre[1]), Image.Resampling.BILINEAR)
+    drawn = mask.transform(
+        (canvas, canvas), Image.Transform.AFFINE, (*back[0], centre[0], *back[1], centre[1]), Image.Resampling.BILINEAR
+    )
     return np.asarray(drawn.reduce(_DETAIL))
 
 
@@ -110,8 +112,12 @@ def _fonts() -> tuple[tuple[tuple[Image.Image, ...], ...], ...]:
 
 def _font_files() -> list[str]:
     folders = _FOLDERS.get(sys.platform, _FOLDERS["linux"])
-    found = [path for folder in folders for path in pathlib.Path(os.path.expanduser(folder)).rglob("*")
-             if path.suffix.lower() in (".ttf", ".otf")]
+    found = [
+        path
+        for folder in folders
+        for path in pathlib.Path(os.path.expanduser(folder)).rglob("*")
+        if path.suffix.lower() in (".ttf", ".otf")
+    ]
     return sorted(map(str, found), key=lambda path: (os.path.basename(path), path))
 
 

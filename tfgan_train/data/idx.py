@@ -1,4 +1,5 @@
 """`idx:DIR`: IDX files as MNIST, Fashion-MNIST, KMNIST, EMNIST and notMNIST are published."""
+
 import gzip
 import pathlib
 import re
@@ -10,9 +11,13 @@ import numpy as np
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
 
-_NAME = re.compile(r"(?P<prefix>.*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|byte|short|int)(\.gz)?$")
-_EXPECTED = ("train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-             "t10k-labels-idx1-ubyte, each also with .gz")
+_NAME = re.compile(
+    r"(?P<prefix>.*?)(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|byte|short|int)(\.gz)?$"
+)
+_EXPECTED = (
+    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+    "t10k-labels-idx1-ubyte, each also with .gz"
+)
 _UNSIGNED_BYTE = 0x08
 # Labels are also stored as larger integers; QMNIST's are rows of eight, the class first.
 _INTEGERS = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
@@ -66,8 +71,10 @@ def _find(root: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
     matches = [(match, path) for path in sorted(root.iterdir()) if (match := _NAME.match(path.name))]
     prefixes = sorted({match["prefix"] for match, _ in matches})
     if len(prefixes) > 1:
-        raise UserError(f"{root} holds several IDX sets ({', '.join(prefix + '*' for prefix in prefixes)}); "
-                        "give a folder with one of them")
+        raise UserError(
+            f"{root} holds several IDX sets ({', '.join(prefix + '*' for prefix in prefixes)}); "
+            "give a folder with one of them"
+        )
     files = {}
     for match, path in matches:
         files.setdefault(("train" if match["split"] == "train" else "test", match["kind"]), path)
@@ -125,19 +132,25 @@ def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | No
         raise UserError(f"{path} can't be read: {error.strerror or error}") from error
     if len(values) != size or too_long:
         holds = f"more than {size}" if too_long else len(values)
-        raise UserError(f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; it is cut short or damaged")
+        raise UserError(
+            f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; it is cut short or damaged"
+        )
     return np.frombuffer(values, dtype).reshape(shape)
 
 
-def _shape(path: pathlib.Path, head: bytes, rest: bytes, ndims: tuple[int, ...], types: dict[int, str]) -> tuple[int, ...]:
+def _shape(
+    path: pathlib.Path, head: bytes, rest: bytes, ndims: tuple[int, ...], types: dict[int, str]
+) -> tuple[int, ...]:
     """The dimensions in an IDX header, checked."""
     if len(head) < 4:
         raise UserError(f"{path} is too short for an IDX file ({len(head)} bytes)")
     if head[:2] != b"\0\0" or head[2] not in types or head[3] not in ndims:
         legal = " or ".join(f"0x0000{kind:02x}{ndim:02x}" for kind in types for ndim in ndims)
         what = "unsigned bytes" if len(types) == 1 else "integers"
-        raise UserError(f"{path} begins with the magic number 0x{head.hex()}; legal: {legal} "
-                        f"({what} in {' or '.join(map(str, ndims))} dimensions)")
+        raise UserError(
+            f"{path} begins with the magic number 0x{head.hex()}; legal: {legal} "
+            f"({what} in {' or '.join(map(str, ndims))} dimensions)"
+        )
     if len(rest) != 4 * head[3]:
         raise UserError(f"{path} is cut short in its header")
     return struct.unpack(f">{head[3]}I", rest)

@@ -1,16 +1,32 @@
 """How people lay out folders of pictures: splits, classes, a folder around it all, strays; knows paths only."""
+
 import dataclasses
 import os
 import pathlib
 import stat
 from collections import Counter
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from tfgan_train.common.errors import printable, reason
 
 # Each split by the names that people give its folder, in any case.
 SPLITS = {"train": ("train", "training"), "test": ("test", "testing"), "val": ("val", "valid", "validation", "dev")}
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".bmp", ".dib", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".tga")
+EXTENSIONS = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".jpe",
+    ".webp",
+    ".bmp",
+    ".dib",
+    ".pgm",
+    ".ppm",
+    ".pnm",
+    ".jp2",
+    ".j2k",
+    ".tga",
+)
 # What the files of those formats begin with; pictures are also found without an ending.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"P5", b"P6", b"\0\0\0\x0cjP")
 STRAYS = 0.2  # beside class folders, a smaller share of pictures than this is left out; more, and there are no classes
@@ -28,6 +44,7 @@ class Layout:
       notes: what was taken for what, and what was left out.
       skipped: (file, reason) of what looks like a picture and is no regular file.
     """
+
     root: pathlib.Path
     paths: tuple[pathlib.Path, ...]
     labels: tuple[int, ...]
@@ -43,12 +60,13 @@ class Layout:
 @dataclasses.dataclass
 class _Found:
     """What a walk through a folder meets."""
+
     paths: list[pathlib.Path] = dataclasses.field(default_factory=list)
     others: Counter = dataclasses.field(default_factory=Counter)
     skipped: list[tuple[pathlib.Path, str]] = dataclasses.field(default_factory=list)
 
 
-def of(root: pathlib.Path, split: str) -> Optional[Layout]:
+def of(root: pathlib.Path, split: str) -> Layout | None:
     """The layout of a split ("train" or "test"); None where the folder has no such split.
 
     Folders named as in SPLITS are splits and never labels. Without one for training, all other
@@ -131,14 +149,21 @@ def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[st
     while True:
         names = {path.relative_to(base).parts[0] for path in found.paths}
         only = base / next(iter(names)) if len(names) == 1 else None
-        if only is None or not only.is_dir() or len({path.relative_to(only).parts[0] for path in found.paths}) < 2 \
-                or all(path.parent == only for path in found.paths) or _split_of(only.name):
+        if (
+            only is None
+            or not only.is_dir()
+            or len({path.relative_to(only).parts[0] for path in found.paths}) < 2
+            or all(path.parent == only for path in found.paths)
+            or _split_of(only.name)
+        ):
             break
         base = only
-    return base, [] if base == root else [f"{root}: the data lie in its folder {printable(base.relative_to(root).as_posix())}"]
+    return base, [] if base == root else [
+        f"{root}: the data lie in its folder {printable(base.relative_to(root).as_posix())}"
+    ]
 
 
-def _split_of(name: str) -> Optional[str]:
+def _split_of(name: str) -> str | None:
     return next((split for split, names in SPLITS.items() if name.lower() in names), None)
 
 
@@ -153,18 +178,18 @@ def _splits(base: pathlib.Path, found: _Found) -> dict[str, str]:
     return splits
 
 
-def _within(base, paths, folder: Optional[str], splits: dict[str, str]) -> list[pathlib.Path]:
+def _within(base, paths, folder: str | None, splits: dict[str, str]) -> list[pathlib.Path]:
     """The pictures in a split's folder; without one, those that are in no split's folder."""
     if folder is not None:
         return [path for path in paths if path.relative_to(base).parts[0] == folder]
     return [path for path in paths if path.relative_to(base).parts[0] not in splits.values()]
 
 
-def _base(base: pathlib.Path, folder: Optional[str]) -> pathlib.Path:
+def _base(base: pathlib.Path, folder: str | None) -> pathlib.Path:
     return base if folder is None else base / folder
 
 
-def _classes(base, paths: Sequence[pathlib.Path], folder: Optional[str]) -> tuple[list[str], pathlib.Path, list[str]]:
+def _classes(base, paths: Sequence[pathlib.Path], folder: str | None) -> tuple[list[str], pathlib.Path, list[str]]:
     """(names of the class folders, the folder that they are in, notes)."""
     part = _base(base, folder)
     parts = [path.relative_to(part).parts for path in paths]
@@ -175,9 +200,21 @@ def _classes(base, paths: Sequence[pathlib.Path], folder: Optional[str]) -> tupl
     if not strays:
         return names, part, []
     if strays < STRAYS * len(paths):
-        return names, part, [f"{part}: {strays} picture{'s' if strays > 1 else ''} beside the class folders {'were' if strays > 1 else 'was'} left out"]
-    return [], part, [f"{part}: {strays} of {len(paths)} pictures lie beside the folders {', '.join(map(printable, names[:5]))}"
-                      f"{', …' if len(names) > 5 else ''}, so these aren't taken for labels"]
+        return (
+            names,
+            part,
+            [
+                f"{part}: {strays} picture{'s' if strays > 1 else ''} beside the class folders {'were' if strays > 1 else 'was'} left out"
+            ],
+        )
+    return (
+        [],
+        part,
+        [
+            f"{part}: {strays} of {len(paths)} pictures lie beside the folders {', '.join(map(printable, names[:5]))}"
+            f"{', …' if len(names) > 5 else ''}, so these aren't taken for labels"
+        ],
+    )
 
 
 def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
@@ -189,15 +226,23 @@ def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
         folder = splits[split]
         inside = _within(base, paths, folder, splits)
         if classes:
-            known = [path for path in inside if len(path.relative_to(base / folder).parts) > 1
-                     and path.relative_to(base / folder).parts[0] in classes]
+            known = [
+                path
+                for path in inside
+                if len(path.relative_to(base / folder).parts) > 1
+                and path.relative_to(base / folder).parts[0] in classes
+            ]
             if len(known) < len(inside):
-                notes.append(f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures are in no folder of the training's classes "
-                             "and were left out")
+                notes.append(
+                    f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures are in no folder of the training's classes "
+                    "and were left out"
+                )
             inside = known
         if len(inside) >= 2:
             return (folder, inside), notes
-        notes.append(f"{base / folder} has {len(inside) or 'no'} picture{'s' if len(inside) != 1 else ''} that can be used; it isn't used")
+        notes.append(
+            f"{base / folder} has {len(inside) or 'no'} picture{'s' if len(inside) != 1 else ''} that can be used; it isn't used"
+        )
     return None, notes
 
 
@@ -212,9 +257,30 @@ def _split_notes(splits: dict[str, str], held_out) -> list[str]:
 def _left_out(root: pathlib.Path, found: _Found) -> list[str]:
     if not found.others:
         return []
-    return [f"{root}: {count} {suffix or 'unknown'} file{'s' if count > 1 else ''} {'were' if count > 1 else 'was'} left out; "
-            f"read are {', '.join(EXTENSIONS)}" for suffix, count in sorted(found.others.items()) if suffix in _PICTURES_LEFT_OUT or not suffix]
+    return [
+        f"{root}: {count} {suffix or 'unknown'} file{'s' if count > 1 else ''} {'were' if count > 1 else 'was'} left out; "
+        f"read are {', '.join(EXTENSIONS)}"
+        for suffix, count in sorted(found.others.items())
+        if suffix in _PICTURES_LEFT_OUT or not suffix
+    ]
 
 
 # Files that hold pictures and aren't read; other kinds (text, JSON) are no mistake to find.
-_PICTURES_LEFT_OUT = (".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg", ".psd", ".raw", ".dcm", ".exr", ".hdr", ".ico", ".zip", ".npy", ".npz")
+_PICTURES_LEFT_OUT = (
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".svg",
+    ".psd",
+    ".raw",
+    ".dcm",
+    ".exr",
+    ".hdr",
+    ".ico",
+    ".zip",
+    ".npy",
+    ".npz",
+)

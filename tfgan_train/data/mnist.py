@@ -1,4 +1,5 @@
 """`mnist`: the full MNIST by TFDS, or the shipped digits where it can't be had."""
+
 import dataclasses
 
 from tfgan_train.data import mnist10k, source, tfds

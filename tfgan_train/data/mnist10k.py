@@ -1,4 +1,5 @@
 """The 10,000 real MNIST digits that ship inside this package (28x28x1, ten labels)."""
+
 import hashlib
 import json
 import pathlib

@@ -1,4 +1,5 @@
 """Can a file be downloaded? Asked with a short limit, for libraries that retry for minutes."""
+
 import threading
 import time
 
@@ -9,7 +10,7 @@ _answers: dict[str, tuple[float, str]] = {}
 
 
 def why_unreachable(url: str, patience: float = PATIENCE) -> str:
-    """"" if `url` answers within `patience` seconds, else the reason in a few words.
+    """ "" if `url` answers within `patience` seconds, else the reason in a few words.
 
     It asks as TFDS itself does, by `requests`, so that proxies and certificates count alike;
     only the headers are read. URLs other than http(s) are not tried and count as reachable.
@@ -35,6 +36,7 @@ def _ask(url: str, patience: float) -> str:
 
 def _get(url: str, patience: float) -> str:
     import requests  # Comes with TFDS; heavy, and only needed where data are not there yet.
+
     try:
         with requests.get(url, stream=True, timeout=patience) as response:
             # Other refusals (a moved file, say) TFDS meets at once, and words them better.

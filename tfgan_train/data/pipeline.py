@@ -1,4 +1,5 @@
 """Which examples each step sees, and the pixels of data too big for memory; numpy only."""
+
 import functools
 
 import numpy as np
@@ -24,8 +25,9 @@ class Batches:
       labels: int32 [N] if resident, else None; zeros where the data have no labels.
     """
 
-    def __init__(self, source: Source, batch_size: int, d_steps: int, seed: int,
-                 memory_limit_bytes: int = MEMORY_LIMIT):
+    def __init__(
+        self, source: Source, batch_size: int, d_steps: int, seed: int, memory_limit_bytes: int = MEMORY_LIMIT
+    ):
         """Reads the data if they fit into `memory_limit_bytes`.
 
         Args:
@@ -39,8 +41,10 @@ class Batches:
           UserError: when a batch is larger than the data.
         """
         if batch_size > source.count:
-            raise UserError(f"--batch_size={batch_size} is larger than the data: {source.name} has "
-                            f"{source.count} training images; legal: 1 to {source.count}")
+            raise UserError(
+                f"--batch_size={batch_size} is larger than the data: {source.name} has "
+                f"{source.count} training images; legal: 1 to {source.count}"
+            )
         self._source, self._batch_size, self._d_steps = source, batch_size, d_steps
         self._seed = seed % 2**64
         # Per instance and not on the method: a cache there would keep every instance alive.
@@ -75,7 +79,7 @@ class Batches:
         parts = []
         while wanted:
             epoch, offset = divmod(first, self._source.count)
-            part = self._permutation(epoch)[offset:offset + wanted]
+            part = self._permutation(epoch)[offset : offset + wanted]
             parts.append(part)
             first, wanted = first + len(part), wanted - len(part)
         return np.concatenate(parts).reshape(count, self._d_steps, self._batch_size)

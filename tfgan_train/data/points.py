@@ -2,6 +2,7 @@
 
 A point travels as an image of one pixel and two channels, float32 [n, 1, 1, 2] in [-1, 1].
 """
+
 import numpy as np
 
 from tfgan_train.common.images import POINT_SHAPE
@@ -45,7 +46,9 @@ def load(config, split: str) -> source.Source:
     The mixtures of VEEGAN (Srivastava et al. 2017, arXiv 1705.07761) as PacGAN (Lin et al. 2018,
     arXiv 1712.04086, section 4.1) has them. All runs see the same points, whatever their seed.
     """
-    return source.from_arrays(config.dataset, from_plane(draw(config.dataset, COUNTS[split], _SEEDS[split]), config.dataset))
+    return source.from_arrays(
+        config.dataset, from_plane(draw(config.dataset, COUNTS[split], _SEEDS[split]), config.dataset)
+    )
 
 
 def draw(dataset: str, count: int, seed: int) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Numbered items made ahead of time on a background thread."""
+
 import collections
 import threading
-from typing import Callable, Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 

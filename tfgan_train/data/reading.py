@@ -1,4 +1,5 @@
 """Reading a data Source in blocks, and telling one data set from another."""
+
 import hashlib
 
 import numpy as np
@@ -13,7 +14,7 @@ def images(source, indices: np.ndarray) -> np.ndarray:
 
 def labelled(source, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(uint8 [n, H, W, C], int32 [n]) of these indices, in their order."""
-    parts = [source.read(indices[i:i + BLOCK]) for i in range(0, len(indices), BLOCK)]
+    parts = [source.read(indices[i : i + BLOCK]) for i in range(0, len(indices), BLOCK)]
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
@@ -26,7 +27,7 @@ def checksum(source, indices: np.ndarray) -> str:
     """SHA-256 (hexadecimal) of these images and labels, with their shape and number of classes."""
     digest = hashlib.sha256(repr((source.image_shape, source.num_classes, len(indices))).encode())
     for start in range(0, len(indices), BLOCK):
-        pixels, labels = source.read(indices[start:start + BLOCK])
+        pixels, labels = source.read(indices[start : start + BLOCK])
         digest.update(np.ascontiguousarray(pixels))
         digest.update(np.ascontiguousarray(labels))
     return digest.hexdigest()

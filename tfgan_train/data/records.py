@@ -1,6 +1,7 @@
 """TFRecord files by record number, without reading what lies between."""
+
 import os
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

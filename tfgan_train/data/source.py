@@ -1,6 +1,7 @@
 """What a dataset is to the rest of the package; knows neither files nor flags."""
+
 import dataclasses
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Source:
       in_memory: whether `read` only looks up pixels that are there already.
       channel_source: where each channel is a picture of its own, the data that it was drawn from.
     """
+
     name: str
     count: int
     image_shape: tuple[int, int, int]
@@ -48,8 +50,9 @@ class Source:
     channel_source: "Source | None" = None
 
 
-def from_arrays(name: str, images: np.ndarray, labels: np.ndarray | None = None,
-                label_names: Sequence[str] = (), **facts) -> Source:
+def from_arrays(
+    name: str, images: np.ndarray, labels: np.ndarray | None = None, label_names: Sequence[str] = (), **facts
+) -> Source:
     """A Source of pixels that are already in memory.
 
     Args:
@@ -66,8 +69,9 @@ def from_arrays(name: str, images: np.ndarray, labels: np.ndarray | None = None,
         where = _as_slice(indices, len(pixels))
         return pixels[where], labels[where]
 
-    return Source(name, len(images), tuple(images.shape[1:]), len(label_names),
-                  tuple(label_names), read, in_memory=True, **facts)
+    return Source(
+        name, len(images), tuple(images.shape[1:]), len(label_names), tuple(label_names), read, in_memory=True, **facts
+    )
 
 
 def remembered(source: Source) -> Source:
@@ -87,7 +91,7 @@ def remembered(source: Source) -> Source:
         # By blocks, so that what is read and what is kept are never both whole in memory. Two
         # threads may both read the same example; they write the same bytes.
         for start in range(0, len(missing), _BLOCK):
-            block = missing[start:start + _BLOCK]
+            block = missing[start : start + _BLOCK]
             images[block], labels[block] = source.read(block)
             known[block] = True
         where = _as_slice(indices, source.count)

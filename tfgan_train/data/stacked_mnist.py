@@ -1,4 +1,5 @@
 """`stacked_mnist`: three MNIST digits as the channels of one image, 1,000 modes; made from whatever `mnist` gives."""
+
 import numpy as np
 
 from tfgan_train.data import mnist, source
@@ -27,5 +28,13 @@ def load(config, split: str) -> source.Source:
         stacked = images.reshape(-1, _CHANNELS, height, width).transpose(0, 2, 3, 1)
         return np.ascontiguousarray(stacked), labels.reshape(-1, _CHANNELS) @ np.array([100, 10, 1], np.int32)
 
-    return source.Source("stacked_mnist", COUNTS[split], (height, width, _CHANNELS), 1000,
-                         tuple(f"{number:03d}" for number in range(1000)), read, notes=digits.notes, channel_source=digits)
+    return source.Source(
+        "stacked_mnist",
+        COUNTS[split],
+        (height, width, _CHANNELS),
+        1000,
+        tuple(f"{number:03d}" for number in range(1000)),
+        read,
+        notes=digits.notes,
+        channel_source=digits,
+    )

@@ -1,7 +1,9 @@
 """`tfds:NAME`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
+
 import difflib
 import os
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +62,10 @@ def find_builder(name: str, data_dir: str) -> Any:
         return found[0]
     near = difflib.get_close_matches(name.split("/")[0], library.list_builders(with_community_datasets=False), n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise UserError(f"--dataset=tfds:{name}: TFDS has no dataset of that name; {hint}"
-                    "legal: see https://www.tensorflow.org/datasets/catalog") from missing
+    raise UserError(
+        f"--dataset=tfds:{name}: TFDS has no dataset of that name; {hint}"
+        "legal: see https://www.tensorflow.org/datasets/catalog"
+    ) from missing
 
 
 def is_prepared(builder: Any) -> bool:
@@ -108,8 +112,9 @@ def _from_builder(builder, config, split):
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return _decode(records(indices), image_key, label_key, shape, builder.name)
 
-    return source.Source(builder.name, count, shape, labels.num_classes if labels else 0,
-                         tuple(labels.names) if labels else (), read)
+    return source.Source(
+        builder.name, count, shape, labels.num_classes if labels else 0, tuple(labels.names) if labels else (), read
+    )
 
 
 def _library() -> Any:
@@ -117,7 +122,9 @@ def _library() -> Any:
     try:
         import tensorflow_datasets
     except ImportError as error:
-        raise Unavailable(f"TFDS can't be loaded ({error}); install tensorflow-datasets and importlib_resources") from error
+        raise Unavailable(
+            f"TFDS can't be loaded ({error}); install tensorflow-datasets and importlib_resources"
+        ) from error
     return tensorflow_datasets
 
 
@@ -178,10 +185,12 @@ def _records(builder: Any, split_name: str) -> tuple[Callable[[np.ndarray], list
     return lambda indices: stored.__getitems__(indices.tolist()), len(stored)
 
 
-def _decode(records: list[bytes], image_key: str, label_key: str | None,
-            shape: tuple[int, int, int], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _decode(
+    records: list[bytes], image_key: str, label_key: str | None, shape: tuple[int, int, int], name: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Serialised tf.train.Examples -> uint8 [n, *shape], int32 [n]."""
     from tensorflow.core.example import example_pb2  # TensorFlow loads with it; so only when it is needed.
+
     images = np.empty((len(records), *shape), np.uint8)
     labels = np.zeros(len(records), np.int32)
     encoded = []

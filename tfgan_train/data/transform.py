@@ -2,9 +2,10 @@
 
 Each wraps a Source in another that changes pixels as they are read.
 """
+
 import dataclasses
 import re
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -18,7 +19,7 @@ LARGEST_SIDE = 4096
 
 
 def parse_image_size(text: str) -> tuple[int, int] | None:
-    """"64" -> (64, 64); "96x64" -> (96, 64), height first; "" -> None, the data's own size.
+    """ "64" -> (64, 64); "96x64" -> (96, 64), height first; "" -> None, the data's own size.
 
     Raises:
       UserError: for anything else.
@@ -28,8 +29,10 @@ def parse_image_size(text: str) -> tuple[int, int] | None:
     match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip())
     sides = match and (int(match[1]), int(match[2] or match[1]))
     if not sides or not all(1 <= side <= LARGEST_SIDE for side in sides):
-        raise UserError(f"--image_size={text} is not a size; legal: a number such as 64, or HEIGHTxWIDTH "
-                        f"such as 96x64, each side from 1 to {LARGEST_SIDE}")
+        raise UserError(
+            f"--image_size={text} is not a size; legal: a number such as 64, or HEIGHTxWIDTH "
+            f"such as 96x64, each side from 1 to {LARGEST_SIDE}"
+        )
     return sides
 
 
@@ -43,11 +46,15 @@ def apply(config, source: Source, split: str) -> Source:
       UserError: for an illegal size or number of channels, or more examples than there are.
     """
     if are_points(source.image_shape) and (config.image_size or config.channels or config.binarize or config.invert):
-        raise UserError(f"{source.name} is points, not pictures: leave out --image_size, --channels, --binarize and --invert")
+        raise UserError(
+            f"{source.name} is points, not pictures: leave out --image_size, --channels, --binarize and --invert"
+        )
     if split == "train" and config.train_examples:
         if config.train_examples > source.count:
-            raise UserError(f"--train_examples={config.train_examples} is more than the {source.count} "
-                            f"training images of {source.name}; legal: 0 (all) to {source.count}")
+            raise UserError(
+                f"--train_examples={config.train_examples} is more than the {source.count} "
+                f"training images of {source.name}; legal: 0 (all) to {source.count}"
+            )
         source = dataclasses.replace(source, count=config.train_examples)
     source = _resized(source, parse_image_size(config.image_size))
     source = _with_channels(source, config.channels)
@@ -95,8 +102,7 @@ def _recoloured(source: Source, binarize: bool, invert: bool) -> Source:
     return _changed(source, source.image_shape, lambda images: table[images])
 
 
-def _changed(source: Source, shape: tuple[int, int, int],
-             change: Callable[[np.ndarray], np.ndarray]) -> Source:
+def _changed(source: Source, shape: tuple[int, int, int], change: Callable[[np.ndarray], np.ndarray]) -> Source:
     """A Source whose images go through `change` (uint8 [n, ...] -> uint8 [n, *shape])."""
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,10 @@
 It knows rows only. What it says is a function of the rows it has seen, so a resumed run that
 shows it the old rows first goes on as one that was never interrupted.
 """
+
 import collections
 import dataclasses
-from typing import Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from tfgan_train.doctor import rules
 
 _KEPT_ROWS = 20  # at least this many rows are remembered …
 _KEPT_STEPS = rules.SURE_STEPS  # … and at least this many steps
-_START_STEPS = 500    # what counts as the start, whose gradients later ones are held against
+_START_STEPS = 500  # what counts as the start, whose gradients later ones are held against
 _START_ROWS = 5
 _TRAIN_KEYS = ("step", "d_loss", "g_loss", "d_accuracy", "g_grad_norm", "d_grad_norm", "g_lr", "d_lr")
 

@@ -4,41 +4,43 @@ Each looks at a `doctor.History` and answers with a message or None. Where a num
 the comment beside it says what runs it was set by: MLP and convolutional GANs on MNIST, healthy
 ones and ones made to fail.
 """
+
 import math
-from typing import Callable, NamedTuple, Optional
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 # D overpowers G. The first 5,000 steps of vanilla_mlp, which then draws good digits, have a D that is
 # right 99 % of the time, so accuracy alone must last; with G's gradient or hopes gone it need not.
-SURE = 0.99               # D's accuracy, as a median
+SURE = 0.99  # D's accuracy, as a median
 NO_LONGER_SURE = 0.95
 SURE_ROWS = 6
-SURE_STEPS = 6000         # accuracy alone, for so many steps
-HOPELESS_STEPS = 500      # before that a run is only starting
-HOPELESS_LOSS = 10.0      # G's: D gives samples a chance of e^-10, 1 in 20,000; healthy runs stay below 8
-VANISHED = 0.01           # G's gradient norm against its highest
+SURE_STEPS = 6000  # accuracy alone, for so many steps
+HOPELESS_STEPS = 500  # before that a run is only starting
+HOPELESS_LOSS = 10.0  # G's: D gives samples a chance of e^-10, 1 in 20,000; healthy runs stay below 8
+VANISHED = 0.01  # G's gradient norm against its highest
 
 # Mode collapse, by the distance between samples as a share of that between real images. An
 # MLP's samples start out alike, at 0.02 after 400 steps, and reach 0.1 by step 700; collapsed
 # generators stay below 0.03.
-COLLAPSE_STEPS = 1000     # it must have lasted so long
+COLLAPSE_STEPS = 1000  # it must have lasted so long
 COLLAPSE_ROWS = 3
 ALIKE = 0.1
 VARIED_AGAIN = 0.2
-FALLEN = 0.5              # against the run's own best …
-FALLEN_FROM = 0.6         # … where that was worth something; healthy convolutional runs keep 0.92 to 1.07
+FALLEN = 0.5  # against the run's own best …
+FALLEN_FROM = 0.6  # … where that was worth something; healthy convolutional runs keep 0.92 to 1.07
 RISEN_AGAIN = 0.7
 # Classes are narrow at first: layers_mlp, which ends with all ten, passes the equivalent of 5 at step 18,000.
-FEW_CLASSES = 0.5         # effective number of classes (e^entropy), as a share of all …
-MORE_CLASSES = 0.65       # … where the run had more before …
-NARROW_STEPS = 30_000     # … or has had few for so long
+FEW_CLASSES = 0.5  # effective number of classes (e^entropy), as a share of all …
+MORE_CLASSES = 0.65  # … where the run had more before …
+NARROW_STEPS = 30_000  # … or has had few for so long
 
 # Divergence. Gradient norms of healthy runs grow up to 12-fold over their highest in the first 500 steps.
 EXPLODED = 100.0
 CALM = 20.0
 DIVERGED_ROWS = 5
-D_LOSS_LIMIT = 10.0       # chance is 1.39 for cross-entropy and 2 for hinge; healthy runs stay below 3
+D_LOSS_LIMIT = 10.0  # chance is 1.39 for cross-entropy and 2 for hinge; healthy runs stay below 3
 G_LOSS_LIMIT = 100.0
 # A swing is from the lowest quarter to the highest or back, of the last 20 rows. Healthy runs
 # have at most 6 of them with a spread (10th to 90th percentile) of 1.4 times the lower quartile.
@@ -53,7 +55,7 @@ CALM_SPREAD = 2.0
 OVERFIT = 0.5
 NOT_OVERFIT = 0.35
 OVERFIT_ROWS = 3
-LEAST_GAP = 0.2           # between real and fake logits; below it the ratio is noise
+LEAST_GAP = 0.2  # between real and fake logits; below it the ratio is noise
 
 
 class Sign(NamedTuple):
@@ -76,13 +78,13 @@ class Sign(NamedTuple):
     remedy: Callable
 
 
-def variety(row: dict) -> Optional[float]:
+def variety(row: dict) -> float | None:
     """Mean distance between samples as a share of that between real images; None where not told."""
     distance, real = row.get("pairwise_distance"), row.get("pairwise_distance_real")
     return distance / real if distance is not None and real else None
 
 
-def class_share(row: dict) -> Optional[float]:
+def class_share(row: dict) -> float | None:
     """Effective number of classes among the samples, as a share of all; None where not told."""
     counts = np.asarray(row.get("class_histogram") or [], float)
     if len(counts) < 2 or not counts.sum():
@@ -91,7 +93,7 @@ def class_share(row: dict) -> Optional[float]:
     return float(np.exp(-np.sum(shares * np.log(shares))) / len(counts))
 
 
-def overfitting(row: dict) -> Optional[float]:
+def overfitting(row: dict) -> float | None:
     """r_v, see OVERFIT; None where not told or where D hardly tells real from fake."""
     train, held_out, fake = (row.get(key) for key in ("train_real_logits", "heldout_real_logits", "sample_logits"))
     if None in (train, held_out, fake) or not train - fake > LEAST_GAP:
@@ -141,10 +143,15 @@ def _mode_collapse(history):
         if best >= FALLEN_FROM and max(varieties) < FALLEN * best:
             return f"{now} and was {100 * best:.0f} %: G draws fewer and fewer different images (mode collapse)"
     shares = [class_share(row) for row in rows]
-    if None not in shares and max(shares) < FEW_CLASSES and (
-            history.best_classes >= MORE_CLASSES or rows[-1]["step"] - history.few_classes_since >= NARROW_STEPS):
+    if (
+        None not in shares
+        and max(shares) < FEW_CLASSES
+        and (history.best_classes >= MORE_CLASSES or rows[-1]["step"] - history.few_classes_since >= NARROW_STEPS)
+    ):
         classes = len(rows[-1]["class_histogram"])
-        return f"the samples spread over the equivalent of {shares[-1] * classes:.1f} of {classes} classes (mode collapse)"
+        return (
+            f"the samples spread over the equivalent of {shares[-1] * classes:.1f} of {classes} classes (mode collapse)"
+        )
     return None
 
 
@@ -163,8 +170,7 @@ def _varied_again(history):
     row = history.samples[-1]
     now, share = variety(row), class_share(row)
     best = history.best_variety if history.best_variety >= FALLEN_FROM else 0.0
-    return ((now is None or now > max(VARIED_AGAIN, RISEN_AGAIN * best))
-            and (share is None or share > MORE_CLASSES))
+    return (now is None or now > max(VARIED_AGAIN, RISEN_AGAIN * best)) and (share is None or share > MORE_CLASSES)
 
 
 def _diverges(network: str, loss_limit: float):
@@ -189,7 +195,9 @@ def _diverges(network: str, loss_limit: float):
     def gone(history):
         losses = history.recent(f"{network}_loss", SWING_ROWS)
         gradient = np.median(history.recent(f"{network}_grad_norm", DIVERGED_ROWS))
-        small = history.paired or abs(np.median(losses[-DIVERGED_ROWS:])) < loss_limit / 2 and _spread(losses) < CALM_SPREAD
+        small = (
+            history.paired or abs(np.median(losses[-DIVERGED_ROWS:])) < loss_limit / 2 and _spread(losses) < CALM_SPREAD
+        )
         return bool(small and gradient < CALM * history.start.get(f"{network}_grad_norm", math.inf))
 
     def remedy(history):
@@ -216,8 +224,10 @@ def _d_overfits(history):
     ratios = [overfitting(row) for row in list(history.samples)[-OVERFIT_ROWS:]]
     if len(ratios) < OVERFIT_ROWS or None in ratios or min(ratios) < OVERFIT:
         return None
-    return (f"D tells held-out real images from the training images: they have moved {100 * ratios[-1]:.0f} % of the way "
-            "to the fakes. It learns the training set by heart")
+    return (
+        f"D tells held-out real images from the training images: they have moved {100 * ratios[-1]:.0f} % of the way "
+        "to the fakes. It learns the training set by heart"
+    )
 
 
 def _no_longer_overfits(history):
@@ -231,14 +241,35 @@ def _weaker_d(history):
     return f"{lower}, --penalty=r1, --label_smoothing=0.1 or --instance_noise=0.1"
 
 
-SIGNS = {sign.name: sign for sign in (
-    Sign("not_finite", "Numbers are not finite", "train", _not_finite, lambda history: _not_finite(history) is None,
-         lambda history: "lower --g_lr and --d_lr, or --penalty=r1"),
-    Sign("d_overpowers_g", "D overpowers G", "train", _d_overpowers_g, _d_no_longer_sure, _weaker_d),
-    _diverges("g", G_LOSS_LIMIT),
-    _diverges("d", D_LOSS_LIMIT),
-    Sign("mode_collapse", "Mode collapse", "samples", _mode_collapse, _varied_again,
-         lambda history: "--minibatch_discrimination=32, --g_norm=batch, --penalty=r1 or a lower --g_lr"),
-    Sign("d_overfits", "D overfits", "samples", _d_overfits, _no_longer_overfits,
-         lambda history: "--augment=translation,cutout, --d_dropout=0.3, --penalty=r1, or more training images"),
-)}
+SIGNS = {
+    sign.name: sign
+    for sign in (
+        Sign(
+            "not_finite",
+            "Numbers are not finite",
+            "train",
+            _not_finite,
+            lambda history: _not_finite(history) is None,
+            lambda history: "lower --g_lr and --d_lr, or --penalty=r1",
+        ),
+        Sign("d_overpowers_g", "D overpowers G", "train", _d_overpowers_g, _d_no_longer_sure, _weaker_d),
+        _diverges("g", G_LOSS_LIMIT),
+        _diverges("d", D_LOSS_LIMIT),
+        Sign(
+            "mode_collapse",
+            "Mode collapse",
+            "samples",
+            _mode_collapse,
+            _varied_again,
+            lambda history: "--minibatch_discrimination=32, --g_norm=batch, --penalty=r1 or a lower --g_lr",
+        ),
+        Sign(
+            "d_overfits",
+            "D overfits",
+            "samples",
+            _d_overfits,
+            _no_longer_overfits,
+            lambda history: "--augment=translation,cutout, --d_dropout=0.3, --penalty=r1, or more training images",
+        ),
+    )
+}

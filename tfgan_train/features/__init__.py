@@ -1,4 +1,5 @@
 """Feature networks by name. FEATURES: name -> build(Request) -> Extractor; a new one is a file and a line here."""
+
 from tfgan_train.features import channels, classifier, efficientnet, inception, pixels
 from tfgan_train.features.extractor import Extractor, Request, extract
 

@@ -1,11 +1,12 @@
 """Arrays kept between processes, whole and checked: ~/.cache/tfgan_train or $TFGAN_CACHE."""
+
 import contextlib
 import hashlib
 import io
 import os
 import pathlib
 import zipfile
-from typing import Callable, Optional
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _TOLD: set[str] = set()  # what this process has said of its cache
 HEADER = len(MAGIC) + 64 + 1  # magic, SHA-256 of the rest, newline
 
 
-def folder() -> Optional[pathlib.Path]:
+def folder() -> pathlib.Path | None:
     """Where cached arrays are kept, safe to delete at any time; None for a user without a home."""
     if os.environ.get("TFGAN_CACHE"):
         return pathlib.Path(os.environ["TFGAN_CACHE"])
@@ -47,8 +48,11 @@ def cached(name: str, build: Callable[[], Arrays], say: Callable[[str], None]) -
         try:
             stack.enter_context(_locked(path.with_suffix(".lock"), say))
         except OSError as error:
-            _say_once(say, f"the cache {kept} can't be written ({reason(error)}), so nothing is kept; "
-                           "set TFGAN_CACHE to a folder that can")
+            _say_once(
+                say,
+                f"the cache {kept} can't be written ({reason(error)}), so nothing is kept; "
+                "set TFGAN_CACHE to a folder that can",
+            )
             return build()
         if (found := load(path)) is not None:  # built by another process meanwhile
             return found
@@ -66,12 +70,14 @@ def is_any_kept(prefix: str) -> bool:
     """Whether the cache holds a file whose name begins so; False where it can't be read."""
     kept = folder()
     try:
-        return kept is not None and any(path.name.startswith(prefix) and path.suffix == ".cache" for path in kept.iterdir())
+        return kept is not None and any(
+            path.name.startswith(prefix) and path.suffix == ".cache" for path in kept.iterdir()
+        )
     except OSError:
         return False
 
 
-def load(path: Optional[pathlib.Path]) -> Optional[Arrays]:
+def load(path: pathlib.Path | None) -> Arrays | None:
     """The arrays in a cache file, or None when it isn't there or isn't whole."""
     try:
         if path is None or not path.is_file():

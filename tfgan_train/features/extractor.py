@@ -1,6 +1,8 @@
 """What a feature network is to the metrics: images in, rows of numbers out."""
+
 import dataclasses
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ class Request:
       inception_weights: a file with the 2015 Inception network, or "".
       say: prints one line.
     """
+
     train: Any
     heldout: Any = None
     inception_weights: str = ""
@@ -38,11 +41,12 @@ class Extractor:
       channels: where each channel is classified by itself, how many; `run`'s probabilities are then [b, channels * K].
       facts: JSON facts to keep with the figures, for instance the classifier's accuracy.
     """
+
     name: str
     key: str
     fd_name: str
     note: str
-    run: Callable[[np.ndarray], tuple[np.ndarray, Optional[np.ndarray]]]
+    run: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
     batch: int = 256
     own_classes: bool = False
     channels: int = 0
@@ -60,7 +64,7 @@ def extract(extractor: Extractor, images: np.ndarray, progress: Callable[[int], 
     """
     features, probabilities = [], []
     for start in range(0, len(images), extractor.batch):
-        f, p = extractor.run(images[start:start + extractor.batch])
+        f, p = extractor.run(images[start : start + extractor.batch])
         features.append(f)
         probabilities.append(p)
         progress(min(start + extractor.batch, len(images)))

@@ -1,4 +1,5 @@
 """Convolutions with batch normalisation folded in, from a PyTorch state dict."""
+
 import numpy as np
 import tensorflow as tf
 

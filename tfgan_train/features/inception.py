@@ -1,4 +1,5 @@
 """Inception features: the 2015 network from a file, or Keras' InceptionV3 where it can be had."""
+
 import os
 import pathlib
 
@@ -29,13 +30,19 @@ def build(request: Request) -> Extractor:
 def _from_file(path: str) -> Extractor:
     reader = READERS.get(pathlib.Path(path).suffix)
     if reader is None or not os.path.isfile(path):
-        raise UserError(f"--inception_weights={path}: name classify_image_graph_def.pb of December 2015, or "
-                        "its PyTorch port *inception-2015-12-05-6726825d.pth")
+        raise UserError(
+            f"--inception_weights={path}: name classify_image_graph_def.pb of December 2015, or "
+            "its PyTorch port *inception-2015-12-05-6726825d.pth"
+        )
     return Extractor(
-        "inception", f"inception-2015-{sha256(path)[:16]}", "FID",
+        "inception",
+        f"inception-2015-{sha256(path)[:16]}",
+        "FID",
         "Features of the 2015 Inception network with its own resize and range: FID, KID and Inception Score are comparable "
         "with published figures that used as many samples and the same reference images.",
-        reader(path).run, batch=32)
+        reader(path).run,
+        batch=32,
+    )
 
 
 def keras_weights() -> pathlib.Path:
@@ -47,9 +54,11 @@ def _from_keras() -> Extractor:
     try:
         model = tf.keras.applications.InceptionV3(include_top=False, pooling="avg", weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when a download fails
-        raise UserError("--features=inception: Keras' InceptionV3 weights can't be downloaded here "
-                        f"({str(error).splitlines()[0][:120]}); name the 2015 network with --inception_weights=FILE, "
-                        "or use --features=efficientnet or classifier") from error
+        raise UserError(
+            "--features=inception: Keras' InceptionV3 weights can't be downloaded here "
+            f"({str(error).splitlines()[0][:120]}); name the 2015 network with --inception_weights=FILE, "
+            "or use --features=efficientnet or classifier"
+        ) from error
 
     @tf.function(reduce_retracing=True, autograph=False)
     def forward(images):
@@ -60,7 +69,11 @@ def _from_keras() -> Extractor:
         return forward(tf.constant(colour(images))).numpy(), None
 
     return Extractor(
-        "inception", f"inception-keras-{sha256(keras_weights())[:16]}", "FD-InceptionV3",
+        "inception",
+        f"inception-keras-{sha256(keras_weights())[:16]}",
+        "FD-InceptionV3",
         "Keras' InceptionV3 was trained anew and is not the 2015 network: its Frechet distance is not FID and can't be "
         "compared with published ones; for that name the 2015 network with --inception_weights=FILE.",
-        run, batch=32)
+        run,
+        batch=32,
+    )

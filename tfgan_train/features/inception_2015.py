@@ -6,6 +6,7 @@ al. 2015 (arXiv 1512.00567) with the graph's own details, which PyTorch ports pa
 pools that leave padding out, a max pool in the last block's pool branch, and no bias in
 the logits of the Inception Score (Salimans et al. 2016's code).
 """
+
 import contextlib
 
 import numpy as np
@@ -19,9 +20,41 @@ from tfgan_train.features.torch_file import read_state_dict
 SIDE = 299
 EPSILON = 1e-3
 # What the graph of 2015 consists of. A graph is a program: other operations write files or open connections.
-COMPUTING = frozenset({"Const", "Identity", "CheckNumerics", "DecodeJpeg", "Cast", "ExpandDims", "ResizeBilinear", "Sub", "Mul", "Add", "Conv2D",
-                       "BatchNormWithGlobalNormalization", "Relu", "MaxPool", "AvgPool", "Concat", "ConcatV2", "Reshape", "MatMul", "BiasAdd",
-                       "Softmax", "Placeholder", "Squeeze", "Mean", "RealDiv", "Tile", "Shape", "Pack", "StridedSlice", "FusedBatchNorm", "NoOp"})
+COMPUTING = frozenset(
+    {
+        "Const",
+        "Identity",
+        "CheckNumerics",
+        "DecodeJpeg",
+        "Cast",
+        "ExpandDims",
+        "ResizeBilinear",
+        "Sub",
+        "Mul",
+        "Add",
+        "Conv2D",
+        "BatchNormWithGlobalNormalization",
+        "Relu",
+        "MaxPool",
+        "AvgPool",
+        "Concat",
+        "ConcatV2",
+        "Reshape",
+        "MatMul",
+        "BiasAdd",
+        "Softmax",
+        "Placeholder",
+        "Squeeze",
+        "Mean",
+        "RealDiv",
+        "Tile",
+        "Shape",
+        "Pack",
+        "StridedSlice",
+        "FusedBatchNorm",
+        "NoOp",
+    }
+)
 
 
 @contextlib.contextmanager
@@ -50,8 +83,10 @@ class FromGraph:
         nodes = {node.name: node for node in definition.node}
         strange = sorted({node.op for node in definition.node} - COMPUTING)
         if strange or definition.library.function:
-            raise UserError(f"--inception_weights={path} does more than compute ({', '.join(strange[:5]) or 'it defines functions'}); "
-                            "it is not the 2015 graph, and it isn't run")
+            raise UserError(
+                f"--inception_weights={path} does more than compute ({', '.join(strange[:5]) or 'it defines functions'}); "
+                "it is not the 2015 graph, and it isn't run"
+            )
         if not {"ExpandDims", "pool_3", "softmax/logits/MatMul"} <= nodes.keys():
             raise UserError(f"--inception_weights={path} is not the 2015 graph (no ExpandDims or pool_3 in it)")
         logits_weights = nodes["softmax/logits/MatMul"].input[1].split(":")[0] + ":0"
@@ -60,7 +95,8 @@ class FromGraph:
             self._images = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
             # Feeding ExpandDims leaves out the JPEG decoder and the batch of one before it.
             pool, weights = tf.import_graph_def(
-                definition, {"ExpandDims:0": self._images}, ["pool_3:0", logits_weights], name="")
+                definition, {"ExpandDims:0": self._images}, ["pool_3:0", logits_weights], name=""
+            )
             features = tf.reshape(pool, [tf.shape(self._images)[0], weights.shape[0]])
             self._fetches = features, tf.nn.softmax(features @ weights)
         self._session = tf.compat.v1.Session(graph=graph)
@@ -106,14 +142,21 @@ class FromTorch:
         x = self._conv(x, "Conv2d_3b_1x1")
         x = _max(self._conv(x, "Conv2d_4a_3x3", valid=True))
         for block in ("Mixed_5b", "Mixed_5c", "Mixed_5d"):
-            x = self._branches(x, block, "branch1x1", "branch5x5_1 branch5x5_2",
-                               "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3")
+            x = self._branches(
+                x, block, "branch1x1", "branch5x5_1 branch5x5_2", "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3"
+            )
         x = self._shrink(x, "Mixed_6a", "branch3x3", "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3")
         for block in ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"):
-            x = self._branches(x, block, "branch1x1", "branch7x7_1 branch7x7_2 branch7x7_3",
-                               "branch7x7dbl_1 branch7x7dbl_2 branch7x7dbl_3 branch7x7dbl_4 branch7x7dbl_5")
-        x = self._shrink(x, "Mixed_7a", "branch3x3_1 branch3x3_2",
-                         "branch7x7x3_1 branch7x7x3_2 branch7x7x3_3 branch7x7x3_4")
+            x = self._branches(
+                x,
+                block,
+                "branch1x1",
+                "branch7x7_1 branch7x7_2 branch7x7_3",
+                "branch7x7dbl_1 branch7x7dbl_2 branch7x7dbl_3 branch7x7dbl_4 branch7x7dbl_5",
+            )
+        x = self._shrink(
+            x, "Mixed_7a", "branch3x3_1 branch3x3_2", "branch7x7x3_1 branch7x7x3_2 branch7x7x3_3 branch7x7x3_4"
+        )
         x = self._wide(x, "Mixed_7b", tf.nn.avg_pool2d)
         return self._wide(x, "Mixed_7c", tf.nn.max_pool2d)
 
@@ -137,11 +180,17 @@ class FromTorch:
     def _wide(self, x, block, pool):
         y = self._conv(x, f"{block}.branch3x3_1")
         z = self._chain(x, block, "branch3x3dbl_1 branch3x3dbl_2")
-        return tf.concat([
-            self._conv(x, f"{block}.branch1x1"),
-            self._conv(y, f"{block}.branch3x3_2a"), self._conv(y, f"{block}.branch3x3_2b"),
-            self._conv(z, f"{block}.branch3x3dbl_3a"), self._conv(z, f"{block}.branch3x3dbl_3b"),
-            self._conv(pool(x, 3, 1, "SAME"), f"{block}.branch_pool")], axis=-1)
+        return tf.concat(
+            [
+                self._conv(x, f"{block}.branch1x1"),
+                self._conv(y, f"{block}.branch3x3_2a"),
+                self._conv(y, f"{block}.branch3x3_2b"),
+                self._conv(z, f"{block}.branch3x3dbl_3a"),
+                self._conv(z, f"{block}.branch3x3dbl_3b"),
+                self._conv(pool(x, 3, 1, "SAME"), f"{block}.branch_pool"),
+            ],
+            axis=-1,
+        )
 
 
 def _max(x):

@@ -1,4 +1,5 @@
 """Features of real images, kept in the cache so that they are computed once."""
+
 import numpy as np
 
 from tfgan_train.data import reading
@@ -12,6 +13,7 @@ def features(extractor: Extractor, source, indices: np.ndarray, say, progress=la
     The cache's name has the network's key and the images' checksum in it, so other images or other
     weights are never mistaken for these.
     """
+
     def build():
         found, probabilities = extract(extractor, reading.images(source, indices), progress)
         return {"features": found} | ({} if probabilities is None else {"probabilities": probabilities})

@@ -4,6 +4,7 @@ A .pth file is a pickle, which could name any function to call. Here only the fo
 names that a plain state dict holds are known; anything else is refused. Both containers are read:
 the zip of torch >= 1.6 and the stream of pickles before it.
 """
+
 import collections
 import dataclasses
 import io
@@ -17,10 +18,18 @@ import numpy as np
 
 from tfgan_train.common.errors import UserError, reason
 
-DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8",
-          "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1",
-          "BoolStorage": "?"}
-LEGACY_MAGIC = 0x1950a86a20f9469cfc6c
+DTYPES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "<i1",
+    "ByteStorage": "<u1",
+    "BoolStorage": "?",
+}
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def read_state_dict(path) -> dict[str, np.ndarray]:
@@ -37,14 +46,32 @@ def read_state_dict(path) -> dict[str, np.ndarray]:
         return {name: tensor.array(storages) for name, tensor in tensors.items() if isinstance(tensor, _Tensor)}
     except OSError as error:
         raise UserError(f"the weights file {path} can't be read: {reason(error)}") from None
-    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, IndexError, TypeError, AttributeError, StopIteration, RuntimeError,
-            NotImplementedError, OverflowError, MemoryError, ImportError, RecursionError, struct.error, zlib.error, zipfile.BadZipFile) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        ValueError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        StopIteration,
+        RuntimeError,
+        NotImplementedError,
+        OverflowError,
+        MemoryError,
+        ImportError,
+        RecursionError,
+        struct.error,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise UserError(f"{path} is not a plain PyTorch weights file (a damaged download?): {error}") from None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Tensor:
     """A view into a storage that may not have been read yet."""
+
     storage: tuple
     offset: int
     shape: tuple
@@ -54,12 +81,17 @@ class _Tensor:
         data = storages[self.storage[0]]
         last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
         # Strides come from the file: one that reaches outside its storage must not be followed.
-        if min(self.shape, default=1) > 0 and not (0 <= self.offset <= last < len(data)) or min(self.strides, default=0) < 0:
+        if (
+            min(self.shape, default=1) > 0
+            and not (0 <= self.offset <= last < len(data))
+            or min(self.strides, default=0) < 0
+        ):
             raise ValueError("a tensor reaches outside its storage")
         if math.prod(self.shape) > len(data):
             raise ValueError("a tensor is larger than its storage")
         view = np.lib.stride_tricks.as_strided(
-            data[self.offset:], self.shape, [stride * data.itemsize for stride in self.strides])
+            data[self.offset :], self.shape, [stride * data.itemsize for stride in self.strides]
+        )
         return view.copy()
 
 
@@ -94,9 +126,11 @@ def _read_zip(content):
         index = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         unpickler = _Unpickler(io.BytesIO(archive.read(index)))
         tensors = unpickler.load()
-        folder = index[:-len("data.pkl")] + "data/"
-        return tensors, {key: np.frombuffer(archive.read(folder + key), dtype, count)
-                         for key, dtype, count in unpickler.storages.values()}
+        folder = index[: -len("data.pkl")] + "data/"
+        return tensors, {
+            key: np.frombuffer(archive.read(folder + key), dtype, count)
+            for key, dtype, count in unpickler.storages.values()
+        }
 
 
 def _read_legacy(content):
@@ -109,7 +143,7 @@ def _read_legacy(content):
     tensors = unpickler.load()
     storages = {}
     for key in _Unpickler(file).load():
-        count, = struct.unpack("<q", file.read(8))
+        (count,) = struct.unpack("<q", file.read(8))
         _, dtype, expected = unpickler.storages[key]
         if count != expected:
             raise ValueError("a storage has another length than its tensors say")

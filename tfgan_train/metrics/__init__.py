@@ -1,5 +1,17 @@
 """Metrics on arrays. METRICS: name -> Metric; a new one is a function and a line here."""
-from tfgan_train.metrics import discriminator, frechet, kernel, manifold, memorisation, modes, ms_ssim, parzen, scores, sliced_wasserstein
+
+from tfgan_train.metrics import (
+    discriminator,
+    frechet,
+    kernel,
+    manifold,
+    memorisation,
+    modes,
+    ms_ssim,
+    parzen,
+    scores,
+    sliced_wasserstein,
+)
 from tfgan_train.metrics.inputs import Inputs, Metric
 from tfgan_train.metrics.pixels import as_rows
 from tfgan_train.metrics.result import Result
@@ -10,51 +22,78 @@ METRICS = {
     "frechet": Metric(
         lambda i: frechet.measure(i.real_features, i.fake_features, i.seed),
         ("real_features", "fake_features"),
-        "Frechet distance of features, and extrapolated to infinitely many samples"),
+        "Frechet distance of features, and extrapolated to infinitely many samples",
+    ),
     "kernel": Metric(
         lambda i: [kernel.kernel_distance(i.real_features, i.fake_features, seed=i.seed)],
-        ("real_features", "fake_features"), "kernel distance of features, unbiased"),
+        ("real_features", "fake_features"),
+        "kernel distance of features, unbiased",
+    ),
     "manifold": Metric(
         lambda i: manifold.measure(i.real_features, i.fake_features),
-        ("real_features", "fake_features"), "precision, recall, density and coverage of features"),
+        ("real_features", "fake_features"),
+        "precision, recall, density and coverage of features",
+    ),
     "classifier_score": Metric(
         lambda i: [scores.classifier_score(i.fake_probabilities, seed=i.seed)],
-        ("fake_probabilities",), "the Inception Score's formula"),
+        ("fake_probabilities",),
+        "the Inception Score's formula",
+    ),
     "class_kl": Metric(
         lambda i: [scores.class_kl(i.fake_probabilities, i.real_probabilities, seed=i.seed)],
-        ("fake_probabilities", "real_probabilities"), "class histogram, and its KL from the data's"),
+        ("fake_probabilities", "real_probabilities"),
+        "class histogram, and its KL from the data's",
+    ),
     "swd": Metric(
         lambda i: [sliced_wasserstein.sliced_wasserstein(i.real_images, i.fake_images, seed=i.seed)],
-        ("real_images", "fake_images"), "sliced Wasserstein distance of pixels"),
+        ("real_images", "fake_images"),
+        "sliced Wasserstein distance of pixels",
+    ),
     "laplacian_swd": Metric(
         lambda i: [sliced_wasserstein.laplacian_sliced_wasserstein(i.real_images, i.fake_images, seed=i.seed)],
         ("real_images", "fake_images"),
-        "sliced Wasserstein distance of Laplacian pyramid patches (x 1000)", default=False),
+        "sliced Wasserstein distance of Laplacian pyramid patches (x 1000)",
+        default=False,
+    ),
     "ms_ssim": Metric(
         lambda i: [ms_ssim.diversity(i.fake_images, seed=i.seed)],
-        ("fake_images",), "structural similarity between samples: diversity"),
+        ("fake_images",),
+        "structural similarity between samples: diversity",
+    ),
     "memorisation": Metric(
-        lambda i: memorisation.measure(*(as_rows(x) for x in (i.train_images, i.heldout_images, i.fake_images)),
-                               seed=i.seed),
+        lambda i: memorisation.measure(
+            *(as_rows(x) for x in (i.train_images, i.heldout_images, i.fake_images)), seed=i.seed
+        ),
         ("train_images", "heldout_images", "fake_images"),
         "nearest training images of samples against those of held-out images",
-        of_data={"memorisation": 0.0, "copied_share": 0.0}),
+        of_data={"memorisation": 0.0, "copied_share": 0.0},
+    ),
     "parzen": Metric(
         lambda i: [parzen.measure(*(_flat(x) for x in (i.fake_images, i.validation_images, i.test_images)))],
         ("fake_images", "validation_images", "test_images"),
-        "Parzen-window log-likelihood (Goodfellow et al. 2014)", default=False),
+        "Parzen-window log-likelihood (Goodfellow et al. 2014)",
+        default=False,
+    ),
     "mixture_modes": Metric(
         lambda i: modes.mixture_modes(i.fake_points, i.means, i.sigma),
-        ("fake_points", "means", "sigma"), "modes and high-quality share of a 2-D mixture",
-        default=False, of_data={"high_quality": modes.CEILING}),
+        ("fake_points", "means", "sigma"),
+        "modes and high-quality share of a 2-D mixture",
+        default=False,
+        of_data={"high_quality": modes.CEILING},
+    ),
     "stacked_modes": Metric(
         lambda i: modes.stacked_modes(i.fake_channel_classes),
-        ("fake_channel_classes",), "modes and KL of stacked digits", default=False, of_data={}),
+        ("fake_channel_classes",),
+        "modes and KL of stacked digits",
+        default=False,
+        of_data={},
+    ),
     "discriminator": Metric(
         lambda i: discriminator.measure(i.train_logits, i.heldout_logits, i.fake_logits, i.threshold),
         ("train_logits", "heldout_logits", "fake_logits"),
         "the discriminator on training and held-out images",
-        of_data={"d_accuracy": 0.5, "d_gap": 0.0}),
+        of_data={"d_accuracy": 0.5, "d_gap": 0.0},
+    ),
 }
 
 

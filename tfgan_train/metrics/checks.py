@@ -1,4 +1,5 @@
 """What every metric asks of its arrays, said in one plain line when it is not so."""
+
 import numpy as np
 
 from tfgan_train.common.errors import UserError

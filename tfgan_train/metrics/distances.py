@@ -3,7 +3,8 @@
 |x - y|^2 = |x|^2 + |y|^2 - 2 x.y is one matrix product a block: the norms ride along as two more
 columns, so that no further pass over the distances is needed.
 """
-from typing import Iterator
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,9 +18,12 @@ class Rows:
     def __init__(self, values: np.ndarray, origin: np.ndarray):
         self.values, self.origin = values, origin
         step = max(1, ELEMENTS // values.shape[1])
-        self.norms = np.concatenate([
-            np.einsum("ij,ij->i", block, block)
-            for block in (self.take(slice(i, i + step)) for i in range(0, len(values), step))])
+        self.norms = np.concatenate(
+            [
+                np.einsum("ij,ij->i", block, block)
+                for block in (self.take(slice(i, i + step)) for i in range(0, len(values), step))
+            ]
+        )
 
     def __len__(self):
         return len(self.values)
@@ -80,7 +84,7 @@ def nearest(queries: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.nda
     index = np.zeros(len(queries), np.int64)
     step = max(1, 16 * ELEMENTS // points.shape[1])
     for j in range(0, len(points), step):
-        block = points[j:j + step].astype(np.float32) - origin
+        block = points[j : j + step].astype(np.float32) - origin
         right = np.column_stack([block, np.einsum("ij,ij->i", block, block)]).T.copy()
         width = max(1, ELEMENTS // right.shape[1])
         for i in range(0, len(queries), width):
@@ -98,6 +102,6 @@ def _exact(queries, points, index):
     distance = np.empty(len(queries))
     step = max(1, ELEMENTS // points.shape[1])
     for i in range(0, len(queries), step):
-        difference = queries[i:i + step].astype(np.float64) - points[index[i:i + step]]
-        distance[i:i + step] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        difference = queries[i : i + step].astype(np.float64) - points[index[i : i + step]]
+        distance[i : i + step] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
     return distance

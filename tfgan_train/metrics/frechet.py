@@ -5,7 +5,6 @@ FD = |m_r - m_f|^2 + tr(S_r) + tr(S_f) - 2 tr((S_r S_f)^(1/2))
 arXiv 1706.08500). The figure is biased upwards by about b/N, so two figures can only be
 compared at the same N; Chong and Forsyth 2020 (arXiv 1911.07023) extrapolate to 1/N = 0.
 """
-from typing import Optional
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from tfgan_train.metrics.result import LOWER, Result
 ROWS = 4096  # rows turned to float64 at a time: 64 MB at 2,048 features
 
 
-def moments(features: np.ndarray, counts: Optional[np.ndarray] = None):
+def moments(features: np.ndarray, counts: np.ndarray | None = None):
     """Mean [F] and covariance [F, F] in float64, with divisor N - 1 as `np.cov` has.
 
     Args:
@@ -74,9 +73,14 @@ def extrapolate(real: np.ndarray, fake: np.ndarray, seed: int = 0, halvings: int
         if size < 2:
             break
         subsets = [slice(j * size, (j + 1) * size) for j in range(k)]
-        means.append(np.mean([
-            distance(moments(real[np.sort(real_order[s])]), moments(fake[np.sort(fake_order[s])]))
-            for s in subsets]))
+        means.append(
+            np.mean(
+                [
+                    distance(moments(real[np.sort(real_order[s])]), moments(fake[np.sort(fake_order[s])]))
+                    for s in subsets
+                ]
+            )
+        )
         sizes.append(size)
         parts.append(k)
     intercept, error = _intercept(1 / np.asarray(sizes), np.asarray(means), np.asarray(parts, float))
@@ -99,15 +103,24 @@ def measure(real: np.ndarray, fake: np.ndarray, seed: int = 0, replicates: int =
     replicates = replicates or (20 if dim <= 512 else 8)
     rng = np.random.default_rng(seed)
     value = distance(moments(real), moments(fake))
-    draws = [distance(moments(real, _resample(rng, len(real))), moments(fake, _resample(rng, len(fake))))
-             for _ in range(replicates)]
+    draws = [
+        distance(moments(real, _resample(rng, len(real))), moments(fake, _resample(rng, len(fake))))
+        for _ in range(replicates)
+    ]
     spread = float(np.std(draws, ddof=1))
     limit, error, sizes, values = extrapolate(real, fake, seed, halvings=3 if dim <= 512 else 2)
     n = min(len(real), len(fake))
     return [
         Result("fd", value, spread, f"bootstrap, {replicates} draws", n, LOWER),
-        Result("fd_infinity", limit, float(np.hypot(spread, error)), "bootstrap and fit", n, LOWER,
-               details={"sizes": sizes, "fd": values}),
+        Result(
+            "fd_infinity",
+            limit,
+            float(np.hypot(spread, error)),
+            "bootstrap and fit",
+            n,
+            LOWER,
+            details={"sizes": sizes, "fd": values},
+        ),
     ]
 
 

@@ -1,6 +1,8 @@
 """The arrays that metrics may ask for, and how a metric says which; numpy only."""
+
 import dataclasses
-from typing import Callable, Mapping, Optional
+from collections.abc import Callable, Mapping
+from typing import Optional
 
 import numpy as np
 
@@ -11,7 +13,9 @@ Array = Optional[np.ndarray]
 LACKING = {
     "real_probabilities": "a classifier of the data's own labels (--features=classifier)",
     "fake_probabilities": "features with classes (--features=classifier, efficientnet or a 2015 Inception file)",
-    **dict.fromkeys(("train_images", "heldout_images", "validation_images", "test_images"), "data with held-out images"),
+    **dict.fromkeys(
+        ("train_images", "heldout_images", "validation_images", "test_images"), "data with held-out images"
+    ),
     **dict.fromkeys(("train_logits", "heldout_logits", "fake_logits"), "a run's discriminator and held-out images"),
     "fake_channel_classes": "stacked digits (--dataset=stacked_mnist)",
     **dict.fromkeys(("fake_points", "means", "sigma"), "a 2-D mixture (--dataset=ring2d or grid2d)"),
@@ -34,6 +38,7 @@ class Inputs:
       threshold: the logit half-way between real and fake; None where the loss has no such logit.
       seed: for subsets and bootstrap draws.
     """
+
     real_images: Array = None
     fake_images: Array = None
     real_features: Array = None
@@ -47,11 +52,11 @@ class Inputs:
     fake_channel_classes: Array = None
     fake_points: Array = None
     means: Array = None
-    sigma: Optional[float] = None
+    sigma: float | None = None
     train_logits: Array = None
     heldout_logits: Array = None
     fake_logits: Array = None
-    threshold: Optional[float] = None
+    threshold: float | None = None
     seed: int = 0
 
     def missing(self, needs: tuple[str, ...]) -> list[str]:
@@ -71,8 +76,9 @@ class Metric:
       of_data: the figures of real data by name where they are known beforehand; None where other
         real images in place of the generated ones have to tell.
     """
+
     compute: Callable[[Inputs], list[Result]]
     needs: tuple[str, ...]
     about: str
     default: bool = True
-    of_data: Optional[Mapping[str, float]] = None
+    of_data: Mapping[str, float] | None = None

@@ -4,6 +4,7 @@ k(x, y) = (x.y / F + 1)^3, Binkowski et al. 2018, "Demystifying MMD GANs" (arXiv
 eq. 3 for the estimator; with Inception features it is called KID. Unlike the Frechet
 distance its expectation does not depend on the number of samples.
 """
+
 import numpy as np
 
 from tfgan_train.metrics.checks import enough, pair
@@ -18,8 +19,7 @@ def mmd2(real: np.ndarray, fake: np.ndarray) -> float:
     n, m = len(real), len(fake)
     within_real = _kernel_sum(real, real) - _kernel_diagonal(real)
     within_fake = _kernel_sum(fake, fake) - _kernel_diagonal(fake)
-    return float(within_real / (n * (n - 1)) + within_fake / (m * (m - 1))
-                 - 2 * _kernel_sum(real, fake) / (n * m))
+    return float(within_real / (n * (n - 1)) + within_fake / (m * (m - 1)) - 2 * _kernel_sum(real, fake) / (n * m))
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray, subset_size: int = 1000, seed: int = 0) -> Result:
@@ -40,18 +40,28 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray, subset_size: int = 1000,
     size = n // subsets
     rng = np.random.default_rng(seed)
     real_order, fake_order = rng.permutation(len(real)), rng.permutation(len(fake))
-    values = [mmd2(real[real_order[i * size:(i + 1) * size]], fake[fake_order[i * size:(i + 1) * size]])
-              for i in range(subsets)]
+    values = [
+        mmd2(real[real_order[i * size : (i + 1) * size]], fake[fake_order[i * size : (i + 1) * size]])
+        for i in range(subsets)
+    ]
     error = float(np.std(values, ddof=1) / np.sqrt(subsets))
-    return Result("kd", float(np.mean(values)), error, f"standard error, {subsets} subsets", n, LOWER,
-                  details={"subsets": subsets, "subset_size": size})
+    return Result(
+        "kd",
+        float(np.mean(values)),
+        error,
+        f"standard error, {subsets} subsets",
+        n,
+        LOWER,
+        details={"subsets": subsets, "subset_size": size},
+    )
 
 
 def _kernel_sum(x, y):
     y = y.astype(np.float64)
     rows = max(1, ELEMENTS // len(y))
-    return sum((((x[i:i + rows].astype(np.float64) @ y.T) / x.shape[1] + 1) ** 3).sum()
-               for i in range(0, len(x), rows))
+    return sum(
+        (((x[i : i + rows].astype(np.float64) @ y.T) / x.shape[1] + 1) ** 3).sum() for i in range(0, len(x), rows)
+    )
 
 
 def _kernel_diagonal(x):

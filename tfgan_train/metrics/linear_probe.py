@@ -3,6 +3,7 @@
 Ridge regression on one-hot targets, in closed form: deterministic, one solve. Radford et al. 2016
 (arXiv 1511.06434, section 5) asked the same of a discriminator's features with a linear SVM.
 """
+
 import numpy as np
 
 from tfgan_train.common.errors import UserError
@@ -12,8 +13,9 @@ from tfgan_train.metrics.result import HIGHER, Result
 STRENGTHS = 10.0 ** np.arange(-6, 1)  # ridge strengths tried, per training row
 
 
-def linear_probe(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
-                 name: str = "linear_probe") -> Result:
+def linear_probe(
+    train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, name: str = "linear_probe"
+) -> Result:
     """Test accuracy of a linear classifier on rows [n, F], [m, F] with int labels.
 
     Features are standardised by the training rows; the ridge strength is chosen on the last fifth of
@@ -33,11 +35,17 @@ def linear_probe(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     cut = len(x) - len(x) // 5
     fits = _ridge(x[:cut], train_labels[:cut], classes, STRENGTHS)
     strength = STRENGTHS[int(np.argmax([_accuracy(w, x[cut:], train_labels[cut:]) for w in fits]))]
-    weights, = _ridge(x, train_labels, classes, [strength])
+    (weights,) = _ridge(x, train_labels, classes, [strength])
     accuracy = _accuracy(weights, xt, test_labels)
-    return Result(name, accuracy, float(np.sqrt(accuracy * (1 - accuracy) / len(xt))), "standard error",
-                  len(xt), HIGHER, details={"strength": float(strength), "features": x.shape[1],
-                                            "training_images": len(x)})
+    return Result(
+        name,
+        accuracy,
+        float(np.sqrt(accuracy * (1 - accuracy) / len(xt))),
+        "standard error",
+        len(xt),
+        HIGHER,
+        details={"strength": float(strength), "features": x.shape[1], "training_images": len(x)},
+    )
 
 
 def _ridge(x, labels, classes, strengths):

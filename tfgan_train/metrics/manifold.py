@@ -5,7 +5,6 @@ Naeem et al. 2020 (arXiv 2002.09797), whose `prdc` package this agrees with to t
 the strict "<" and k = 5 included. A real set scores below 1 against another real set
 (about 0.93 for 10,000 digits), so read the figures beside the data's own.
 """
-from typing import Optional
 
 import numpy as np
 
@@ -39,22 +38,29 @@ def measure(real: np.ndarray, fake: np.ndarray, k: int = 5) -> list[Result]:
     return [
         _share("precision", in_real_balls > 0, n, k),
         _share("recall", in_a_fake_ball, n, k),
-        Result("density", float(in_real_balls.mean() / k),
-               float(in_real_balls.std() / k / np.sqrt(len(fake))), "standard error", n, AS_DATA,
-               details={"k": k}),
+        Result(
+            "density",
+            float(in_real_balls.mean() / k),
+            float(in_real_balls.std() / k / np.sqrt(len(fake))),
+            "standard error",
+            n,
+            AS_DATA,
+            details={"k": k},
+        ),
         _share("coverage", covered, n, k),
     ]
 
 
 def _share(name, hits, n, k):
     share = float(hits.mean())
-    return Result(name, share, float(np.sqrt(share * (1 - share) / len(hits))), "standard error", n,
-                  HIGHER, details={"k": k})
+    return Result(
+        name, share, float(np.sqrt(share * (1 - share) / len(hits))), "standard error", n, HIGHER, details={"k": k}
+    )
 
 
 def _radii(x: Rows, k: int) -> np.ndarray:
     """Squared distance to the k-th nearest other row, [n]."""
-    smallest: Optional[np.ndarray] = None
+    smallest: np.ndarray | None = None
     radii = np.empty(len(x))
     for a, b, squared in squared_blocks(x, x):
         if b.start == 0:
@@ -62,8 +68,8 @@ def _radii(x: Rows, k: int) -> np.ndarray:
         # A row is its own nearest neighbour at exactly 0, whatever rounding says.
         own = np.arange(max(a.start, b.start), min(a.stop, b.stop))
         squared[own - a.start, own - b.start] = 0
-        own_block = np.partition(squared, k, axis=1)[:, :k + 1] if squared.shape[1] > k + 1 else squared
+        own_block = np.partition(squared, k, axis=1)[:, : k + 1] if squared.shape[1] > k + 1 else squared
         smallest = np.concatenate([smallest, own_block], axis=1)
-        smallest = np.partition(smallest, k, axis=1)[:, :k + 1] if smallest.shape[1] > k + 1 else smallest
+        smallest = np.partition(smallest, k, axis=1)[:, : k + 1] if smallest.shape[1] > k + 1 else smallest
         radii[a] = smallest.max(axis=1)
     return radii

@@ -10,6 +10,7 @@ that follows from how many there are of both, unless the generator knows the tra
 A generator is said to copy if both say so, or if samples all but coincide with training images, which needs
 no test: such are nearer to one than half of what any held-out image is.
 """
+
 import math
 
 import numpy as np
@@ -23,8 +24,14 @@ MOST_FAKE, MOST_HELDOUT = 5000, 2000  # rows that the whole training set is sear
 FEWEST_IN_CELL = 20
 NEAR_COPIES = 0.01  # share of samples that all but coincide with training images which counts as copying
 VERDICTS = {  # (C_T fires, copied_share fires), where it does not copy
-    (False, True): "knows its training images (samples are nearer to them than to images it never saw), without drawing near copies",
-    (True, False): "nearer to the training images than real ones are, but as near to images it never saw: smooth, not copied",
+    (
+        False,
+        True,
+    ): "knows its training images (samples are nearer to them than to images it never saw), without drawing near copies",
+    (
+        True,
+        False,
+    ): "nearer to the training images than real ones are, but as near to images it never saw: smooth, not copied",
     (False, False): "no sign of copying",
 }
 
@@ -51,17 +58,31 @@ def measure(train: np.ndarray, heldout: np.ndarray, fake: np.ndarray, seed: int 
     heldout_to_train, _ = nearest(queries, train)
     centres = _centres(train, max(1, min(10, len(queries) // 200)), seed)
     copying, copying_p, copying_spread, cells = data_copying(
-        fake_to_train, heldout_to_train, nearest(fake, centres)[1], nearest(queries, centres)[1])
+        fake_to_train, heldout_to_train, nearest(fake, centres)[1], nearest(queries, centres)[1]
+    )
     share, share_p, share_spread = copied_share(fake_to_train, owner, *nearest(fake, heldout), len(train), len(heldout))
     fired = copying_p < ALPHA, share_p < ALPHA
     near = float((fake_to_train < heldout_to_train.min() / 2).mean())
     copies = all(fired) or near > NEAR_COPIES
     by_chance = "standard deviation by chance"
     return [
-        Result("memorisation", copying, copying_spread, by_chance, len(fake), AS_DATA, details={
-            "p_value": copying_p, "copied_p_value": share_p, "near_copies": near, "cells": cells,
-            "training_images": len(train), "copies": copies,
-            "verdict": "copies training images" if copies else VERDICTS[fired]}),
+        Result(
+            "memorisation",
+            copying,
+            copying_spread,
+            by_chance,
+            len(fake),
+            AS_DATA,
+            details={
+                "p_value": copying_p,
+                "copied_p_value": share_p,
+                "near_copies": near,
+                "cells": cells,
+                "training_images": len(train),
+                "copies": copies,
+                "verdict": "copies training images" if copies else VERDICTS[fired],
+            },
+        ),
         Result("copied_share", share, share_spread, by_chance, len(fake), AS_DATA, details={"p_value": share_p}),
     ]
 
@@ -109,8 +130,11 @@ def copied_share(to_train, train_index, to_heldout, heldout_index, train_count: 
     share = np.where(to_train == to_heldout, 0.5, to_train < to_heldout).mean()
     coins = np.bincount(np.where(to_train < to_heldout, train_index, train_count + heldout_index))
     deviation = math.sqrt(chance * (1 - chance) * float((coins.astype(np.float64) ** 2).sum())) / len(to_train)
-    return (float((share - chance) / (1 - chance)), normal_cdf((chance - share) / deviation),
-            float(deviation / (1 - chance)))
+    return (
+        float((share - chance) / (1 - chance)),
+        normal_cdf((chance - share) / deviation),
+        float(deviation / (1 - chance)),
+    )
 
 
 def mann_whitney_z(x: np.ndarray, y: np.ndarray) -> float:
@@ -140,6 +164,7 @@ def _centres(points, count, seed):
         centres = np.vstack([centres, points[rng.choice(len(points), p=squared / squared.sum())]])
     for _ in range(10):
         cell = nearest(points, centres)[1]
-        centres = np.stack([points[cell == c].mean(axis=0) if (cell == c).any() else centres[c]
-                            for c in range(len(centres))])
+        centres = np.stack(
+            [points[cell == c].mean(axis=0) if (cell == c).any() else centres[c] for c in range(len(centres))]
+        )
     return centres

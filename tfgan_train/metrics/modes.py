@@ -3,6 +3,7 @@
 Protocols of VEEGAN (Srivastava et al. 2017, arXiv 1705.07761) as PacGAN (Lin et al. 2018,
 arXiv 1712.04086, section 4) fixed them.
 """
+
 import math
 
 import numpy as np
@@ -32,8 +33,9 @@ def mixture_modes(points: np.ndarray, means: np.ndarray, sigma: float) -> list[R
     share = float(good.mean())
     return [
         _modes(counts, len(points), len(means)),
-        Result("high_quality", share, math.sqrt(share * (1 - share) / len(points)), "standard error",
-               len(points), HIGHER),
+        Result(
+            "high_quality", share, math.sqrt(share * (1 - share) / len(points)), "standard error", len(points), HIGHER
+        ),
     ]
 
 
@@ -56,8 +58,15 @@ def stacked_modes(fake_classes: np.ndarray, classes: int = 10) -> list[Result]:
     draws = np.random.default_rng(0).multinomial(n, counts / n, size=50) / n
     return [
         _modes(counts, n, total),
-        Result("modes_kl", float(kl(counts / n, uniform)), float(kl(draws, uniform).std(ddof=1)),
-               "bootstrap, 50 draws", n, LOWER, "nats"),
+        Result(
+            "modes_kl",
+            float(kl(counts / n, uniform)),
+            float(kl(draws, uniform).std(ddof=1)),
+            "bootstrap, 50 draws",
+            n,
+            LOWER,
+            "nats",
+        ),
     ]
 
 
@@ -68,5 +77,12 @@ def _modes(counts, n, total):
     missed in another draw with probability exp(-c), so the count varies by sum e^-c (1 - e^-c).
     """
     missed = np.exp(-counts[counts > 0].astype(np.float64))
-    return Result("modes", float((counts > 0).sum()), float(np.sqrt((missed * (1 - missed)).sum())),
-                  "Poisson", n, HIGHER, details={"of": int(total)})
+    return Result(
+        "modes",
+        float((counts > 0).sum()),
+        float(np.sqrt((missed * (1 - missed)).sum())),
+        "Poisson",
+        n,
+        HIGHER,
+        details={"of": int(total)},
+    )

@@ -3,6 +3,7 @@
 Wang et al. 2003, "Multiscale structural similarity for image quality assessment"; between
 random pairs of samples as a measure of diversity: Odena et al. 2017 (arXiv 1610.09585).
 """
+
 import numpy as np
 
 from tfgan_train.metrics.checks import enough
@@ -26,11 +27,18 @@ def diversity(images: np.ndarray, pairs: int = 1000, seed: int = 0) -> Result:
     rng = np.random.default_rng(seed)
     first = rng.integers(0, len(images), pairs)
     second = (first + rng.integers(1, len(images), pairs)) % len(images)
-    values = np.concatenate([ms_ssim(images[first[i:i + 64]], images[second[i:i + 64]])
-                             for i in range(0, pairs, 64)])
-    return Result("ms_ssim", float(values.mean()), float(values.std(ddof=1) / np.sqrt(pairs)),
-                  "standard error", len(images), AS_DATA,
-                  details={"pairs": pairs, "scales": scales(images.shape[1:3])})
+    values = np.concatenate(
+        [ms_ssim(images[first[i : i + 64]], images[second[i : i + 64]]) for i in range(0, pairs, 64)]
+    )
+    return Result(
+        "ms_ssim",
+        float(values.mean()),
+        float(values.std(ddof=1) / np.sqrt(pairs)),
+        "standard error",
+        len(images),
+        AS_DATA,
+        details={"pairs": pairs, "scales": scales(images.shape[1:3])},
+    )
 
 
 def scales(size: tuple[int, int]) -> int:
@@ -69,8 +77,7 @@ def _gaussian(images):
     weights = np.exp(-0.5 * (np.arange(WINDOW) - WINDOW // 2) ** 2 / 1.5**2)
     for axis in (1, 2):
         size = images.shape[axis] - WINDOW + 1
-        images = sum(w * np.take(images, range(i, i + size), axis=axis)
-                     for i, w in enumerate(weights / weights.sum()))
+        images = sum(w * np.take(images, range(i, i + size), axis=axis) for i, w in enumerate(weights / weights.sum()))
     return images
 
 

@@ -6,6 +6,7 @@ standard error (arXiv 1406.2661, section 5, and its published `parzen_ll.py`). T
 (arXiv 1511.01844) show that the figure says little about sample quality; it is here to
 repeat the paper's.
 """
+
 import numpy as np
 
 from tfgan_train.metrics.checks import enough, pair
@@ -31,10 +32,20 @@ def measure(samples: np.ndarray, validation: np.ndarray, test: np.ndarray, sigma
     scores = log_likelihoods(validation[:1000], samples, sigmas).mean(axis=1)
     sigma = float(sigmas[int(np.argmax(scores))])
     values = log_likelihoods(test, samples, [sigma])[0]
-    return Result("parzen", float(values.mean()), float(values.std() / np.sqrt(len(values))),
-                  "standard error over test images", len(samples), HIGHER, "nats",
-                  details={"sigma": sigma, "test_images": len(test),
-                           "validation": dict(zip(map(float, sigmas), map(float, scores)))})
+    return Result(
+        "parzen",
+        float(values.mean()),
+        float(values.std() / np.sqrt(len(values))),
+        "standard error over test images",
+        len(samples),
+        HIGHER,
+        "nats",
+        details={
+            "sigma": sigma,
+            "test_images": len(test),
+            "validation": dict(zip(map(float, sigmas), map(float, scores))),
+        },
+    )
 
 
 def log_likelihoods(queries: np.ndarray, samples: np.ndarray, sigmas) -> np.ndarray:

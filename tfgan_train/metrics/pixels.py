@@ -1,4 +1,5 @@
 """Images as rows of numbers for the metrics that need no network; numpy only."""
+
 import numpy as np
 
 
@@ -13,7 +14,7 @@ def shrink(images: np.ndarray, limit: int = 32) -> np.ndarray:
         return images.astype(np.float32) / 255
     parts = []
     for i in range(0, len(images), 256):
-        block = images[i:i + 256].astype(np.float32) / 255
+        block = images[i : i + 256].astype(np.float32) / 255
         for axis in (1, 2):
             starts = np.arange(0, block.shape[axis], factor)
             widths = np.diff(np.append(starts, block.shape[axis])).astype(np.float32)

@@ -1,7 +1,9 @@
 """What a metric returns: a figure, how sure it is, and which way is better."""
+
 import dataclasses
 import math
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 LOWER, HIGHER, AS_DATA = "lower", "higher", "as the data"
 
@@ -20,6 +22,7 @@ class Result:
       unit: "" for pure numbers, else for instance "nats" or "%".
       details: whatever else is worth keeping (sub-figures, sizes, p-values), JSON-ready.
     """
+
     name: str
     value: float
     spread: float

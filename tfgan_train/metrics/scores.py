@@ -1,4 +1,5 @@
 """Figures from a classifier's class probabilities; numpy only."""
+
 import numpy as np
 
 from tfgan_train.common.errors import UserError
@@ -26,9 +27,15 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10, seed: int = 0)
         marginal = part.mean(axis=0)
         logs = np.log(np.maximum(part, 1e-300)) - np.log(np.maximum(marginal, 1e-300))
         scores.append(np.exp((part * logs).sum(axis=1).mean()))
-    return Result("classifier_score", float(np.mean(scores)), float(np.std(scores)),
-                  f"{splits} splits", len(p), HIGHER,
-                  details={"confidence": float(p.max(axis=1).mean())})
+    return Result(
+        "classifier_score",
+        float(np.mean(scores)),
+        float(np.std(scores)),
+        f"{splits} splits",
+        len(p),
+        HIGHER,
+        details={"confidence": float(p.max(axis=1).mean())},
+    )
 
 
 def class_kl(fake_probabilities: np.ndarray, real_probabilities: np.ndarray, seed: int = 0) -> Result:
@@ -45,17 +52,28 @@ def class_kl(fake_probabilities: np.ndarray, real_probabilities: np.ndarray, see
     _check(real_probabilities)
     classes = fake_probabilities.shape[1]
     if real_probabilities.shape[1] != classes:
-        raise UserError(f"{classes} classes in the generated images' probabilities, "
-                        f"{real_probabilities.shape[1]} in the data's")
+        raise UserError(
+            f"{classes} classes in the generated images' probabilities, {real_probabilities.shape[1]} in the data's"
+        )
     fake = np.bincount(fake_probabilities.argmax(axis=1), minlength=classes)
     real = np.bincount(real_probabilities.argmax(axis=1), minlength=classes)
     reference = np.maximum(real, 0.5) / np.maximum(real, 0.5).sum()
     share = fake / fake.sum()
     draws = np.random.default_rng(seed).multinomial(fake.sum(), share, size=200) / fake.sum()
-    return Result("class_kl", float(kl(share, reference)), float(kl(draws, reference).std(ddof=1)),
-                  "bootstrap, 200 draws", int(fake.sum()), LOWER, "nats",
-                  details={"histogram": share.tolist(), "data_histogram": (real / real.sum()).tolist(),
-                           "classes_hit": int((fake > 0).sum())})
+    return Result(
+        "class_kl",
+        float(kl(share, reference)),
+        float(kl(draws, reference).std(ddof=1)),
+        "bootstrap, 200 draws",
+        int(fake.sum()),
+        LOWER,
+        "nats",
+        details={
+            "histogram": share.tolist(),
+            "data_histogram": (real / real.sum()).tolist(),
+            "classes_hit": int((fake > 0).sum()),
+        },
+    )
 
 
 def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters of measures").
 "Progressive growing of GANs" (arXiv 1710.10196, section 5): normalised 7x7 patches of each
 Laplacian pyramid level. Their figures can't be compared with each other.
 """
+
 import numpy as np
 
 from tfgan_train.metrics.checks import enough, image_pair
@@ -33,12 +34,21 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, directions: int = 256
     a, b = (a @ axes).T.copy(), (b @ axes).T.copy()
     value = _sliced(a, b)
     draws = [_sliced(a[:, rng.integers(0, n, n)], b[:, rng.integers(0, n, n)]) for _ in range(8)]
-    return Result("swd", value, float(np.std(draws, ddof=1)), "bootstrap, 8 draws", n, LOWER, "pixel",
-                  details={"directions": directions})
+    return Result(
+        "swd",
+        value,
+        float(np.std(draws, ddof=1)),
+        "bootstrap, 8 draws",
+        n,
+        LOWER,
+        "pixel",
+        details={"directions": directions},
+    )
 
 
-def laplacian_sliced_wasserstein(real: np.ndarray, fake: np.ndarray, patches: int = 128,
-                                 directions: int = 512, seed: int = 0, limit: int = 2048) -> Result:
+def laplacian_sliced_wasserstein(
+    real: np.ndarray, fake: np.ndarray, patches: int = 128, directions: int = 512, seed: int = 0, limit: int = 2048
+) -> Result:
     """Karras et al.'s SWD x 1000, mean over the levels of the Laplacian pyramid down to 16 pixels.
 
     From each of up to `limit` images (the paper: 16,384) and each level, 128 random 7x7
@@ -57,14 +67,28 @@ def laplacian_sliced_wasserstein(real: np.ndarray, fake: np.ndarray, patches: in
     for x, y in zip(a, b):
         p, q = _patches(x, patches, rng), _patches(y, patches, rng)
         axes = _directions(rng, p.shape[1], directions)
-        distances = np.concatenate([
-            np.abs(np.sort(p @ axes[:, i:i + 16], axis=0) - np.sort(q @ axes[:, i:i + 16], axis=0)).mean(axis=0)
-            for i in range(0, directions, 16)]) * 1000
+        distances = (
+            np.concatenate(
+                [
+                    np.abs(np.sort(p @ axes[:, i : i + 16], axis=0) - np.sort(q @ axes[:, i : i + 16], axis=0)).mean(
+                        axis=0
+                    )
+                    for i in range(0, directions, 16)
+                ]
+            )
+            * 1000
+        )
         levels["x".join(map(str, x.shape[1:3]))] = float(distances.mean())
         errors.append(distances.std(ddof=1) / np.sqrt(directions))
-    return Result("laplacian_swd", float(np.mean(list(levels.values()))),
-                  float(np.sqrt(np.square(errors).sum()) / len(errors)), "standard error over directions",
-                  n, LOWER, details={"levels": levels, "patches": patches, "directions": directions})
+    return Result(
+        "laplacian_swd",
+        float(np.mean(list(levels.values()))),
+        float(np.sqrt(np.square(errors).sum()) / len(errors)),
+        "standard error over directions",
+        n,
+        LOWER,
+        details={"levels": levels, "patches": patches, "directions": directions},
+    )
 
 
 def _directions(rng, dim, count):
@@ -95,8 +119,10 @@ def _blur(images):
         pad = [(2, 2) if a == axis else (0, 0) for a in range(4)]
         padded = np.pad(images, pad, mode="reflect")
         size = images.shape[axis]
-        images = sum(weight * np.take(padded, range(i, i + size), axis=axis)
-                     for i, weight in enumerate(np.float32([1, 4, 6, 4, 1]) / 16))
+        images = sum(
+            weight * np.take(padded, range(i, i + size), axis=axis)
+            for i, weight in enumerate(np.float32([1, 4, 6, 4, 1]) / 16)
+        )
     return images
 
 

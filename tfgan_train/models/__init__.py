@@ -1,4 +1,5 @@
 """Architectures: `MODELS[name]` is a module with `networks(config, data)` and `DEFAULTS`."""
+
 import tensorflow as tf
 
 from tfgan_train.models import dcgan, mlp

@@ -1,4 +1,5 @@
 """What every generator and discriminator has in common: signature, precision, cost."""
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -40,7 +41,9 @@ class Stage(Block):
     With `placement` "before", the normalisation works on the layer's input.
     """
 
-    def __init__(self, weighted: Block, act: str, dropout: float, norm_kind: str, placement: str, image: bool, **kwargs):
+    def __init__(
+        self, weighted: Block, act: str, dropout: float, norm_kind: str, placement: str, image: bool, **kwargs
+    ):
         super().__init__(**kwargs)
         self.weighted, self._rate = weighted, dropout
         self.norm = norm(norm_kind, image)
@@ -63,8 +66,9 @@ class Generator(Network):
 
     def __init__(self, config, data):
         super().__init__(config, data, "generator", config.g_init)
-        self.embedding = (Embedding(data.num_classes, EMBEDDING_SIZE, self.new_init, name="label")
-                          if config.conditional else None)
+        self.embedding = (
+            Embedding(data.num_classes, EMBEDDING_SIZE, self.new_init, name="label") if config.conditional else None
+        )
 
     def call(self, z, label=None, training=False, draw=None):
         x = condition_on(self.compute_cast(z), label, self.embedding)
@@ -96,10 +100,16 @@ class Discriminator(Network):
         self._projects = config.conditional and config.d_conditioning == "projection"
         self._concatenates = config.conditional and not self._projects
         width = self._make_trunk()
-        self.embedding = (Embedding(data.num_classes, width if self._projects else EMBEDDING_SIZE,
-                                    self.new_init, name="label") if config.conditional else None)
-        self.minibatch = (MinibatchDiscrimination(config.minibatch_discrimination, self.new_init, name="minibatch")
-                          if config.minibatch_discrimination else None)
+        self.embedding = (
+            Embedding(data.num_classes, width if self._projects else EMBEDDING_SIZE, self.new_init, name="label")
+            if config.conditional
+            else None
+        )
+        self.minibatch = (
+            MinibatchDiscrimination(config.minibatch_discrimination, self.new_init, name="minibatch")
+            if config.minibatch_discrimination
+            else None
+        )
         spectral = config.d_norm == "spectral"
         self.head = Dense(1 if config.d_head == "logit" else 2, self.new_init, spectral=spectral, name="head")
 

@@ -9,6 +9,7 @@ The gradient by a grey image is such a convolution too: D's first layer has it i
 gradient penalty. Training alone uses these; what is exported holds the plain operations. All can be
 differentiated twice. Where channels are many on both sides, `patch_conv` has its say.
 """
+
 import numpy as np
 import tensorflow as tf
 
@@ -42,7 +43,7 @@ def _block(channels, shape) -> int:
     """The side of the blocks for an image of few `channels` and this shape, or 0 where blocks gain nothing."""
     if tf.config.list_logical_devices("GPU"):
         return 0
-    fitting = (block for block in (4, 2) if block ** 2 * channels <= _LANES and shape[1] % block == shape[2] % block == 0)
+    fitting = (block for block in (4, 2) if block**2 * channels <= _LANES and shape[1] % block == shape[2] % block == 0)
     return next(fitting, 0)
 
 
@@ -57,11 +58,13 @@ def _conv_to_few(x, kernel, block):
 
         def gradient(dy):
             d_wide = _filter_gradient(x, wide.shape, tf.nn.space_to_depth(dy, block), block)
-            d_wide = tf.reshape(d_wide, [*wide.shape[:2], inputs, block ** 2, outputs])
+            d_wide = tf.reshape(d_wide, [*wide.shape[:2], inputs, block**2, outputs])
             d_taps = tf.reshape(tf.transpose(d_wide, [0, 1, 3, 2, 4]), [-1, inputs * outputs])
-            d_kernel = tf.matmul(tf.constant(widen.reshape(-1, size ** 2), dy.dtype), d_taps, transpose_a=True)
+            d_kernel = tf.matmul(tf.constant(widen.reshape(-1, size**2), dy.dtype), d_taps, transpose_a=True)
             return tf.nn.conv2d_transpose(dy, kernel, tf.shape(x), 1, "SAME"), tf.reshape(d_kernel, kernel.shape)
+
         return tf.nn.depth_to_space(tf.nn.conv2d(x, wide, block, "SAME"), block), gradient
+
     return function(x, kernel)
 
 
@@ -76,7 +79,9 @@ def _up_conv_to_few(x, kernel, block):
 
         def gradient(dy):
             return tf.nn.conv2d(dy, kernel, 2, "SAME"), _filter_gradient(dy, kernel.shape, x, 2)
+
         return tf.nn.depth_to_space(tf.nn.conv2d(x, wide, block // 2, "SAME"), block), gradient
+
     return function(x, kernel)
 
 
@@ -85,7 +90,9 @@ def _conv_from_few(x, kernel, block):
     def function(x, kernel):
         def gradient(dy):
             return _up_conv_to_few(dy, kernel, block), _filter_gradient(x, kernel.shape, dy, 2)
+
         return tf.nn.conv2d(x, kernel, 2, "SAME"), gradient
+
     return function(x, kernel)
 
 
@@ -104,9 +111,14 @@ def _widening(size, block, stride, tap):
     # "SAME" pads both sides alike, or by one more behind.
     before = max(before, after - 1)
     after = max(after, before)
-    axis = np.array([[[tap(pixel, position) == t for t in range(size)] for pixel in range(block)]
-                     for position in range(-before, stride + after)], np.float32)
-    return np.einsum("ert,fsu->efrstu", axis, axis).reshape(len(axis), len(axis), block ** 2, size ** 2)
+    axis = np.array(
+        [
+            [[tap(pixel, position) == t for t in range(size)] for pixel in range(block)]
+            for position in range(-before, stride + after)
+        ],
+        np.float32,
+    )
+    return np.einsum("ert,fsu->efrstu", axis, axis).reshape(len(axis), len(axis), block**2, size**2)
 
 
 def _widened(kernel, widen):
@@ -119,4 +131,6 @@ def _widened(kernel, widen):
 
 
 def _filter_gradient(x, shape, dy, stride):
-    return tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=shape, out_backprop=dy, strides=[1, stride, stride, 1], padding="SAME")
+    return tf.raw_ops.Conv2DBackpropFilter(
+        input=x, filter_sizes=shape, out_backprop=dy, strides=[1, stride, stride, 1], padding="SAME"
+    )

@@ -3,6 +3,7 @@
 The sizes are planned from the image's shape: halve, rounding up, until the base is small.
 28 gives 7-14-28, 64 gives 4-8-16-32-64, 200 gives 7-13-25-50-100-200.
 """
+
 import tensorflow as tf
 
 from tfgan_train.models.base import Discriminator, Generator, Stage, child
@@ -46,29 +47,54 @@ class DcganGenerator(Generator):
         super().__init__(config, data)
         height, width, channels = data.image_shape
         self._plan = size_plan(height, width, config.g_depth)
-        self._widths = [config.g_width * min(WIDEST, 2 ** i) for i in range(len(self._plan) - 1, -1, -1)]
+        self._widths = [config.g_width * min(WIDEST, 2**i) for i in range(len(self._plan) - 1, -1, -1)]
         if not config.g_final_conv:
             # The last upsampling makes the image itself.
             self._widths = self._widths[1:] + [channels]
         before = config.norm_placement == "before"
         use_bias = config.g_norm != "batch" or before
         pieces = activation(config.g_activation)[1]
-        base = DenseImage((*self._plan[0], (config.g_base_width or self._widths[0]) * pieces), self.new_init, use_bias,
-                          name="base")
+        base = DenseImage(
+            (*self._plan[0], (config.g_base_width or self._widths[0]) * pieces), self.new_init, use_bias, name="base"
+        )
         self.stages = []
         if config.g_dense:
             layer = Dense(config.g_dense * pieces, self.new_init, use_bias, name="dense")
-            self.stages.append(Stage(layer, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
-                                     image=False, name="dense_stage"))
-        self.stages.append(Stage(base, config.g_activation, config.g_dropout, config.g_norm, config.norm_placement,
-                                 image=not before, name="stage0"))
+            self.stages.append(
+                Stage(
+                    layer,
+                    config.g_activation,
+                    config.g_dropout,
+                    config.g_norm,
+                    config.norm_placement,
+                    image=False,
+                    name="dense_stage",
+                )
+            )
+        self.stages.append(
+            Stage(
+                base,
+                config.g_activation,
+                config.g_dropout,
+                config.g_norm,
+                config.norm_placement,
+                image=not before,
+                name="stage0",
+            )
+        )
         if config.g_base_width:
             layer = Conv(self._widths[0] * pieces, config.kernel_size, 1, self.new_init, use_bias, name="base_conv")
             self.stages.append(self._stage(layer, False, "stage0_conv"))
         for i in range(1, len(self._plan)):
             last = i == len(self._plan) - 1 and not config.g_final_conv
-            layer = UpConv(self._widths[i] * (1 if last else pieces), config.kernel_size, self._plan[i], self.new_init,
-                           use_bias or last, name=f"up{i}")
+            layer = UpConv(
+                self._widths[i] * (1 if last else pieces),
+                config.kernel_size,
+                self._plan[i],
+                self.new_init,
+                use_bias or last,
+                name=f"up{i}",
+            )
             self.stages.append(self._stage(layer, last, f"stage{i}"))
             self.output_layer = layer
         if config.g_final_conv:
@@ -78,8 +104,15 @@ class DcganGenerator(Generator):
     def _stage(self, layer, last: bool, name: str) -> Stage:
         config = self.config
         skip_norm = last and config.norm_placement == "after"
-        return Stage(layer, "" if last else config.g_activation, 0.0 if last else config.g_dropout,
-                     "none" if skip_norm else config.g_norm, config.norm_placement, image=True, name=name)
+        return Stage(
+            layer,
+            "" if last else config.g_activation,
+            0.0 if last else config.g_dropout,
+            "none" if skip_norm else config.g_norm,
+            config.norm_placement,
+            image=True,
+            name=name,
+        )
 
     def raw_images(self, x, training, draw):
         for i, stage in enumerate(self.stages):
@@ -98,15 +131,31 @@ class DcganDiscriminator(Discriminator):
         self.stages = []
         for i in range(len(plan) - 1):
             kind = config.d_norm if i else "none"
-            channels = config.d_width * min(WIDEST, 2 ** i)
+            channels = config.d_width * min(WIDEST, 2**i)
             use_bias = kind != "batch" or config.norm_placement == "before"
             layer = Conv(channels * pieces, config.kernel_size, 2, self.new_init, use_bias, spectral, name=f"down{i}")
-            self.stages.append(Stage(layer, config.d_activation, config.d_dropout, kind,
-                                     config.norm_placement, image=True, name=f"stage{i}"))
+            self.stages.append(
+                Stage(
+                    layer,
+                    config.d_activation,
+                    config.d_dropout,
+                    kind,
+                    config.norm_placement,
+                    image=True,
+                    name=f"stage{i}",
+                )
+            )
         self.dense = None
         if config.d_dense:
-            self.dense = Stage(Dense(config.d_dense * pieces, self.new_init, True, spectral, name="dense"),
-                               config.d_activation, config.d_dropout, "none", "after", image=False, name="dense_stage")
+            self.dense = Stage(
+                Dense(config.d_dense * pieces, self.new_init, True, spectral, name="dense"),
+                config.d_activation,
+                config.d_dropout,
+                "none",
+                "after",
+                image=False,
+                name="dense_stage",
+            )
         return config.d_dense or config.d_width * min(WIDEST, 2 ** (len(plan) - 2))
 
     def trunk(self, x, label, training, draw):

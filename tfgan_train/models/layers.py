@@ -4,8 +4,9 @@ Weights are float32 always. A block computes in the type of its input, so a netw
 its precision by casting what goes in. Nothing here keeps a random state: dropout takes
 its mask from the step's `Draw`.
 """
+
 import zlib
-from typing import Callable, Optional
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -41,7 +42,8 @@ class Initializers:
 INITIALIZERS = {
     "normal": lambda seed, std: keras.initializers.RandomNormal(stddev=0.02 if std is None else std, seed=seed),
     "uniform": lambda seed, limit: keras.initializers.RandomUniform(
-        -(0.05 if limit is None else limit), 0.05 if limit is None else limit, seed=seed),
+        -(0.05 if limit is None else limit), 0.05 if limit is None else limit, seed=seed
+    ),
     "glorot": lambda seed, _: keras.initializers.GlorotUniform(seed=seed),
     # He et al. 2015 without Keras' truncation: N(0, sqrt(2 / fan_in)).
     "he": lambda seed, _: keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal", seed=seed),
@@ -63,6 +65,7 @@ def _relu(x, slope: float, training):
     def function(x):
         kept = tf.stop_gradient(x)
         return plain(x), lambda dy: tf.raw_ops.LeakyReluGrad(gradients=dy, features=kept, alpha=slope)
+
     return function(x)
 
 
@@ -76,7 +79,8 @@ ACTIVATIONS = {
     "tanh": lambda x, *_: tf.tanh(x),
     # Goodfellow et al. 2013: the largest of K linear pieces.
     "maxout": lambda x, pieces, _: tf.reduce_max(
-        tf.reshape(x, [-1, *x.shape[1:-1], x.shape[-1] // int(pieces), int(pieces)]), -1),
+        tf.reshape(x, [-1, *x.shape[1:-1], x.shape[-1] // int(pieces), int(pieces)]), -1
+    ),
 }
 
 
@@ -88,8 +92,10 @@ def activation(spec: str) -> tuple[Callable, int]:
     """
     name, _, number = spec.partition(":")
     if name not in ACTIVATIONS:
-        raise UserError(f"unknown activation '{spec}'; legal: {', '.join(ACTIVATIONS)}, "
-                        "with a number after a colon where one applies (leaky_relu:0.2, maxout:5)")
+        raise UserError(
+            f"unknown activation '{spec}'; legal: {', '.join(ACTIVATIONS)}, "
+            "with a number after a colon where one applies (leaky_relu:0.2, maxout:5)"
+        )
     try:
         value = float(number) if number else None
     except ValueError:
@@ -123,11 +129,19 @@ class _Weighted(Block):
 
     def _add_weights(self, shape, outputs):
         self.kernel = self.add_weight(shape=shape, initializer=self._kernel_init, name="kernel", autocast=False)
-        self.bias = (self.add_weight(shape=(outputs,), initializer="zeros", name="bias", autocast=False)
-                     if self._use_bias else None)
+        self.bias = (
+            self.add_weight(shape=(outputs,), initializer="zeros", name="bias", autocast=False)
+            if self._use_bias
+            else None
+        )
         if self._spectral:
-            self.u = self.add_weight(shape=(1, outputs), trainable=False, autocast=False, name="u",
-                                     initializer=keras.initializers.RandomNormal(seed=self._kernel_init.seed))
+            self.u = self.add_weight(
+                shape=(1, outputs),
+                trainable=False,
+                autocast=False,
+                name="u",
+                initializer=keras.initializers.RandomNormal(seed=self._kernel_init.seed),
+            )
 
     def _kernel(self, x, training):
         kernel = self.kernel.value
@@ -160,7 +174,9 @@ class Dense(_Weighted):
 class Conv(_Weighted):
     """[n, h, w, inputs] -> [n, ceil(h/stride), ceil(w/stride), channels], 'SAME' padding."""
 
-    def __init__(self, channels: int, size: int, stride: int, init: Initializers, use_bias=True, spectral=False, **kwargs):
+    def __init__(
+        self, channels: int, size: int, stride: int, init: Initializers, use_bias=True, spectral=False, **kwargs
+    ):
         super().__init__(init, use_bias, spectral, **kwargs)
         self._channels, self._size, self._stride = channels, size, stride
 
@@ -174,7 +190,7 @@ class Conv(_Weighted):
 
     def flops(self):
         height, width, _ = self.output_size
-        return 2 * height * width * self._size ** 2 * self.kernel.shape[2] * self._channels
+        return 2 * height * width * self._size**2 * self.kernel.shape[2] * self._channels
 
 
 class UpConv(_Weighted):
@@ -195,10 +211,12 @@ class UpConv(_Weighted):
     def call(self, x, training=False):
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
         kernel, shape = self._kernel(x, training), [batch, *self._image, self._channels]
-        return self._finish(blocked_conv.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2))
+        return self._finish(
+            blocked_conv.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2)
+        )
 
     def flops(self):
-        return 2 * self._inputs[1] * self._inputs[2] * self._size ** 2 * self._inputs[3] * self._channels
+        return 2 * self._inputs[1] * self._inputs[2] * self._size**2 * self._inputs[3] * self._channels
 
 
 class Embedding(Block):
@@ -230,7 +248,7 @@ def spectrally_normalised(kernel, u, training: bool):
     return kernel / tf.reduce_sum(tf.matmul(v, matrix) * new_u)
 
 
-def condition_on(x, label, embedding: Optional[Embedding]):
+def condition_on(x, label, embedding: Embedding | None):
     """[n, units] -> [n, units + embedding], or `x` as it is for unconditional networks."""
     if embedding is None:
         return x

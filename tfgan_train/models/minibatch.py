@@ -1,4 +1,5 @@
 """Minibatch discrimination as a layer of D."""
+
 import tensorflow as tf
 
 from tfgan_train.models.layers import Block, Initializers
@@ -18,8 +19,9 @@ class MinibatchDiscrimination(Block):
         self._kernels, self._init = kernels, init()
 
     def build(self, shape):
-        self.tensor = self.add_weight(shape=(shape[-1], self._kernels * KERNEL_SIZE), initializer=self._init,
-                                      name="tensor", autocast=False)
+        self.tensor = self.add_weight(
+            shape=(shape[-1], self._kernels * KERNEL_SIZE), initializer=self._init, name="tensor", autocast=False
+        )
 
     def call(self, features):
         self.output_size = (self._kernels,)
@@ -41,6 +43,5 @@ def minibatch_features(m) -> tf.Tensor:
       The sum takes in j = i, as the paper's does. It needs n N B C numbers.
     """
     m = tf.cast(m, tf.float32)
-    distance = tf.reduce_sum(
-        tf.abs(m[:, tf.newaxis] - gather_over_replicas(m)[tf.newaxis]), axis=3)
+    distance = tf.reduce_sum(tf.abs(m[:, tf.newaxis] - gather_over_replicas(m)[tf.newaxis]), axis=3)
     return tf.reduce_sum(tf.exp(-distance), axis=1)

@@ -1,4 +1,5 @@
 """Fully connected generator and discriminator, for any image shape."""
+
 import tensorflow as tf
 
 from tfgan_train.models.base import Discriminator, Generator, Stage, child
@@ -16,9 +17,18 @@ def _stages(network, side: str, spectral: bool) -> list[Stage]:
     # Real and fake batches are normalised apart, so a normalisation before D's first layer would hide from it the mean and
     # the contrast of each pixel, and one before its head the mean logit (Radford et al. 2015, section 3, leave out the first too).
     bare = 1 if side == "d" and network.config.norm_placement == "before" else 0
-    return [Stage(Dense(flag("width") * pieces, network.new_init, use_bias, spectral, name=f"dense{i}"),
-                  flag("activation"), flag("dropout"), "none" if i < bare else flag("norm"), network.config.norm_placement,
-                  image=False, name=f"hidden{i}") for i in range(flag("depth"))]
+    return [
+        Stage(
+            Dense(flag("width") * pieces, network.new_init, use_bias, spectral, name=f"dense{i}"),
+            flag("activation"),
+            flag("dropout"),
+            "none" if i < bare else flag("norm"),
+            network.config.norm_placement,
+            image=False,
+            name=f"hidden{i}",
+        )
+        for i in range(flag("depth"))
+    ]
 
 
 class MlpGenerator(Generator):

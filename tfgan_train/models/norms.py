@@ -1,5 +1,4 @@
 """Normalisation layers; batch statistics are those of the global batch."""
-from typing import Optional
 
 import tensorflow as tf
 
@@ -20,7 +19,10 @@ class BatchNorm(Block):
 
     def build(self, shape):
         def weight(name, start, trainable):
-            return self.add_weight(shape=(shape[-1],), initializer=start, name=name, trainable=trainable, autocast=False)
+            return self.add_weight(
+                shape=(shape[-1],), initializer=start, name=name, trainable=trainable, autocast=False
+            )
+
         self.gamma, self.beta = weight("gamma", "ones", True), weight("beta", "zeros", True)
         self.mean, self.variance = weight("mean", "zeros", False), weight("variance", "ones", False)
 
@@ -45,9 +47,11 @@ class BatchNorm(Block):
 
     def _over_replicas(self, x, replicas):
         """The mean first, then the deviations from it: E[x^2] - E[x]^2 would be rounding where |mean| >> std."""
+
         def mean_of(values):
             local = tf.reduce_mean(values, list(range(len(x.shape) - 1)))
             return replicas.all_reduce(tf.distribute.ReduceOp.MEAN, local)
+
         wide = tf.cast(x, tf.float32)
         mean = mean_of(wide)
         centred = wide - mean
@@ -58,8 +62,14 @@ class BatchNorm(Block):
     def _fused(self, x):
         image = x if len(x.shape) == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=image, scale=self.gamma.value, offset=self.beta.value, mean=[], variance=[],
-            epsilon=self._epsilon, is_training=True)
+            x=image,
+            scale=self.gamma.value,
+            offset=self.beta.value,
+            mean=[],
+            variance=[],
+            epsilon=self._epsilon,
+            is_training=True,
+        )
         # The kernel reports the unbiased variance; the moving one is of the biased kind.
         count = tf.cast(tf.size(image) // image.shape[-1], tf.float32)
         y = y if image is x else tf.reshape(y, tf.shape(x))
@@ -69,7 +79,7 @@ class BatchNorm(Block):
 class LayerNorm(Block):
     """Layer normalisation (Ba et al. 2016): each example by itself, over all its units."""
 
-    def __init__(self, axes: Optional[tuple[int, ...]] = None, epsilon: float = 1e-5, **kwargs):
+    def __init__(self, axes: tuple[int, ...] | None = None, epsilon: float = 1e-5, **kwargs):
         super().__init__(**kwargs)
         self._axes, self._epsilon = axes, epsilon
 
@@ -86,7 +96,7 @@ class LayerNorm(Block):
         return tf.cast(y * self.gamma.value + self.beta.value, x.dtype)
 
 
-def norm(kind: str, image: bool) -> Optional[Block]:
+def norm(kind: str, image: bool) -> Block | None:
     """The layer for a flag's value, or None for `none` and `spectral` (which acts on weights).
 
     Instance normalisation (Ulyanov et al. 2016) of a dense layer would erase it, so it is

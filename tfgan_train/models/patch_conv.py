@@ -4,6 +4,7 @@ TensorFlow's own gradient of a large kernel by 4x4 places or fewer takes longer 
 everything else takes half the time (BUILD_NOTES.md). Here every place's patch of the input is laid out as a row, so that a
 product of two matrices does the same sums. Results differ by rounding only. All can be differentiated twice.
 """
+
 import tensorflow as tf
 
 _TYPES = (tf.bfloat16,)
@@ -31,15 +32,22 @@ def up_conv(x, kernel, shape):
 
 def _gains(kernel, places: int) -> bool:
     pairs = kernel.shape[2] * kernel.shape[3]
-    return (kernel.dtype in _TYPES and places <= _MOST_PLACES and pairs >= _LEAST_PAIRS
-            and not tf.config.list_logical_devices("GPU"))
+    return (
+        kernel.dtype in _TYPES
+        and places <= _MOST_PLACES
+        and pairs >= _LEAST_PAIRS
+        and not tf.config.list_logical_devices("GPU")
+    )
 
 
 def _conv(x, kernel, stride):
     @tf.custom_gradient
     def function(x, kernel):
         return tf.nn.conv2d(x, kernel, stride, "SAME"), lambda dy: (
-            _transposed(dy, kernel, tf.shape(x), stride), _kernel_gradient(x, kernel.shape, dy, stride))
+            _transposed(dy, kernel, tf.shape(x), stride),
+            _kernel_gradient(x, kernel.shape, dy, stride),
+        )
+
     return function(x, kernel)
 
 
@@ -47,7 +55,10 @@ def _transposed(x, kernel, shape, stride):
     @tf.custom_gradient
     def function(x, kernel):
         return tf.nn.conv2d_transpose(x, kernel, shape, stride, "SAME"), lambda dy: (
-            _conv(dy, kernel, stride), _kernel_gradient(dy, kernel.shape, x, stride))
+            _conv(dy, kernel, stride),
+            _kernel_gradient(dy, kernel.shape, x, stride),
+        )
+
     return function(x, kernel)
 
 

@@ -1,4 +1,5 @@
 """A network's variables as TensorFlow's own: Keras' Variables wrap them."""
+
 import tensorflow as tf
 
 

@@ -7,6 +7,7 @@ augmentations. Each function takes (x, draw) to images of x's shape, float32 [n,
 can be differentiated any number of times, as gradient penalties need. The strengths and the
 filling (0, which is grey) are the paper's code's.
 """
+
 import tensorflow as tf
 
 
@@ -59,8 +60,7 @@ def saturation(x, draw):
         return x
     channels = x.shape[3]
     # As a matrix product, a mean that needn't be broadcast: a third of the time.
-    grey = tf.reshape(
-        tf.reshape(x, (-1, channels)) @ tf.fill((channels, channels), 1.0 / channels), x.shape)
+    grey = tf.reshape(tf.reshape(x, (-1, channels)) @ tf.fill((channels, channels), 1.0 / channels), x.shape)
     return grey + draw.uniform((1, 1, 1), 0.0, 2.0) * (x - grey)
 
 

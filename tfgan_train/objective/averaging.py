@@ -1,4 +1,5 @@
 """The moving average of a generator's variables; knows nothing of models or of the step."""
+
 import tensorflow as tf
 
 from tfgan_train.ops.replicas import local_value
@@ -21,8 +22,7 @@ def ema_decay(step, batch_size: int, half_life_images: float) -> tf.Tensor:
     if half_life_images == 0:
         return tf.zeros([])
     settled = 0.5 ** (batch_size / half_life_images)
-    return tf.minimum(tf.constant(settled, tf.float32),
-                      1.0 - 10.0 / (tf.cast(step, tf.float32) + 100.0))
+    return tf.minimum(tf.constant(settled, tf.float32), 1.0 - 10.0 / (tf.cast(step, tf.float32) + 100.0))
 
 
 def ema_update(averages, values, decay) -> None:
@@ -34,4 +34,5 @@ def ema_update(averages, values, decay) -> None:
     share = 1.0 - tf.cast(decay, tf.float32)
     for average, value in zip(averages, values, strict=True):
         tf.raw_ops.ResourceApplyGradientDescent(
-            var=average.handle, alpha=share, delta=local_value(average) - local_value(value))
+            var=average.handle, alpha=share, delta=local_value(average) - local_value(value)
+        )

@@ -5,7 +5,9 @@ Every loss is a pair. `d(real_logits, fake_logits)` is what the discriminator mi
 example, for the step to sum and divide by the global batch. Logits are float32 [n], any size:
 all terms are written with softplus, which neither overflows nor loses small values.
 """
-from typing import Callable, NamedTuple
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 

@@ -14,6 +14,7 @@ An optimiser is built in the strategy's scope and makes its slots at once, so th
 finds them. It doesn't track the variables it moves: their model does. Checkpoints move between
 numbers of replicas.
 """
+
 import tensorflow as tf
 
 from tfgan_train.ops.replicas import local_value
@@ -34,9 +35,11 @@ class _Optimizer(tf.Module):
         self._targets = lambda: variables
         self.count = tf.Variable(0, trainable=False, dtype=tf.int64, name=f"{name}/count")
         self.slots = {
-            slot: [tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{slot}")
-                   for variable in variables]
-            for slot in slot_names}
+            slot: [
+                tf.Variable(tf.zeros(variable.shape), trainable=False, name=f"{name}/{slot}") for variable in variables
+            ]
+            for slot in slot_names
+        }
 
     def apply(self, grads, learning_rate, momentum=None):
         """Moves each variable once; to be called on every replica with the same arguments.
@@ -92,8 +95,7 @@ class Adam(_Optimizer):
         beta2 = tf.constant(self._beta2, tf.float32)
         corrected = learning_rate * tf.sqrt(self._missing(beta2)) / self._missing(beta1)
         # Powers of 0, since the rate is already corrected, once and not once a variable.
-        return dict(lr=corrected, beta1=beta1, beta2=beta2, epsilon=self._epsilon,
-                    beta1_power=0.0, beta2_power=0.0)
+        return dict(lr=corrected, beta1=beta1, beta2=beta2, epsilon=self._epsilon, beta1_power=0.0, beta2_power=0.0)
 
     def _missing(self, beta):
         """1 - beta^count, which as written would lose half its digits for beta near 1."""
@@ -116,8 +118,7 @@ class SGD(_Optimizer):
         self._momentum = momentum
 
     def _scalars(self, learning_rate, momentum):
-        return dict(lr=learning_rate,
-                    momentum=tf.cast(self._momentum if momentum is None else momentum, tf.float32))
+        return dict(lr=learning_rate, momentum=tf.cast(self._momentum if momentum is None else momentum, tf.float32))
 
     def _update(self, **arguments):
         tf.raw_ops.ResourceApplyKerasMomentum(**arguments)
@@ -135,8 +136,12 @@ class RMSProp(_Optimizer):
         self._rho, self._momentum, self._epsilon = rho, momentum, epsilon
 
     def _scalars(self, learning_rate, momentum):
-        return dict(lr=learning_rate, rho=self._rho, epsilon=self._epsilon,
-                    momentum=tf.cast(self._momentum if momentum is None else momentum, tf.float32))
+        return dict(
+            lr=learning_rate,
+            rho=self._rho,
+            epsilon=self._epsilon,
+            momentum=tf.cast(self._momentum if momentum is None else momentum, tf.float32),
+        )
 
     def _update(self, **arguments):
         tf.raw_ops.ResourceApplyRMSProp(**arguments)
@@ -145,9 +150,9 @@ class RMSProp(_Optimizer):
 # name -> (variables, hyper, name of its variables) -> optimiser; `hyper` has beta1, beta2,
 # epsilon, momentum and rho.
 OPTIMIZERS = {
-    "adam": lambda variables, hyper, name="adam": Adam(
-        variables, hyper.beta1, hyper.beta2, hyper.epsilon, name),
+    "adam": lambda variables, hyper, name="adam": Adam(variables, hyper.beta1, hyper.beta2, hyper.epsilon, name),
     "sgd": lambda variables, hyper, name="sgd": SGD(variables, hyper.momentum, name),
     "rmsprop": lambda variables, hyper, name="rmsprop": RMSProp(
-        variables, hyper.rho, hyper.momentum, hyper.epsilon, name),
+        variables, hyper.rho, hyper.momentum, hyper.epsilon, name
+    ),
 }

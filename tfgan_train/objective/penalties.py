@@ -9,8 +9,9 @@ mixed with its neighbours'. `real` and `fake` are float32 images [n, H, W, C]; w
 the generator to learn from the penalty cuts `fake` off from it. `draw` is this step's
 randomness. Gradients are summed up in float32 whatever the critic computes in.
 """
+
 import dataclasses
-from typing import Callable
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -97,8 +98,9 @@ def dragan(critic, real, fake, draw):
     standard deviation of all pixels of the global batch.
     """
     del fake
-    mean, mean_square = tf.unstack(mean_over_replicas(
-        tf.stack([tf.reduce_mean(real), tf.reduce_mean(tf.square(real))])))
+    mean, mean_square = tf.unstack(
+        mean_over_replicas(tf.stack([tf.reduce_mean(real), tf.reduce_mean(tf.square(real))]))
+    )
     std = tf.sqrt(tf.maximum(mean_square - tf.square(mean), 0.0))
     noise = 0.5 * std * draw.uniform(tuple(real.shape[1:]))
     return _distance_of_norm_from_one(critic, real + noise)
@@ -113,6 +115,7 @@ class Penalty:
       passes: of D for each real image. A gradient by the images is a backward pass, and
         differentiating it takes two more; judging other images than the loss's adds a forward pass.
     """
+
     function: Callable
     passes: int
 

@@ -1,4 +1,5 @@
 """Terms that steady a GAN, of Salimans et al. 2016 (arXiv:1606.03498), as pure functions."""
+
 import tensorflow as tf
 
 from tfgan_train.objective.averaging import ema_update
@@ -13,7 +14,8 @@ def feature_matching(real_features, fake_features) -> tf.Tensor:
         replica. The means are over the global batch.
     """
     difference = tf.reduce_mean(tf.cast(real_features, tf.float32), 0) - tf.reduce_mean(
-        tf.cast(fake_features, tf.float32), 0)
+        tf.cast(fake_features, tf.float32), 0
+    )
     return tf.reduce_sum(tf.square(mean_over_replicas(difference)))
 
 
@@ -29,8 +31,10 @@ def historical_averaging(variables, history, weight: float) -> list:
       For each variable 2 weight (theta - mean), to be added to the summed gradients. (As a term
       of each replica's loss, it would count once for every replica.)
     """
-    return [2.0 * weight * (local_value(variable) - local_value(mean))
-            for variable, mean in zip(variables, history, strict=True)]
+    return [
+        2.0 * weight * (local_value(variable) - local_value(mean))
+        for variable, mean in zip(variables, history, strict=True)
+    ]
 
 
 def update_history(history, variables, count) -> None:

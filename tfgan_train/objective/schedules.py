@@ -1,4 +1,5 @@
 """Courses of learning rates and momentum: pure functions of the step."""
+
 import math
 
 import tensorflow as tf
@@ -37,8 +38,16 @@ SCHEDULES = {
 }
 
 
-def rate(name: str, base: float, step, total, decay: float = 1.0, floor: float = 0.0,
-         warmup_steps: int = 0, cooldown_steps: int = 0) -> tf.Tensor:
+def rate(
+    name: str,
+    base: float,
+    step,
+    total,
+    decay: float = 1.0,
+    floor: float = 0.0,
+    warmup_steps: int = 0,
+    cooldown_steps: int = 0,
+) -> tf.Tensor:
     """The learning rate of one step, float32 scalar.
 
     Args:

@@ -1,4 +1,5 @@
 """Arrays in the host's memory as tensors, without a copy."""
+
 import numpy as np
 import tensorflow as tf
 

@@ -11,6 +11,7 @@ the seed; so no two (seed, index) pairs of a stream share both keys. Element j o
 is h(h(j * golden ^ k0) ^ k1): the second key keeps rows from being permuted pieces of
 each other, which a single key would allow.
 """
+
 import tensorflow as tf
 
 DISTRIBUTIONS = ("normal", "uniform")

@@ -5,6 +5,7 @@ number) and on an example's place in the GLOBAL batch alone: never on how many r
 batch, on what was drawn before, or on a generator's state. So a resumed run repeats the
 uninterrupted one bit for bit, and 1, 2 or 3 replicas train on the same numbers.
 """
+
 import dataclasses
 import hashlib
 import math
@@ -48,19 +49,20 @@ class Draw:
     def uniform(self, shape=(), minval=0.0, maxval=1.0, dtype=tf.float32) -> tf.Tensor:
         """Uniform floats in [minval, maxval), [count, *shape]; `shape` is one example's."""
         numbers = tf.random.stateless_uniform(
-            (self.total, *shape), self._seeds("uniform"), minval, maxval, dtype, alg=_ALGORITHM)
+            (self.total, *shape), self._seeds("uniform"), minval, maxval, dtype, alg=_ALGORITHM
+        )
         return self._mine(numbers)
 
     def normal(self, shape=(), dtype=tf.float32) -> tf.Tensor:
         """Standard normal floats, [count, *shape]."""
-        numbers = tf.random.stateless_normal(
-            (self.total, *shape), self._seeds("normal"), dtype=dtype, alg=_ALGORITHM)
+        numbers = tf.random.stateless_normal((self.total, *shape), self._seeds("normal"), dtype=dtype, alg=_ALGORITHM)
         return self._mine(numbers)
 
     def integers(self, shape, low: int, high: int) -> tf.Tensor:
         """Uniform int32 in [low, high), [count, *shape]."""
         numbers = tf.random.stateless_uniform(
-            (self.total, *shape), self._seeds("integers"), low, high, tf.int32, alg=_ALGORITHM)
+            (self.total, *shape), self._seeds("integers"), low, high, tf.int32, alg=_ALGORITHM
+        )
         return self._mine(numbers)
 
     def bernoulli(self, shape, p: float) -> tf.Tensor:
@@ -76,11 +78,10 @@ class Draw:
             return tf.fill((self.count, *shape), threshold > 0)
         size = math.prod(shape)
         words = tf.random.stateless_uniform(
-            (self.total, -(-size // _LANES)), self._seeds("bernoulli"),
-            None, None, tf.uint32, alg=_ALGORITHM)
+            (self.total, -(-size // _LANES)), self._seeds("bernoulli"), None, None, tf.uint32, alg=_ALGORITHM
+        )
         lanes = tf.reshape(tf.bitcast(self._mine(words), tf.uint16), (self.count, -1))
-        return tf.reshape(lanes[:, :size] < tf.constant(threshold, tf.uint16),
-                          (self.count, *shape))
+        return tf.reshape(lanes[:, :size] < tf.constant(threshold, tf.uint16), (self.count, *shape))
 
     def _seeds(self, kind: str) -> tf.Tensor:
         # Lengths are part of the text, so that no two paths can spell the same one.
@@ -92,8 +93,9 @@ class Draw:
         """This replica's rows of the global batch's numbers."""
         if self.count == self.total:
             return numbers
-        return tf.slice(numbers, [self.offset] + [0] * (numbers.shape.rank - 1),
-                        [self.count] + numbers.shape[1:].as_list())
+        return tf.slice(
+            numbers, [self.offset] + [0] * (numbers.shape.rank - 1), [self.count] + numbers.shape[1:].as_list()
+        )
 
 
 def dropout(x: tf.Tensor, rate: float, draw: "Draw | None") -> tf.Tensor:

@@ -4,6 +4,7 @@ Every function works the same with one replica, with several, and with no strate
 to be called where a replica's code runs; in the strategy's scope outside of it, where networks are
 built by calling them, there are no siblings to share with.
 """
+
 import tensorflow as tf
 
 

@@ -1,6 +1,7 @@
 """Pictures of a run's course: an animation of the grids, and the strips of fixed latents."""
+
 import pathlib
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, features
@@ -10,7 +11,7 @@ from tfgan_train.common.images import to_image
 from tfgan_train.pictures import grid
 
 MAX_FRAMES = 60
-MAX_SIDE = 640        # pixels; larger grids are made smaller, which bounds time and file size
+MAX_SIDE = 640  # pixels; larger grids are made smaller, which bounds time and file size
 MAX_STRIPS = 40
 HOLD_SECONDS = 2.0
 _WEBP = {"quality": 70, "method": 0, "minimize_size": False}
@@ -23,8 +24,9 @@ def evenly(count: int, wanted: int) -> list[int]:
     return [round(index) for index in np.linspace(0, count - 1, wanted)]
 
 
-def write_animation(png_paths: Sequence, out, captions: Sequence[str] | None = None,
-                    seconds: float = 8.0) -> pathlib.Path:
+def write_animation(
+    png_paths: Sequence, out, captions: Sequence[str] | None = None, seconds: float = 8.0
+) -> pathlib.Path:
     """Writes the pictures, early to late, as a looping animation that holds the last one.
 
     At most MAX_FRAMES pictures are used, evenly chosen, and one is in memory at a time.
@@ -48,8 +50,12 @@ def write_animation(png_paths: Sequence, out, captions: Sequence[str] | None = N
     durations = [max(20, round(1000 * seconds / len(chosen)))] * len(chosen)
     durations[-1] = round(1000 * HOLD_SECONDS)
     # Pillow asks for at least one more duration than it has frames when there is but one.
-    options = {"save_all": True, "append_images": frames, "loop": 0,
-               "duration": durations if len(chosen) > 1 else durations[0]}
+    options = {
+        "save_all": True,
+        "append_images": frames,
+        "loop": 0,
+        "duration": durations if len(chosen) > 1 else durations[0],
+    }
     if kind == "WEBP":
         options |= _WEBP
     return files.write_atomically(out, lambda file: first.save(file, kind, **options))
@@ -69,8 +75,9 @@ def strips(png_paths: Sequence, captions: Sequence[str]) -> np.ndarray:
       uint8 [h, w, C].
     """
     chosen = evenly(len(png_paths), MAX_STRIPS)
-    return grid.captioned_rows([grid.read_picture(png_paths[index]) for index in chosen],
-                               [captions[index] for index in chosen])
+    return grid.captioned_rows(
+        [grid.read_picture(png_paths[index]) for index in chosen], [captions[index] for index in chosen]
+    )
 
 
 def _frame_size(paths: Sequence) -> tuple[int, int]:

@@ -1,4 +1,5 @@
 """Many images in one picture; knows uint8 arrays and PNG files, nothing of runs."""
+
 import math
 import pathlib
 
@@ -8,9 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 from tfgan_train.common import files
 from tfgan_train.common.images import to_image
 
-BACKGROUND = 40    # a dark grey that frames black digits and photographs alike
-TEXT = 225         # captions, on that grey
-VIEWABLE = 56      # a tile's longer side in pixels below which it is enlarged
+BACKGROUND = 40  # a dark grey that frames black digits and photographs alike
+TEXT = 225  # captions, on that grey
+VIEWABLE = 56  # a tile's longer side in pixels below which it is enlarged
 _TEXT_HEIGHT = 14
 
 
@@ -29,8 +30,13 @@ def square_columns(count: int, height: int, width: int) -> int:
     return min(count, max(1, round(math.sqrt(count * height / width))))
 
 
-def grid(images: np.ndarray, columns: int | None = None, padding: int = 2,
-         background: int = BACKGROUND, scale: int | None = None) -> np.ndarray:
+def grid(
+    images: np.ndarray,
+    columns: int | None = None,
+    padding: int = 2,
+    background: int = BACKGROUND,
+    scale: int | None = None,
+) -> np.ndarray:
     """Lays images out row by row, with a border of `padding` round every tile.
 
     Args:
@@ -55,9 +61,11 @@ def grid(images: np.ndarray, columns: int | None = None, padding: int = 2,
     height, width = height * scale, width * scale
     cells = np.full((rows * columns, height + padding, width + padding, channels), background, np.uint8)
     cells[:count, padding:, padding:] = tiles
-    picture = (cells.reshape(rows, columns, height + padding, width + padding, channels)
-               .swapaxes(1, 2)
-               .reshape(rows * (height + padding), columns * (width + padding), channels))
+    picture = (
+        cells.reshape(rows, columns, height + padding, width + padding, channels)
+        .swapaxes(1, 2)
+        .reshape(rows * (height + padding), columns * (width + padding), channels)
+    )
     return np.pad(picture, ((0, padding), (0, padding), (0, 0)), constant_values=background)
 
 
@@ -84,8 +92,9 @@ def beside(pictures: list[np.ndarray], gap: int = 12) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def pair_grid(real: np.ndarray, fake: np.ndarray, titles: tuple[str, str] = ("real", "samples"),
-              columns: int | None = None) -> np.ndarray:
+def pair_grid(
+    real: np.ndarray, fake: np.ndarray, titles: tuple[str, str] = ("real", "samples"), columns: int | None = None
+) -> np.ndarray:
     """Real images beside samples, both uint8 [n, H, W, C], each under its title."""
     return beside([titled(grid(images, columns), title) for images, title in zip((real, fake), titles)])
 
@@ -104,8 +113,11 @@ def captioned_rows(rows: list[np.ndarray], captions: list[str]) -> np.ndarray:
         label = Image.new("L", (margin, row.shape[0]), BACKGROUND)
         left = margin - 4 - math.ceil(_font(size).getlength(caption))
         _write(label, (left, (row.shape[0] - size) // 2), caption, size)
-        row = np.pad(np.broadcast_to(row, (*row.shape[:2], channels)),
-                     ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=BACKGROUND)
+        row = np.pad(
+            np.broadcast_to(row, (*row.shape[:2], channels)),
+            ((0, 0), (0, width - row.shape[1]), (0, 0)),
+            constant_values=BACKGROUND,
+        )
         parts.append(np.concatenate([_channels(np.asarray(label), channels), row], axis=1))
     return np.concatenate(parts)
 

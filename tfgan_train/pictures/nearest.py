@@ -1,4 +1,5 @@
 """The training image nearest to each sample, to show that G doesn't memorise; arrays only."""
+
 import numpy as np
 
 from tfgan_train.metrics import distances as row_distances
@@ -43,8 +44,7 @@ def pairwise_distance(images: np.ndarray) -> float:
     return float(np.sqrt(np.maximum(squares, 0.0)).sum() / (len(images) * (len(images) - 1)))
 
 
-def pair_picture(samples: np.ndarray, train: np.ndarray, indices: np.ndarray,
-                 pairs_per_row: int = 6) -> np.ndarray:
+def pair_picture(samples: np.ndarray, train: np.ndarray, indices: np.ndarray, pairs_per_row: int = 6) -> np.ndarray:
     """Each sample (left) beside its nearest training image (right).
 
     Args:
@@ -62,8 +62,9 @@ def pair_picture(samples: np.ndarray, train: np.ndarray, indices: np.ndarray,
     return grid.grid(pairs, min(pairs_per_row, len(pairs)), padding=8, scale=scale)
 
 
-def facts(indices: np.ndarray, distances: np.ndarray, train_count: int,
-          held_out_distances: np.ndarray | None = None) -> dict:
+def facts(
+    indices: np.ndarray, distances: np.ndarray, train_count: int, held_out_distances: np.ndarray | None = None
+) -> dict:
     """What samples/nearest.json keeps beside the pair picture.
 
     Args:
@@ -72,12 +73,15 @@ def facts(indices: np.ndarray, distances: np.ndarray, train_count: int,
       held_out_distances: the same distances for real images that were not trained on;
         samples that were copied lie far nearer to the training images than these do.
     """
-    found = {"metric": "L2 of pixels, 0..255", "train_count": int(train_count),
-             "indices": [int(index) for index in indices],
-             "distances": [round(float(distance), 2) for distance in distances],
-             "smallest": float(np.min(distances)), "median": float(np.median(distances)),
-             "exact_copies": int(np.sum(np.asarray(distances) == 0))}
+    found = {
+        "metric": "L2 of pixels, 0..255",
+        "train_count": int(train_count),
+        "indices": [int(index) for index in indices],
+        "distances": [round(float(distance), 2) for distance in distances],
+        "smallest": float(np.min(distances)),
+        "median": float(np.median(distances)),
+        "exact_copies": int(np.sum(np.asarray(distances) == 0)),
+    }
     if held_out_distances is not None:
         found["held_out_median"] = float(np.median(held_out_distances))
     return found
-

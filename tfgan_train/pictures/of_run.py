@@ -1,4 +1,5 @@
 """Pictures of a trained generator beside real data: nearest images, spot the fake, walks."""
+
 import numpy as np
 
 from tfgan_train.common.errors import UserError

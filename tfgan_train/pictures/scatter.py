@@ -1,9 +1,10 @@
 """Points of the plane as a picture: generated ones over real ones."""
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 SIDE = 512
-_FINE = 2   # drawn so many times larger and then shrunk, which smooths the dots
+_FINE = 2  # drawn so many times larger and then shrunk, which smooths the dots
 _GROUND, _REAL, _FAKE = (255, 255, 255), (178, 187, 200), (204, 72, 8)
 _REAL_RADIUS, _FAKE_RADIUS = 3.0, 2.2
 

@@ -1,4 +1,5 @@
 """The game "spot the fake": real images and samples in one grid, and the key to it."""
+
 import numpy as np
 
 from tfgan_train.pictures import grid
@@ -6,8 +7,9 @@ from tfgan_train.pictures import grid
 _PADDING = 4
 
 
-def make_game(real: np.ndarray, fake: np.ndarray, seed: int, rows: int = 6, columns: int = 6,
-              fake_share: float = 1 / 3) -> tuple[np.ndarray, dict]:
+def make_game(
+    real: np.ndarray, fake: np.ndarray, seed: int, rows: int = 6, columns: int = 6, fake_share: float = 1 / 3
+) -> tuple[np.ndarray, dict]:
     """Mixes real and fake images into a grid.
 
     Args:
@@ -38,7 +40,13 @@ def make_game(real: np.ndarray, fake: np.ndarray, seed: int, rows: int = 6, colu
     images[is_fake] = fake[random.choice(len(fake), fakes, replace=False)]
     images[~is_fake] = real[random.choice(len(real), count - fakes, replace=False)]
     scale = grid.viewing_scale(*real.shape[1:3])
-    key = {"rows": rows, "columns": columns, "fake": [int(place) for place in places],
-           "tile_height": real.shape[1] * scale, "tile_width": real.shape[2] * scale,
-           "padding": _PADDING, "seed": seed}
+    key = {
+        "rows": rows,
+        "columns": columns,
+        "fake": [int(place) for place in places],
+        "tile_height": real.shape[1] * scale,
+        "tile_width": real.shape[2] * scale,
+        "padding": _PADDING,
+        "seed": seed,
+    }
     return grid.grid(images, columns, _PADDING, scale=scale), key

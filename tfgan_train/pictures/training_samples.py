@@ -1,4 +1,5 @@
 """The pictures a run makes of itself while it trains: grids, strips, the animation."""
+
 import re
 
 import numpy as np
@@ -33,7 +34,7 @@ class Pictures:
     def real(self, images: np.ndarray) -> None:
         """Writes a real batch, uint8 [n, H, W, C], laid out as the samples are."""
         if not (self._run.samples_dir / "real.png").exists():
-            picture = picture_of(images[:GRID - GRID % (self._columns or 1)], self._data, self._columns, real=True)
+            picture = picture_of(images[: GRID - GRID % (self._columns or 1)], self._data, self._columns, real=True)
             grid.save_png(self._run.samples_dir / "real.png", picture)
 
     def draw(self, step: int):
@@ -84,7 +85,7 @@ def picture_of(images: np.ndarray, data, columns=None, real: bool = False) -> np
     if not are_points(data.image_shape):
         return grid.grid(images, columns)
     beneath = from_plane(points.draw(data.name, POINTS, seed=0), data.name).reshape(-1, 2)
-    return scatter.scatter(images.reshape(-1, 2)[:0 if real else None], beneath)
+    return scatter.scatter(images.reshape(-1, 2)[: 0 if real else None], beneath)
 
 
 def animate(samples_dir, out) -> None:

@@ -5,6 +5,7 @@ HTML beside it, so that they keep their size on a phone. Colours are CSS classes
 A series of any length is drawn from at most BUCKETS buckets: the faint line passes
 through each bucket's lowest and highest value, so no spike is lost; the strong one is smoothed.
 """
+
 import dataclasses
 import html
 import json
@@ -15,10 +16,10 @@ import numpy as np
 from tfgan_train.common.numbers import number
 
 BUCKETS = 240
-_WIDTH, _HEIGHT = 1000, 400   # the SVG's own units
+_WIDTH, _HEIGHT = 1000, 400  # the SVG's own units
 _TICKS = 5
 _MANY = 200
-_SMOOTHING = 0.02             # share of the series that the smoothed line averages, to each side
+_SMOOTHING = 0.02  # share of the series that the smoothed line averages, to each side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +45,16 @@ class Guide:
     label: str
 
 
-def line_chart(title: str, series: list[Series], note: str = "", guide: Guide | None = None,
-               limits: tuple[float, float] | None = None, percent: bool = False,
-               logarithmic: bool = False, x_name: str = "step") -> str:
+def line_chart(
+    title: str,
+    series: list[Series],
+    note: str = "",
+    guide: Guide | None = None,
+    limits: tuple[float, float] | None = None,
+    percent: bool = False,
+    logarithmic: bool = False,
+    x_name: str = "step",
+) -> str:
     """One chart as an HTML <figure>.
 
     Args:
@@ -107,7 +115,7 @@ class Axis:
         if self.logarithmic:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             every = max(1, math.ceil((last - first + 1) / _TICKS))
-            return [10.0 ** power for power in range(first, last + 1, every)]
+            return [10.0**power for power in range(first, last + 1, every)]
         rough = (self.high - self.low) / _TICKS
         power = 10.0 ** math.floor(math.log10(rough))
         gap = next(step * power for step in (1, 2, 5, 10) if step * power >= rough * 0.999)
@@ -141,8 +149,17 @@ class _Line:
         steps = np.asarray(series.steps, np.float64)
         x, means = bucket_means(steps, values)
         y = smooth(means, round(len(means) * _SMOOTHING))
-        return cls(series.name, series.colour, x, y, *extremes(steps, values),
-                   steps[0], steps[-1], y[np.isfinite(y)][-1], int((~finite).sum()))
+        return cls(
+            series.name,
+            series.colour,
+            x,
+            y,
+            *extremes(steps, values),
+            steps[0],
+            steps[-1],
+            y[np.isfinite(y)][-1],
+            int((~finite).sum()),
+        )
 
 
 def bucket_means(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +250,9 @@ def _path(classes: str, data: str) -> str:
 
 
 def _legend(lines: list[_Line], show) -> str:
-    items = "".join(f'<li class="{line.colour}">{html.escape(line.name)} <b>{show(line.last)}</b></li>' for line in lines)
+    items = "".join(
+        f'<li class="{line.colour}">{html.escape(line.name)} <b>{show(line.last)}</b></li>' for line in lines
+    )
     return f'<ul class="legend">{items}</ul>'
 
 
@@ -257,12 +276,19 @@ def _guide_label(guide: Guide | None, y_axis: Axis) -> str:
 
 def _hover(lines: list[_Line], x_axis: Axis, y_axis: Axis, show) -> str:
     """What page.js needs for the pointer: places 0..1 and texts, by line."""
-    return json.dumps([{
-        "name": line.name, "colour": line.colour,
-        "x": [round(float(x_axis.place(x)), 4) for x in line.x],
-        "step": [round(x) for x in line.x.tolist()],
-        "text": [show(y) if math.isfinite(y) else "–" for y in line.y.tolist()],
-    } for line in lines], separators=(",", ":"))
+    return json.dumps(
+        [
+            {
+                "name": line.name,
+                "colour": line.colour,
+                "x": [round(float(x_axis.place(x)), 4) for x in line.x],
+                "step": [round(x) for x in line.x.tolist()],
+                "text": [show(y) if math.isfinite(y) else "–" for y in line.y.tolist()],
+            }
+            for line in lines
+        ],
+        separators=(",", ":"),
+    )
 
 
 def _percent(share: float) -> str:

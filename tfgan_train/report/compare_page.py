@@ -1,4 +1,5 @@
 """The page of a comparison: groups, settings that differ, figures, curves, samples. HTML from comparison.py's facts."""
+
 import math
 from html import escape
 
@@ -11,14 +12,17 @@ from tfgan_train.report.comparison import Group
 from tfgan_train.report.page import page
 from tfgan_train.runs.facts import RunFacts
 
-_COLOURS = 8                # classes c0 … of page.css
-_GRIDS_BYTES = 4_000_000    # of all the samples together
+_COLOURS = 8  # classes c0 … of page.css
+_GRIDS_BYTES = 4_000_000  # of all the samples together
 _GRID_BYTES = 120_000
 _ARROWS = {"lower": " ↓", "higher": " ↑"}
 # Rows' key, title, shown as a share, with a logarithmic axis, guide.
-_TRAINING = (("d_loss", "D's loss", False, False, None), ("g_loss", "G's loss", False, False, None),
-             ("d_accuracy", "D's accuracy", True, False, Guide(0.5, "50 %: the ideal")),
-             ("g_grad_norm", "G's gradient norm", False, True, None))
+_TRAINING = (
+    ("d_loss", "D's loss", False, False, None),
+    ("g_loss", "G's loss", False, False, None),
+    ("d_accuracy", "D's accuracy", True, False, Guide(0.5, "50 %: the ideal")),
+    ("g_grad_norm", "G's gradient norm", False, True, None),
+)
 
 
 def render(groups: list[Group]) -> str:
@@ -32,15 +36,23 @@ def render(groups: list[Group]) -> str:
         ("samples", "Samples", "Last samples", _samples(groups)),
         ("runs", "Runs", "Runs", _runs(groups)),
     ]
-    return page(title, f'<p class="over">GAN training comparison</p><h1>{escape(title)}</h1><p class="lead">{escape(_lead(groups))}</p>',
-                found, "finished")
+    return page(
+        title,
+        f'<p class="over">GAN training comparison</p><h1>{escape(title)}</h1><p class="lead">{escape(_lead(groups))}</p>',
+        found,
+        "finished",
+    )
 
 
 def _lead(groups) -> str:
     count = len(groups)
     tried = max(len(group.runs) for group in groups)
     said = f"{count} recipe{'s' if count > 1 else ''}"
-    return said + (f", with up to {tried} seeds each; runs that differ by their seed alone are one recipe." if tried > 1 else ", one run each.")
+    return said + (
+        f", with up to {tried} seeds each; runs that differ by their seed alone are one recipe."
+        if tried > 1
+        else ", one run each."
+    )
 
 
 def _figures(groups: list[Group]) -> str:
@@ -48,8 +60,13 @@ def _figures(groups: list[Group]) -> str:
     names = dict.fromkeys(name for figures in measured for name in figures)
     notes = _warnings(groups)
     if not names:
-        return notes + '<p class="soft">None of these runs has been evaluated: python -m tfgan_train.evaluate --run_dir=RUN does that.</p>'
-    rows = "".join(_row(escape(name.replace("_", " ")) + _arrow(measured, name), _metric_cells(measured, name)) for name in names)
+        return (
+            notes
+            + '<p class="soft">None of these runs has been evaluated: python -m tfgan_train.evaluate --run_dir=RUN does that.</p>'
+        )
+    rows = "".join(
+        _row(escape(name.replace("_", " ")) + _arrow(measured, name), _metric_cells(measured, name)) for name in names
+    )
     return f"""{notes}<div class="wide"><table class="figures"><caption>Each run's last figure. Over several seeds: the mean ± the
 standard deviation over the runs. Of one run: ± what the metric says of its own uncertainty.</caption>{_head(groups)}{rows}</table></div>"""
 
@@ -87,7 +104,9 @@ def _warnings(groups) -> str:
         said.append(f"These runs saw different data ({'; '.join(data)}): their figures don't compare.")
     conditions = {one for group in groups for run in group.runs for one in comparison.conditions(run)}
     if len({(features, num) for _, features, num in conditions}) > 1:
-        said.append("These runs were evaluated with different features or numbers of samples: distances of features don't compare.")
+        said.append(
+            "These runs were evaluated with different features or numbers of samples: distances of features don't compare."
+        )
     silent = [comparison.run_name(run) for group in groups for run in group.runs if not run.train]
     if silent:
         said.append(f"Nothing has been logged yet by {', '.join(silent)}.")
@@ -98,19 +117,32 @@ def _settings(groups: list[Group]) -> str:
     found = comparison.differing(groups)
     if not found:
         return '<p class="soft">Nothing: these runs have the same settings.</p>' if len(groups) == 1 else ""
-    rows = "".join(_row(f"<code>{escape(name)}</code>", [f"<code>{escape(str(value))}</code>" for value in values])
-                   for name, values in found.items())
+    rows = "".join(
+        _row(f"<code>{escape(name)}</code>", [f"<code>{escape(str(value))}</code>" for value in values])
+        for name, values in found.items()
+    )
     return f'<div class="wide"><table>{_head(groups)}{rows}</table></div>'
 
 
 def _curves(groups: list[Group]) -> str:
     charts = []
     for key, title, percent, logarithmic, guide in _TRAINING:
-        charts += _pair(groups, title, lambda run, key=key: [(row["step"], row[key]) for row in run.train if key in row],
-                        percent=percent, logarithmic=logarithmic, guide=guide, limits=(0.0, 1.02) if percent else None)
-    names = dict.fromkeys(name for group in groups for run in group.runs for figures in run.evaluations.values() for name in figures)
+        charts += _pair(
+            groups,
+            title,
+            lambda run, key=key: [(row["step"], row[key]) for row in run.train if key in row],
+            percent=percent,
+            logarithmic=logarithmic,
+            guide=guide,
+            limits=(0.0, 1.02) if percent else None,
+        )
+    names = dict.fromkeys(
+        name for group in groups for run in group.runs for figures in run.evaluations.values() for name in figures
+    )
     for name in names:
-        points = lambda run, name=name: [(step, figures[name].value) for step, figures in run.evaluations.items() if name in figures]
+        points = lambda run, name=name: [
+            (step, figures[name].value) for step, figures in run.evaluations.items() if name in figures
+        ]
         # A figure that no run has twice is in the table already.
         if any(len(points(run)) > 1 for group in groups for run in group.runs):
             charts += _pair(groups, name.replace("_", " "), points, logarithmic=True)
@@ -146,7 +178,9 @@ def _samples(groups: list[Group]) -> str:
     figures = []
     for group, run, (step, path) in last:
         words = escape(f"{_line_name(group, run)}: step {step:,}")
-        figures.append(f'<figure><img src="{data_uris.data_uri(path, budget)}" alt="Samples of {words}"><figcaption>{words}</figcaption></figure>')
+        figures.append(
+            f'<figure><img src="{data_uris.data_uri(path, budget)}" alt="Samples of {words}"><figcaption>{words}</figcaption></figure>'
+        )
     return f'<div class="pair">{"".join(figures)}</div>'
 
 
@@ -156,8 +190,13 @@ def _runs(groups: list[Group]) -> str:
     for group in groups:
         for run in group.runs:
             time, evaluated = comparison.seconds(run), comparison.evaluated_step(run)
-            cells = [escape(str(run.path)), str(run.config.get("seed")), f"{run.step:,}",
-                     duration(time) if time else "–", "–" if evaluated is None else f"{evaluated:,}"]
+            cells = [
+                escape(str(run.path)),
+                str(run.config.get("seed")),
+                f"{run.step:,}",
+                duration(time) if time else "–",
+                "–" if evaluated is None else f"{evaluated:,}",
+            ]
             rows.append(_row(escape(group.name), cells))
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 

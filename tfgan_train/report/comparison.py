@@ -2,6 +2,7 @@
 
 Runs whose settings differ by seed and place alone are one group: one recipe, tried several times.
 """
+
 import csv
 import dataclasses
 import io
@@ -65,8 +66,10 @@ def group_runs(runs: list[RunFacts]) -> list[Group]:
             known.append(run)
     recipes = [settings.get("recipe") for settings, _ in gathered]
     told_apart = all(recipes) and len(set(recipes)) == len(recipes)
-    return [Group(f"{_letter(i)} · {settings['recipe'] if told_apart else run_name(members[0])}", members, settings)
-            for i, (settings, members) in enumerate(gathered)]
+    return [
+        Group(f"{_letter(i)} · {settings['recipe'] if told_apart else run_name(members[0])}", members, settings)
+        for i, (settings, members) in enumerate(gathered)
+    ]
 
 
 def differing(groups: list[Group]) -> dict[str, list]:
@@ -128,17 +131,50 @@ def to_csv(groups: list[Group]) -> str:
     metrics = list(dict.fromkeys(name for group in groups for name in group.measured()))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["kind", "group", "run", "seed", "step", "seconds", "evaluated_step", *settings,
-                     *(column for name in metrics for column in (name, f"{name}_spread"))])
+    writer.writerow(
+        [
+            "kind",
+            "group",
+            "run",
+            "seed",
+            "step",
+            "seconds",
+            "evaluated_step",
+            *settings,
+            *(column for name in metrics for column in (name, f"{name}_spread")),
+        ]
+    )
     for i, group in enumerate(groups):
         values = [found[i] for found in settings.values()]
         for run in group.runs:
             figures = last_figures(run)
-            writer.writerow(["run", group.name, run.path, run.config.get("seed"), run.step, seconds(run), evaluated_step(run),
-                             *values, *_cells(metrics, {name: (one.value, one.spread) for name, one in figures.items()})])
+            writer.writerow(
+                [
+                    "run",
+                    group.name,
+                    run.path,
+                    run.config.get("seed"),
+                    run.step,
+                    seconds(run),
+                    evaluated_step(run),
+                    *values,
+                    *_cells(metrics, {name: (one.value, one.spread) for name, one in figures.items()}),
+                ]
+            )
         if len(group.runs) > 1:
-            writer.writerow(["group", group.name, f"{len(group.runs)} runs", "", "", "", "", *values,
-                             *_cells(metrics, {name: (one.mean, one.spread) for name, one in group.measured().items()})])
+            writer.writerow(
+                [
+                    "group",
+                    group.name,
+                    f"{len(group.runs)} runs",
+                    "",
+                    "",
+                    "",
+                    "",
+                    *values,
+                    *_cells(metrics, {name: (one.mean, one.spread) for name, one in group.measured().items()}),
+                ]
+            )
     return text.getvalue()
 
 

@@ -1,4 +1,5 @@
 """Which curves a run's page shows: from rows of metrics.jsonl to charts."""
+
 import math
 
 import numpy as np
@@ -14,23 +15,47 @@ def training_charts(rows: list[dict], sample_rows: list[dict]) -> list[str]:
       sample_rows: kind "samples", likewise.
     """
     return [
-        line_chart("Losses", [_each_step(rows, "d_loss", "discriminator", "d"),
-                              _each_step(rows, "g_loss", "generator", "g")],
-                   note="Each step, and smoothed. A GAN's losses need not fall: the two networks play against each other."),
-        line_chart("D's accuracy", [_series(rows, "d_accuracy_real", "on real", "real"),
-                                    _series(rows, "d_accuracy_fake", "on fake", "fake"),
-                                    _series(rows, "d_accuracy", "both", "d")],
-                   note="Near 50 % D can't tell real from fake; near 100 % G has little to learn from.",
-                   guide=Guide(0.5, "50 %: the ideal"), limits=(0.0, 1.02), percent=True),
-        line_chart("D's logits", [_series(rows, "real_logits", "real", "real"), _series(rows, "fake_logits", "fake", "fake"),
-                                  _series(sample_rows, "heldout_real_logits", "real, held out", "held-out")],
-                   note="The wider the gap, the surer D is. Held-out images below the training ones: D memorises."),
-        line_chart("Gradient norms", [_series(rows, "d_grad_norm", "discriminator", "d"), _series(rows, "g_grad_norm", "generator", "g")],
-                   note="A generator whose gradients vanish has stopped learning.", logarithmic=True),
+        line_chart(
+            "Losses",
+            [_each_step(rows, "d_loss", "discriminator", "d"), _each_step(rows, "g_loss", "generator", "g")],
+            note="Each step, and smoothed. A GAN's losses need not fall: the two networks play against each other.",
+        ),
+        line_chart(
+            "D's accuracy",
+            [
+                _series(rows, "d_accuracy_real", "on real", "real"),
+                _series(rows, "d_accuracy_fake", "on fake", "fake"),
+                _series(rows, "d_accuracy", "both", "d"),
+            ],
+            note="Near 50 % D can't tell real from fake; near 100 % G has little to learn from.",
+            guide=Guide(0.5, "50 %: the ideal"),
+            limits=(0.0, 1.02),
+            percent=True,
+        ),
+        line_chart(
+            "D's logits",
+            [
+                _series(rows, "real_logits", "real", "real"),
+                _series(rows, "fake_logits", "fake", "fake"),
+                _series(sample_rows, "heldout_real_logits", "real, held out", "held-out"),
+            ],
+            note="The wider the gap, the surer D is. Held-out images below the training ones: D memorises.",
+        ),
+        line_chart(
+            "Gradient norms",
+            [_series(rows, "d_grad_norm", "discriminator", "d"), _series(rows, "g_grad_norm", "generator", "g")],
+            note="A generator whose gradients vanish has stopped learning.",
+            logarithmic=True,
+        ),
         line_chart("Gradient penalty", [_series(_nonzero(rows, "penalty"), "penalty", "penalty", "d")]),
-        line_chart("Variety of the samples", [_series(sample_rows, "pairwise_distance", "between samples", "fake"),
-                                              _series(sample_rows, "pairwise_distance_real", "between real images", "real")],
-                   note="Mean pixel distance between two images. Far below the real images', the samples look alike."),
+        line_chart(
+            "Variety of the samples",
+            [
+                _series(sample_rows, "pairwise_distance", "between samples", "fake"),
+                _series(sample_rows, "pairwise_distance_real", "between real images", "real"),
+            ],
+            note="Mean pixel distance between two images. Far below the real images', the samples look alike.",
+        ),
     ]
 
 

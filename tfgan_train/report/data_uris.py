@@ -1,4 +1,5 @@
 """Picture files as data URIs of bounded size, for a page that is one file; knows no runs."""
+
 import base64
 import functools
 import io
@@ -11,7 +12,7 @@ from tfgan_train.common.images import to_image
 
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".gif": "image/gif"}
 _QUALITIES = (88, 72)
-_SMALLEST = 64   # pixels; below this a picture is not made smaller still
+_SMALLEST = 64  # pixels; below this a picture is not made smaller still
 
 
 def data_uri(path: pathlib.Path, budget: int) -> str:
@@ -27,7 +28,7 @@ def data_uri(path: pathlib.Path, budget: int) -> str:
 def picture_uri(picture: np.ndarray, budget: int) -> str:
     """As `data_uri`, of a picture in memory: uint8 [h, w, 1 or 3]."""
     image, content = to_image(picture), io.BytesIO()
-    image.save(content, "PNG", compress_level=3)   # the strips change with each writing: speed counts
+    image.save(content, "PNG", compress_level=3)  # the strips change with each writing: speed counts
     return _uri(content.getvalue(), "image/png") if content.tell() <= budget else _small_jpeg(image, budget)
 
 

@@ -1,4 +1,5 @@
 """The page's picture sections: samples, their course, interpolation, neighbours, the game."""
+
 import json
 from html import escape
 
@@ -24,7 +25,9 @@ def samples(run: RunFacts) -> str:
     last = len(steps) - 1
     images = "".join(
         f'<img src="{data_uris.data_uri(path, _GRID_BYTES)}" alt="Samples at step {step:,}" data-step="{step}"'
-        f'{"" if index == last else " hidden"}>' for index, (step, path) in enumerate(steps))
+        f"{'' if index == last else ' hidden'}>"
+        for index, (step, path) in enumerate(steps)
+    )
     player = f"""<div class="player"><button type="button" class="play" aria-label="Play from early to late">▶</button>
 <input type="range" min="0" max="{last}" value="{last}" step="1" aria-label="Training step of the samples">
 <output>step {steps[last][0]:,}</output></div>"""
@@ -68,8 +71,17 @@ alt="Animation of the samples from early to late"><figcaption>The samples from e
 def interpolation(run: RunFacts) -> str:
     """samples/interpolation.png, where it is there."""
     path = run.picture("interpolation.png")
-    return _figure(path, "Each row goes from one latent to another in equal steps. Smooth changes show that G "
-                   "learnt more than single images.", _PICTURE_BYTES, wide=True) if path else ""
+    return (
+        _figure(
+            path,
+            "Each row goes from one latent to another in equal steps. Smooth changes show that G "
+            "learnt more than single images.",
+            _PICTURE_BYTES,
+            wide=True,
+        )
+        if path
+        else ""
+    )
 
 
 def nearest(run: RunFacts) -> str:
@@ -84,11 +96,18 @@ def nearest(run: RunFacts) -> str:
     if "median" in facts:
         told.append(f"Median distance {facts['median']:,.0f}, smallest {facts['smallest']:,.0f}.")
     if "held_out_median" in facts:
-        told.append(f"Held-out real images lie {facts['held_out_median']:,.0f} from their nearest training image (median): "
-                    "samples that were copied would lie far nearer than that.")
+        told.append(
+            f"Held-out real images lie {facts['held_out_median']:,.0f} from their nearest training image (median): "
+            "samples that were copied would lie far nearer than that."
+        )
     if facts.get("exact_copies"):
         told.append(f"{facts['exact_copies']} of the samples shown are exact copies.")
-    return _figure(path, " ".join(["Left in each pair a sample, right its nearest training image.", *told]), _PICTURE_BYTES, wide=True)
+    return _figure(
+        path,
+        " ".join(["Left in each pair a sample, right its nearest training image.", *told]),
+        _PICTURE_BYTES,
+        wide=True,
+    )
 
 
 def game(run: RunFacts) -> str:
@@ -103,10 +122,14 @@ def game(run: RunFacts) -> str:
     for index in range(rows * columns):
         row, column = divmod(index, columns)
         left, top = padding + column * (key["tile_width"] + padding), padding + row * (key["tile_height"] + padding)
-        style = (f"left:{100 * left / width:.3f}%;top:{100 * top / height:.3f}%;"
-                 f"width:{100 * key['tile_width'] / width:.3f}%;height:{100 * key['tile_height'] / height:.3f}%")
-        tiles.append(f'<button type="button" style="{style}" aria-pressed="false" tabindex="{-1 if index else 0}" '
-                     f'aria-label="Row {row + 1}, column {column + 1}"></button>')
+        style = (
+            f"left:{100 * left / width:.3f}%;top:{100 * top / height:.3f}%;"
+            f"width:{100 * key['tile_width'] / width:.3f}%;height:{100 * key['tile_height'] / height:.3f}%"
+        )
+        tiles.append(
+            f'<button type="button" style="{style}" aria-pressed="false" tabindex="{-1 if index else 0}" '
+            f'aria-label="Row {row + 1}, column {column + 1}"></button>'
+        )
     count = len(key["fake"])
     return f"""<div id="game" data-columns="{columns}" data-key="{escape(json.dumps(key["fake"]))}">
 <p>{count} of these {rows * columns} images are fake. Which? Choose {count}; arrow keys work too.</p>

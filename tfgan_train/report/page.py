@@ -1,4 +1,5 @@
 """report.html: everything a run shows, as one file that needs no network."""
+
 import dataclasses
 import importlib.resources
 import json
@@ -77,7 +78,8 @@ def page(title: str, headline: str, found: list[tuple[str, str, str, str]], stat
         "links": "".join(f'<li><a href="#{anchor}">{short}</a></li>' for anchor, short, _, _ in found),
         "sections": "".join(
             f'<section id="{anchor}" aria-labelledby="{anchor}-heading"><h2 id="{anchor}-heading">{heading}</h2>{body}</section>'
-            for anchor, _, heading, body in found),
+            for anchor, _, heading, body in found
+        ),
     }
     return string.Template(_resource("page.html")).substitute(fill)
 

@@ -1,4 +1,5 @@
 """The page's sections of facts: headline, doctor, curves, evaluation, data, settings."""
+
 import math
 import time
 from html import escape
@@ -12,7 +13,11 @@ from tfgan_train.runs.facts import Figure, RunFacts
 _BEST_TILES = 3
 _SKIPPED_SHOWN = 200
 _SILENCE = '<p class="well">Nothing: no sign of collapse, divergence, an overpowering or an overfitting D so far.</p>'
-_ARROWS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "as the data": "good when equal to the data's own"}
+_ARROWS = {
+    "lower": "↓ lower is better",
+    "higher": "↑ higher is better",
+    "as the data": "good when equal to the data's own",
+}
 
 
 def title(run: RunFacts) -> str:
@@ -22,7 +27,7 @@ def title(run: RunFacts) -> str:
 
 
 def status_of(run: RunFacts) -> str:
-    """"finished" where the last step was reached, else "stopped"; for when nobody says."""
+    """ "finished" where the last step was reached, else "stopped"; for when nobody says."""
     steps = run.config.get("steps")
     return "finished" if steps and run.step >= steps else "stopped"
 
@@ -30,8 +35,10 @@ def status_of(run: RunFacts) -> str:
 def headline(run: RunFacts, status: str) -> str:
     """Title, status, one sentence on what and how long, and tiles with the figures of now."""
     written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.updated))
-    tiles = "".join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="soft">{escape(note)}</dd></div>'
-                    for name, value, note in _tiles(run, status))
+    tiles = "".join(
+        f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="soft">{escape(note)}</dd></div>'
+        for name, value, note in _tiles(run, status)
+    )
     return f"""<p class="over">GAN training report</p>
 <h1>{escape(title(run))}</h1>
 <p class="lead"><span class="status {escape(status)}">{escape(status)}</span> {escape(_sentence(run))}
@@ -46,7 +53,8 @@ def doctor(run: RunFacts) -> str:
     items = "".join(
         f'<li><p><b>{escape(_sign_title(row["sign"]))}</b> <span class="soft">step {row["step"]:,}</span></p>'
         f'<p>{escape(row["message"])}.</p><p class="soft">Try <code>{_words(row["remedy"])}</code></p></li>'
-        for row in reversed(run.doctor))
+        for row in reversed(run.doctor)
+    )
     return f'<ul class="doctor">{items}</ul>'
 
 
@@ -61,8 +69,11 @@ def evaluation(run: RunFacts) -> str:
     if not run.evaluations:
         return ""
     step, figures = list(run.evaluations.items())[-1]
-    rows = "".join(f"<tr><th scope=row>{escape(name.replace('_', ' '))}</th><td>{_figure(figure)}</td>"
-                   f'<td class="soft">{_ARROWS.get(figure.better, "")}</td></tr>' for name, figure in figures.items())
+    rows = "".join(
+        f"<tr><th scope=row>{escape(name.replace('_', ' '))}</th><td>{_figure(figure)}</td>"
+        f'<td class="soft">{_ARROWS.get(figure.better, "")}</td></tr>'
+        for name, figure in figures.items()
+    )
     found = "".join(curves.evaluation_charts(run.evaluations))
     return f"""<table class="figures"><caption>Measured at step {step:,}</caption>{rows}</table>
 {f'<div class="charts">{found}</div>' if found else ""}"""
@@ -90,12 +101,17 @@ def configuration(run: RunFacts) -> str:
     if not run.config:
         return ""
     sorted_settings = settings.sort(run.config)
-    groups = [("Chosen for this run", sorted_settings.chosen, True),
-              (f"Set by the recipe {run.config.get('recipe', '')}", sorted_settings.by_recipe, True),
-              ("All others, at their defaults", sorted_settings.plain, False),
-              ("Versions", run.versions, False)]
-    tables = "".join(_folded_table(f"{name} ({len(values)})", values.items(), unfolded)
-                     for name, values, unfolded in groups if values)
+    groups = [
+        ("Chosen for this run", sorted_settings.chosen, True),
+        (f"Set by the recipe {run.config.get('recipe', '')}", sorted_settings.by_recipe, True),
+        ("All others, at their defaults", sorted_settings.plain, False),
+        ("Versions", run.versions, False),
+    ]
+    tables = "".join(
+        _folded_table(f"{name} ({len(values)})", values.items(), unfolded)
+        for name, values, unfolded in groups
+        if values
+    )
     return f"""<p>This command repeats the run:</p>
 <div class="command"><pre><code>{_words(settings.command(run.config))}</code></pre><button type="button" class="copy">Copy</button></div>
 {tables}"""
@@ -129,8 +145,11 @@ def _tiles(run: RunFacts, status: str) -> list[tuple[str, str, str]]:
     if row.get("images_per_second"):
         tiles.append(("Speed", number(row["images_per_second"]), "images a second"))
     tiles += _peak_tile(run)
-    tiles += [(name.replace("_", " "), _figure(figure), _ARROWS.get(figure.better, f"at step {step:,}"))
-              for step, figures in list(run.evaluations.items())[-1:] for name, figure in list(figures.items())[:_BEST_TILES]]
+    tiles += [
+        (name.replace("_", " "), _figure(figure), _ARROWS.get(figure.better, f"at step {step:,}"))
+        for step, figures in list(run.evaluations.items())[-1:]
+        for name, figure in list(figures.items())[:_BEST_TILES]
+    ]
     tiles += _accuracy_tile(run.accuracy if run.accuracy.get("step") == run.step else row)
     varied = variety(run.samples[-1]) if run.samples else None
     if varied is not None:
@@ -143,8 +162,13 @@ def _peak_tile(run: RunFacts) -> list[tuple[str, str, str]]:
     rate, peak = run.clock.get("flops_per_second"), run.clock.get("peak_flops_per_second")
     if not rate or not peak or run.clock["step"] != run.step:
         return []
-    return [("Of this machine's peak", f"{percent(rate / peak)} %",
-             f"{flop_rate(rate)} in the training graph; matrix products reach {flop_rate(peak)} here")]
+    return [
+        (
+            "Of this machine's peak",
+            f"{percent(rate / peak)} %",
+            f"{flop_rate(rate)} in the training graph; matrix products reach {flop_rate(peak)} here",
+        )
+    ]
 
 
 def _accuracy_tile(row: dict) -> list[tuple[str, str, str]]:
@@ -154,17 +178,23 @@ def _accuracy_tile(row: dict) -> list[tuple[str, str, str]]:
         return []
     note = "50 % is the ideal"
     if "images" in row:
-        note = (f"on {row['images']:,} real images and as many fake ({100 * row['d_accuracy_lowest']:.0f} to "
-                f"{100 * row['d_accuracy_highest']:.0f} % in batches of 200 and 200); {note}")
+        note = (
+            f"on {row['images']:,} real images and as many fake ({100 * row['d_accuracy_lowest']:.0f} to "
+            f"{100 * row['d_accuracy_highest']:.0f} % in batches of 200 and 200); {note}"
+        )
     return [("D's accuracy", f"{100 * accuracy:.0f} %", note)]
 
 
 def _folded_table(summary: str, rows, unfolded: bool = False) -> str:
     """Pairs of a name and a value under a line that folds them out."""
-    body = "".join(f"<tr><th scope=row><code>{escape(name)}</code></th><td><code>{escape(str(value))}</code></td></tr>"
-                   for name, value in rows)
-    return (f"<details{' open' if unfolded else ''}><summary>{escape(summary)}</summary>"
-            f'<div class="wide"><table>{body}</table></div></details>')
+    body = "".join(
+        f"<tr><th scope=row><code>{escape(name)}</code></th><td><code>{escape(str(value))}</code></td></tr>"
+        for name, value in rows
+    )
+    return (
+        f"<details{' open' if unfolded else ''}><summary>{escape(summary)}</summary>"
+        f'<div class="wide"><table>{body}</table></div></details>'
+    )
 
 
 def _words(text: str) -> str:

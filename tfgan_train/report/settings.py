@@ -1,4 +1,5 @@
 """A run's settings: which were chosen, which its recipe set, and the command that repeats it."""
+
 import dataclasses
 import shlex
 
@@ -26,7 +27,7 @@ def sort(config: dict) -> Settings:
     base = _base(config)
     groups: tuple[dict, dict, dict] = ({}, {}, {})
     for name, value in config.items():
-        if name == "run_dir":   # always filled in; it changes nothing of what is learnt
+        if name == "run_dir":  # always filled in; it changes nothing of what is learnt
             group = 2
         elif name in ("dataset", "recipe") or name not in base or value != base[name]:
             group = 0
@@ -39,9 +40,14 @@ def sort(config: dict) -> Settings:
 def command(config: dict) -> str:
     """The command line that trains the same run again, in a directory of its own (--fresh)."""
     # Asking for one unit of length takes back the recipe's other one; there 0 says nothing, nor does "".
-    wanted = {name: value for name, value in sort(config).chosen.items()
-              if value or name not in ("steps", "epochs", "dataset", "recipe")}
-    return shlex.join(["python", "-m", "tfgan_train.main", *(_flag(name, value) for name, value in wanted.items()), "--fresh"])
+    wanted = {
+        name: value
+        for name, value in sort(config).chosen.items()
+        if value or name not in ("steps", "epochs", "dataset", "recipe")
+    }
+    return shlex.join(
+        ["python", "-m", "tfgan_train.main", *(_flag(name, value) for name, value in wanted.items()), "--fresh"]
+    )
 
 
 def _base(config: dict) -> dict:

@@ -1,7 +1,8 @@
 """D's accuracy over the whole data, in batches of real and as many fake images, as a tutorial on binarized digits has it."""
+
 import math
 import time
-from typing import Callable, Optional
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +19,9 @@ def how_many(count: int, flops: int) -> int:
     return min(count, max(FEWEST, int(MOST_FLOPS / max(flops, 1))))
 
 
-def over_the_data(loss: str, judge: Callable, sampler, source, count: int, seed: int, seconds: float = math.inf) -> dict:
+def over_the_data(
+    loss: str, judge: Callable, sampler, source, count: int, seed: int, seconds: float = math.inf
+) -> dict:
     """How often D is right, of `count` real images spread evenly over the data and as many fakes.
 
     Args:
@@ -48,12 +51,17 @@ def over_the_data(loss: str, judge: Callable, sampler, source, count: int, seed:
             break
     means = [float(part.mean()) for part in right]
     real_share, fake_share = np.concatenate(right, axis=1).mean(axis=1)
-    return {"d_accuracy": float(real_share + fake_share) / 2, "d_accuracy_real": float(real_share),
-            "d_accuracy_fake": float(fake_share), "d_accuracy_lowest": min(means), "d_accuracy_highest": max(means),
-            "images": done}
+    return {
+        "d_accuracy": float(real_share + fake_share) / 2,
+        "d_accuracy_real": float(real_share),
+        "d_accuracy_fake": float(fake_share),
+        "d_accuracy_lowest": min(means),
+        "d_accuracy_highest": max(means),
+        "images": done,
+    }
 
 
-def _fakes(sampler, seed: int, begin: int, count: int, labels: Optional[np.ndarray]) -> np.ndarray:
+def _fakes(sampler, seed: int, begin: int, count: int, labels: np.ndarray | None) -> np.ndarray:
     # A whole batch each time, so that the last one traces nothing new.
     z = sampler.latents(seed, tf.range(begin, begin + BATCH))
     label = np.resize(labels, BATCH).astype(np.int32) if sampler.conditional else None

@@ -1,5 +1,6 @@
 """The cheap figures of --eval_every: seconds, on arrays, the same images and features each time."""
-from typing import Callable, Optional
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -31,14 +32,13 @@ class QuickEval:
       fd_name: what the Frechet distance is called with these features.
     """
 
-    def __init__(self, source, heldout=None, num: int = 5000, features: str = "",
-                 say: Callable[[str], None] = print):
+    def __init__(self, source, heldout=None, num: int = 5000, features: str = "", say: Callable[[str], None] = print):
         real = heldout if heldout is not None and heldout.count >= num else source
         indices = reading.some(real, num)
         self._extractor = choose(features, Request(source, heldout, say=say))
         self._shape = real.image_shape
         self._features, probabilities = reference.features(self._extractor, real, indices, say)
-        self._probabilities: Optional[np.ndarray] = probabilities if self._extractor.own_classes else None
+        self._probabilities: np.ndarray | None = probabilities if self._extractor.own_classes else None
         self.num, self.fd_name = len(indices), self._extractor.fd_name
         self._moments = frechet.moments(self._features)
 
@@ -50,8 +50,10 @@ class QuickEval:
         """
         image_pair(np.empty((8, *self._shape), np.uint8), images, minimum=8)
         features, probabilities = extract(self._extractor, images)
-        found = {"fd": frechet.distance(self._moments, frechet.moments(features)),
-                 "kd": kernel.kernel_distance(self._features, features).value}
+        found = {
+            "fd": frechet.distance(self._moments, frechet.moments(features)),
+            "kd": kernel.kernel_distance(self._features, features).value,
+        }
         found |= {result.name: result.value for result in manifold.measure(self._features, features)}
         if self._probabilities is not None:
             found["class_kl"] = scores.class_kl(probabilities, self._probabilities).value

@@ -2,8 +2,10 @@
 
 Knows neither flags nor runs: evaluate.py draws the images and shows what is found here.
 """
+
 import dataclasses
-from typing import Any, Callable, Collection, Mapping, Optional
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +29,9 @@ VALIDATION = 1000  # images that choose the width of Parzen windows
 @dataclasses.dataclass(frozen=True)
 class Scored:
     """A result, and the figure that real images get in place of the generated ones."""
+
     result: Result
-    real: Optional[float] = None
+    real: float | None = None
 
     def to_json(self) -> dict:
         return self.result.to_json() | {"real": self.real}
@@ -37,6 +40,7 @@ class Scored:
 @dataclasses.dataclass(frozen=True)
 class Scores:
     """What one set of images got: figures, and the metrics that could not be computed with why."""
+
     figures: list[Scored]
     left_out: list[tuple[str, str]]
 
@@ -59,8 +63,14 @@ class Evaluation:
       UserError: the data or the features are not to be had.
     """
 
-    def __init__(self, config, num: int = 10_000, features: str = "", inception_weights: str = "",
-                 say: Callable[[str], None] = print):
+    def __init__(
+        self,
+        config,
+        num: int = 10_000,
+        features: str = "",
+        inception_weights: str = "",
+        say: Callable[[str], None] = print,
+    ):
         self._say, self._num, self._config = say, num, config
         self.train = datasets.load(config, "train")
         self.heldout = datasets.load_held_out(config)
@@ -77,10 +87,15 @@ class Evaluation:
         self.count = len(self._indices)
         self.other_count = min(self._other.count, num) if self._other is not None else 0
         self._real = self._known("real", self._source, self._indices)
-        self._other_inputs: Optional[dict] = None
+        self._other_inputs: dict | None = None
 
-    def score(self, images: np.ndarray, names: Collection[str] = (), added: Collection[str] = (),
-              extra: Mapping[str, Any] = {}) -> Scores:
+    def score(
+        self,
+        images: np.ndarray,
+        names: Collection[str] = (),
+        added: Collection[str] = (),
+        extra: Mapping[str, Any] = {},
+    ) -> Scores:
         """The metrics `names` (or the default set), and those `added`, of uint8 images [n, H, W, C].
 
         Args:
@@ -119,13 +134,17 @@ class Evaluation:
         return self._fields(role, source_data.images(source, indices), features, probabilities)
 
     def _fake(self, images) -> dict:
-        features, probabilities = extract(self.extractor, images, Countdown(f"{self.extractor.name} features", len(images)))
+        features, probabilities = extract(
+            self.extractor, images, Countdown(f"{self.extractor.name} features", len(images))
+        )
         return self._fields("fake", images, features, probabilities)
 
     def _fields(self, role, images, features, probabilities):
         fields = {f"{role}_images": images, f"{role}_features": features}
         if self.extractor.channels:
-            return fields | ({"fake_channel_classes": _classes(probabilities, self.extractor.channels)} if role == "fake" else {})
+            return fields | (
+                {"fake_channel_classes": _classes(probabilities, self.extractor.channels)} if role == "fake" else {}
+            )
         # An ImageNet network's probabilities make an Inception Score; as classes of these data they mean nothing.
         if role == "fake" or self.extractor.own_classes:
             fields[f"{role}_probabilities"] = probabilities
@@ -136,8 +155,10 @@ class Evaluation:
         if self.heldout is None or not {"memorisation", "parzen"} & set(wanted):
             return {}
         most = MOST_VALUES // int(np.prod(self.train.image_shape))
-        fields = {"train_images": source_data.images(self.train, np.sort(source_data.some(self.train, most))),
-                  "heldout_images": source_data.images(self.heldout, source_data.some(self.heldout, self._num))}
+        fields = {
+            "train_images": source_data.images(self.train, np.sort(source_data.some(self.train, most))),
+            "heldout_images": source_data.images(self.heldout, source_data.some(self.heldout, self._num)),
+        }
         if "parzen" in wanted:
             fields["test_images"] = source_data.images(self.heldout, np.arange(self.heldout.count))
             fields["validation_images"] = self._validation_images()
@@ -165,8 +186,10 @@ class Evaluation:
             except UserError:  # too few held-out images for this metric: no figure to print beside
                 return {}
 
-        key = "-".join(source_data.checksum(source, chosen)[:16]
-                       for source, chosen in ((self._source, self._indices), (self._other, indices)))
+        key = "-".join(
+            source_data.checksum(source, chosen)[:16]
+            for source, chosen in ((self._source, self._indices), (self._other, indices))
+        )
         found = cached(f"figures-{VERSION}-{name}-{self.extractor.key}-{key}", build, self._say)
         return {figure: float(value) for figure, value in found.items()}
 

@@ -1,4 +1,5 @@
 """Images made elsewhere, read for scoring: a folder of pictures, or one array in .npz or .npy."""
+
 import pathlib
 
 import numpy as np
@@ -20,8 +21,12 @@ def read(path: str, config, num: int) -> np.ndarray:
     """
     place = pathlib.Path(path)
     if place.is_dir():
-        source = datasets.load(config.replace(
-            dataset=f"folder:{path}", image_size="", train_examples=0, binarize=False, invert=False, epochs=0.0), "train")
+        source = datasets.load(
+            config.replace(
+                dataset=f"folder:{path}", image_size="", train_examples=0, binarize=False, invert=False, epochs=0.0
+            ),
+            "train",
+        )
         return source.read(np.arange(min(num, source.count)))[0]
     if place.suffix not in (".npz", ".npy") or not place.is_file():
         raise UserError(f"--images={path} must be a folder of images, or a .npz or .npy file")

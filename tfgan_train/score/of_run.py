@@ -1,4 +1,5 @@
 """What a trained run brings to its evaluation: images, the discriminator's logits and features."""
+
 import numpy as np
 import tensorflow as tf
 
@@ -20,10 +21,13 @@ PROBED = 10_000  # labelled images that the linear probe learns from, and at mos
 def draw(loaded, num: int) -> tuple[np.ndarray, np.ndarray]:
     """`num` images of a run's generator, uint8 [num, H, W, C] (points: float32), and their labels int32 [num] (zeros if unconditional)."""
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
-    countdown, images = Countdown("images", num), np.empty((num, *loaded.data.image_shape), np.float32 if sampler.points else np.uint8)
+    countdown, images = (
+        Countdown("images", num),
+        np.empty((num, *loaded.data.image_shape), np.float32 if sampler.points else np.uint8),
+    )
     done = 0
     for batch in sampler.batches(num, SEED):
-        images[done:done + len(batch)] = batch
+        images[done : done + len(batch)] = batch
         done += len(batch)
         countdown(done)
     labels = sampler.labels(SEED, tf.range(num))
@@ -46,8 +50,10 @@ class Discriminator:
 
     def _batched(self, function, images, labels):
         size = self._config.batch_size
-        parts = [function(tf.constant(to_float(images[i:i + size])), tf.constant(labels[i:i + size]))
-                 for i in range(0, len(images), size)]
+        parts = [
+            function(tf.constant(to_float(images[i : i + size])), tf.constant(labels[i : i + size]))
+            for i in range(0, len(images), size)
+        ]
         return np.concatenate([part.numpy() for part in parts])
 
     @tf.function(reduce_retracing=True)
@@ -64,11 +70,16 @@ def discriminator_fields(loaded, evaluation, images, labels) -> dict:
     if evaluation.heldout is None:
         return {}
     discriminator, loss = Discriminator(loaded), LOSSES[loaded.config.loss]
-    train, heldout = (source_data.labelled(source, source_data.some(source, JUDGED))
-                      for source in (evaluation.train, evaluation.heldout))
-    return {"train_logits": discriminator.logits(*train), "heldout_logits": discriminator.logits(*heldout),
-            "fake_logits": discriminator.logits(images[:JUDGED], labels[:JUDGED]),
-            "threshold": None if loss.accuracy == "paired" else loss.threshold}
+    train, heldout = (
+        source_data.labelled(source, source_data.some(source, JUDGED))
+        for source in (evaluation.train, evaluation.heldout)
+    )
+    return {
+        "train_logits": discriminator.logits(*train),
+        "heldout_logits": discriminator.logits(*heldout),
+        "fake_logits": discriminator.logits(images[:JUDGED], labels[:JUDGED]),
+        "threshold": None if loss.accuracy == "paired" else loss.threshold,
+    }
 
 
 def probe(loaded, evaluation) -> list[Result]:
@@ -80,9 +91,15 @@ def probe(loaded, evaluation) -> list[Result]:
     if evaluation.heldout is None or evaluation.train.num_classes < 2:
         raise UserError(f"--linear_probe needs labels and held-out images, which {evaluation.train.name} lacks")
     if loaded.config.conditional and loaded.config.d_conditioning == "concat":
-        raise UserError("--linear_probe: with --d_conditioning=concat D's features are told the label, so they say nothing")
-    (x, y), (xt, yt) = (source_data.labelled(source, source_data.some(source, PROBED))
-                        for source in (evaluation.train, evaluation.heldout))
+        raise UserError(
+            "--linear_probe: with --d_conditioning=concat D's features are told the label, so they say nothing"
+        )
+    (x, y), (xt, yt) = (
+        source_data.labelled(source, source_data.some(source, PROBED))
+        for source in (evaluation.train, evaluation.heldout)
+    )
     discriminator = Discriminator(loaded)
-    return [linear_probe(discriminator.features(x, y), y, discriminator.features(xt, yt), yt, "probe_discriminator"),
-            linear_probe(as_rows(x), y, as_rows(xt), yt, "probe_pixels")]
+    return [
+        linear_probe(discriminator.features(x, y), y, discriminator.features(xt, yt), yt, "probe_discriminator"),
+        linear_probe(as_rows(x), y, as_rows(xt), yt, "probe_pixels"),
+    ]

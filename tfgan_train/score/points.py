@@ -1,4 +1,5 @@
 """Scores a run on a 2-D mixture by the published protocol; the counterpart of evaluation.py for points."""
+
 from tfgan_train.common.errors import UserError
 from tfgan_train.data.points import MIXTURES, to_plane
 from tfgan_train.metrics import METRICS, Inputs, Result
@@ -13,7 +14,9 @@ def score(loaded, num: int) -> list[Result]:
     """Modes covered and the share of high-quality samples, of `num` points that the run's generator draws."""
     make_means, sigma = MIXTURES[loaded.data.name]
     points, _ = of_run.draw(loaded, num)
-    return METRICS[METRIC].compute(Inputs(fake_points=to_plane(points, loaded.data.name), means=make_means(), sigma=sigma))
+    return METRICS[METRIC].compute(
+        Inputs(fake_points=to_plane(points, loaded.data.name), means=make_means(), sigma=sigma)
+    )
 
 
 def check_names(names, features: str) -> None:
@@ -26,9 +29,11 @@ def check_names(names, features: str) -> None:
 def table(results: list[Result]) -> str:
     """The figures in words."""
     modes, quality = results
-    return (f"modes covered:         {modes.value:.0f} of {modes.details['of']}\n"
-            f"high-quality samples:  {quality.value:.1%} +- {quality.spread:.1%} (within 3 sigma of a mode; the mixture itself: {CEILING:.1%})\n"
-            f"of {modes.n:,} samples, as in arXiv:1712.04086")
+    return (
+        f"modes covered:         {modes.value:.0f} of {modes.details['of']}\n"
+        f"high-quality samples:  {quality.value:.1%} +- {quality.spread:.1%} (within 3 sigma of a mode; the mixture itself: {CEILING:.1%})\n"
+        f"of {modes.n:,} samples, as in arXiv:1712.04086"
+    )
 
 
 def to_json(results: list[Result], about: dict, dataset: str) -> dict:

@@ -1,4 +1,5 @@
 """Which checkpoint of a run is its best, by its own evaluations while it trains."""
+
 import pathlib
 
 from tfgan_train.runs import checkpoints
@@ -35,8 +36,10 @@ class Selection:
         best = checkpoints.read(self._path)
         if best is not None and not self._is_comparable(best, protocol):
             before = f"{best.extra.get('metric')} of {best.extra.get('num', 'other')} samples"
-            self._tell(f"the best checkpoint so far was chosen by {before}; a new one is chosen by {protocol['metric']} "
-                       f"of {protocol['num']:,}")
+            self._tell(
+                f"the best checkpoint so far was chosen by {before}; a new one is chosen by {protocol['metric']} "
+                f"of {protocol['num']:,}"
+            )
             best = None
         if best is None or value < best.extra["value"]:
             checkpoints.write(self._path, self._gan.state(), step, protocol | {"value": value})

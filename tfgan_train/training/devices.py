@@ -1,4 +1,5 @@
 """From --devices to a distribution strategy; knows nothing of what it will run."""
+
 import tensorflow as tf
 
 from tfgan_train.common.errors import UserError, reason
@@ -31,8 +32,9 @@ def make_strategy(devices: str) -> tf.distribute.Strategy:
     if kind == "cpu":
         _split_cpu(number)
         # NCCL, the default, knows no CPUs and would warn at each start.
-        return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(number)],
-                                              cross_device_ops=tf.distribute.ReductionToOneDevice())
+        return tf.distribute.MirroredStrategy(
+            [f"CPU:{i}" for i in range(number)], cross_device_ops=tf.distribute.ReductionToOneDevice()
+        )
     if number > len(gpus):
         raise UserError(f"--devices=gpu:{number}: TensorFlow sees {len(gpus)} GPUs here; use auto, cpu:1 or fewer")
     return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(number)])
@@ -41,8 +43,11 @@ def make_strategy(devices: str) -> tf.distribute.Strategy:
 def is_chief(strategy) -> bool:
     """Whether this process writes the run's files (with several machines only one does)."""
     resolver = strategy.cluster_resolver
-    return resolver is None or resolver.task_type in (None, "chief") or (
-        resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs)
+    return (
+        resolver is None
+        or resolver.task_type in (None, "chief")
+        or (resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs)
+    )
 
 
 def _split_cpu(number: int):
@@ -53,4 +58,6 @@ def _split_cpu(number: int):
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
     except RuntimeError:  # TensorFlow has started; it may have enough devices already.
         if len(tf.config.list_logical_devices("CPU")) < number:
-            raise UserError(f"--devices=cpu:{number} must be the first thing that TensorFlow does in a process") from None
+            raise UserError(
+                f"--devices=cpu:{number} must be the first thing that TensorFlow does in a process"
+            ) from None

@@ -1,5 +1,6 @@
 """--dry_run: the resolved config, both networks' layers and costs, the data's facts."""
-from typing import Collection
+
+from collections.abc import Collection
 
 import tensorflow as tf
 
@@ -15,17 +16,22 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     config, data = prepared.config, prepared.data
     generator, discriminator = build_networks(config, data)
     height, width, channels = data.image_shape
-    lines = [f"run directory: {prepared.run.path} ({'resumed' if prepared.resumes else 'new'})",
-             f"data: {data.name}, {data.count:,} images of {height}x{width}x{channels}"
-             + (f", {data.num_classes} labels" if data.num_classes else ", no labels"),
-             *(f"  note: {note}" for note in data.notes),
-             *(f"  skipped: {file}: {reason}" for file, reason in data.skipped), ""]
+    lines = [
+        f"run directory: {prepared.run.path} ({'resumed' if prepared.resumes else 'new'})",
+        f"data: {data.name}, {data.count:,} images of {height}x{width}x{channels}"
+        + (f", {data.num_classes} labels" if data.num_classes else ", no labels"),
+        *(f"  note: {note}" for note in data.notes),
+        *(f"  skipped: {file}: {reason}" for file, reason in data.skipped),
+        "",
+    ]
     lines += ["config:", *_config_lines(config), ""]
     for network in (generator, discriminator):
         lines += [*layer_table(network), ""]
     flops = step_flops(config, generator, discriminator)
-    lines.append(f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
-                 f"({flops / 1e6:.1f} MFLOP an image); {config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP")
+    lines.append(
+        f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
+        f"({flops / 1e6:.1f} MFLOP an image); {config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP"
+    )
     return "\n".join(lines)
 
 

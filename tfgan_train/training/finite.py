@@ -1,4 +1,5 @@
 """Stops a run at the first NaN or infinity."""
+
 import numpy as np
 import tensorflow as tf
 
@@ -18,7 +19,9 @@ class Soundness:
     def __init__(self, names: tuple[str, ...], precision: str):
         self._names = names
         # An infinite norm is that of an update which was skipped.
-        self._may_overflow = [i for i, name in enumerate(names) if precision == "float16" and name.endswith("grad_norm")]
+        self._may_overflow = [
+            i for i, name in enumerate(names) if precision == "float16" and name.endswith("grad_norm")
+        ]
         self._overflows = 0
 
     def check(self, rows: np.ndarray, step: int, saved: int) -> None:
@@ -39,15 +42,19 @@ class Soundness:
             return
         row, column = np.argwhere(bad)[0]
         kept = f"the checkpoint of step {saved:,} is kept" if saved else "no checkpoint was due before"
-        raise UserError(f"step {step + int(row) + 1:,}: {self._names[column]} is {rows[row, column]}; training stopped and "
-                        f"{kept}. Try a lower --g_lr and --d_lr, --penalty=r1, or --precision=float32, with --fresh")
+        raise UserError(
+            f"step {step + int(row) + 1:,}: {self._names[column]} is {rows[row, column]}; training stopped and "
+            f"{kept}. Try a lower --g_lr and --d_lr, --penalty=r1, or --precision=float32, with --fresh"
+        )
 
     def _check_overflows(self, overflowed: np.ndarray, step: int):
         for i, one in enumerate(overflowed, 1):
             self._overflows = self._overflows + 1 if one else 0
             if self._overflows == MOST_OVERFLOWS:
-                raise UserError(f"step {step + i:,}: {MOST_OVERFLOWS} updates in a row overflowed in float16, whatever the loss "
-                                "scale; training stopped. Try --precision=bfloat16 or float32, with --fresh")
+                raise UserError(
+                    f"step {step + i:,}: {MOST_OVERFLOWS} updates in a row overflowed in float16, whatever the loss "
+                    "scale; training stopped. Try --precision=bfloat16 or float32, with --fresh"
+                )
 
 
 def check_weights(gan, step: int, saved: int) -> None:
@@ -64,5 +71,7 @@ def check_weights(gan, step: int, saved: int) -> None:
     kept = f"the checkpoint of step {saved:,} is kept" if saved else "no checkpoint was due before"
     for variable in gan.variables():
         if variable.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(variable)):
-            raise UserError(f"step {step:,}: {variable.name} has a NaN or an infinity, so this step isn't saved; {kept}. "
-                            "Try a lower --g_lr and --d_lr, or --precision=float32, with --fresh")
+            raise UserError(
+                f"step {step:,}: {variable.name} has a NaN or an infinity, so this step isn't saved; {kept}. "
+                "Try a lower --g_lr and --d_lr, or --precision=float32, with --fresh"
+            )

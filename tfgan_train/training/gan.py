@@ -1,4 +1,5 @@
 """What a checkpoint holds: both networks, G's average, both optimisers, the step."""
+
 import numpy as np
 import tensorflow as tf
 
@@ -29,12 +30,17 @@ class Gan:
         self.g_optimizer = OPTIMIZERS[config.g_optimizer](trainable(self.generator), config, "g_optimizer")
         self.d_optimizer = OPTIMIZERS[config.d_optimizer](trainable(self.discriminator), config, "d_optimizer")
         self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
-        self.loss_scale = tf.Variable(2.0 ** 15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale")
+        self.loss_scale = tf.Variable(
+            2.0**15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale"
+        )
         self.scale_age = tf.Variable(0, trainable=False, dtype=tf.int32, name="scale_age")
         # Means of all past weights, for --historical_averaging.
         self.g_history, self.d_history = (
             [tf.Variable(weight, trainable=False, name="history") for weight in trainable(network)]
-            if config.historical_averaging else [] for network in (self.generator, self.discriminator))
+            if config.historical_averaging
+            else []
+            for network in (self.generator, self.discriminator)
+        )
 
     def state(self) -> dict:
         """Everything that a checkpoint must hold, by name.
@@ -42,9 +48,15 @@ class Gan:
         The networks' variables are named one by one: tf.train.Checkpoint doesn't see layers that a
         Keras 3 model keeps in a list, and asserts nothing about what it doesn't see.
         """
-        parts = {"generator": named(self.generator), "discriminator": named(self.discriminator),
-                 "g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer,
-                 "step": self.step, "loss_scale": self.loss_scale, "scale_age": self.scale_age}
+        parts = {
+            "generator": named(self.generator),
+            "discriminator": named(self.discriminator),
+            "g_optimizer": self.g_optimizer,
+            "d_optimizer": self.d_optimizer,
+            "step": self.step,
+            "loss_scale": self.loss_scale,
+            "scale_age": self.scale_age,
+        }
         if self.ema_generator is not self.generator:
             parts["ema_generator"] = named(self.ema_generator)
         if self.g_history:

@@ -3,10 +3,11 @@
 What happens inside a step is in step.py, when something is due in pacing.py, what a run is
 made of in parts.py.
 """
+
 import contextlib
 import tempfile
 import time
-from typing import Collection, Optional
+from collections.abc import Collection
 
 import tensorflow as tf
 
@@ -25,7 +26,7 @@ from tfgan_train.training.signals import stop_signals
 from tfgan_train.training.step import METRICS
 
 
-def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool = False, data=None, held_out=None) -> Run:
+def train(config: Config, given: Collection[str] | None = None, fresh: bool = False, data=None, held_out=None) -> Run:
     """Trains a run to its last step, resuming it if it was begun before.
 
     Args:
@@ -49,7 +50,9 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
             files = prepared.run
             stack.enter_context(start.lock(files))
             if files.exists() and not prepared.resumes:
-                raise UserError(f"--run_dir={files.path}: another process has begun a run there just now; start again to resume it")
+                raise UserError(
+                    f"--run_dir={files.path}: another process has begun a run there just now; start again to resume it"
+                )
         else:  # Another machine's worker: it does all that the chief does, and none of it stays.
             files = RunDir(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
@@ -61,8 +64,10 @@ def train(config: Config, given: Optional[Collection[str]] = None, fresh: bool =
                         loop.train()
                     stopped = loop.stopped
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-            raise UserError(f"this run needs more memory than there is ({reason(error)[:120]}); choose a smaller --batch_size, "
-                            "--g_width, --d_width or --latent_dim") from None
+            raise UserError(
+                f"this run needs more memory than there is ({reason(error)[:120]}); choose a smaller --batch_size, "
+                "--g_width, --d_width or --latent_dim"
+            ) from None
         except OSError as error:
             raise UserError(unwritable(error, prepared.run.path)) from None
     return Run(prepared.run.path, stopped)
@@ -79,7 +84,7 @@ class Loop:
         self._parts, self._config, self._clock = built, built.config, built.clock
         self._step = self._saved = built.step
         self._called: set[bool] = set()  # which of the two graphs have run: with and without the penalty
-        self.stopped: Optional[int] = None
+        self.stopped: int | None = None
 
     def train(self) -> None:
         """Runs to the last step, or until `stopped` is set."""
@@ -131,8 +136,13 @@ class Loop:
         if any(is_due(every, step, last) for every in (config.log_every, config.checkpoint_every, config.eval_every)):
             parts.files.require()
         with self._clock.section("logging"):
-            parts.progress.update(step, parts.pace.seconds_per_step or 0.0, parts.pace.images_per_second,
-                                  parts.recorder.means() if parts.recorder.waiting else {}, force=step == last)
+            parts.progress.update(
+                step,
+                parts.pace.seconds_per_step or 0.0,
+                parts.pace.images_per_second,
+                parts.recorder.means() if parts.recorder.waiting else {},
+                force=step == last,
+            )
             if is_due(config.log_every, step, last):
                 self._log()
         if is_sample_due(config.sample_every, step, last):
@@ -149,9 +159,14 @@ class Loop:
 
     def _log(self):
         parts = self._parts
-        row = parts.recorder.write_means(self._step, {
-            "epoch": round(parts.batches.epoch(self._step), 4), "seconds": round(self._seconds(), 3),
-            "images_per_second": round(parts.pace.images_per_second, 1)})
+        row = parts.recorder.write_means(
+            self._step,
+            {
+                "epoch": round(parts.batches.epoch(self._step), 4),
+                "seconds": round(self._seconds(), 3),
+                "images_per_second": round(parts.pace.images_per_second, 1),
+            },
+        )
         parts.monitor.train_row(row)
         parts.events.scalars(self._step, {name: row[name] for name in (*METRICS, "images_per_second")})
 
@@ -165,8 +180,13 @@ class Loop:
             parts.events.flush()
             if self._step != self._saved:
                 finite.check_weights(parts.gan, self._step, self._saved)
-                checkpoints.save(parts.files.checkpoints_dir, parts.gan.state(), self._step,
-                                 {"pending": parts.recorder.state(), "seconds": self._seconds()}, self._config.keep_checkpoints)
+                checkpoints.save(
+                    parts.files.checkpoints_dir,
+                    parts.gan.state(),
+                    self._step,
+                    {"pending": parts.recorder.state(), "seconds": self._seconds()},
+                    self._config.keep_checkpoints,
+                )
             self._saved = self._step
 
     def _seconds(self):
@@ -175,14 +195,18 @@ class Loop:
     def _show_the_generator(self):
         parts = self._parts
         parts.pictures.animate()
-        of_run.write_all(parts.files.samples_dir, parts.pictures.sampler, parts.source, parts.held_out, self._config.seed)
+        of_run.write_all(
+            parts.files.samples_dir, parts.pictures.sampler, parts.source, parts.held_out, self._config.seed
+        )
 
     def _end_early(self):
         self._save()
         with self._clock.section("report"):
             self._show_the_generator()
             self._parts.monitor.report("stopped")
-        self._parts.progress.note(f"stopped at step {self._step:,} and saved in {self._parts.shown}; the same command resumes it")
+        self._parts.progress.note(
+            f"stopped at step {self._step:,} and saved in {self._parts.shown}; the same command resumes it"
+        )
 
     def _end(self):
         parts = self._parts

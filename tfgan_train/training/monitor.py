@@ -1,6 +1,6 @@
 """Looks at a run from outside while it trains: sample statistics, D's accuracy, the doctor, the report."""
+
 import functools
-from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -53,7 +53,7 @@ class Watch:
         """Shows the doctor a training row."""
         self._observe(row)
 
-    def sample_row(self, step: int, images: np.ndarray, labels: Optional[np.ndarray]) -> None:
+    def sample_row(self, step: int, images: np.ndarray, labels: np.ndarray | None) -> None:
         """Writes the statistics of this step's samples.
 
         Args:
@@ -62,13 +62,20 @@ class Watch:
           labels: theirs, for conditional runs.
         """
         real, fake = self._logits(*self._real), self._logits(images, labels)
-        row = {"kind": "samples", "step": step, "pairwise_distance": pairwise_distance(images),
-               "pairwise_distance_real": self._real_distance,
-               "train_real_logits": float(real.mean()), "sample_logits": float(fake.mean())}
+        row = {
+            "kind": "samples",
+            "step": step,
+            "pairwise_distance": pairwise_distance(images),
+            "pairwise_distance_real": self._real_distance,
+            "train_real_logits": float(real.mean()),
+            "sample_logits": float(fake.mean()),
+        }
         if self._held_out is not None:
             row["heldout_real_logits"] = float(self._logits(*self._held_out).mean())
         if not self._paired:
-            row["d_accuracy_inference"] = float((np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2)
+            row["d_accuracy_inference"] = float(
+                (np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2
+            )
         histogram = self._class_histogram()
         if histogram is not None:
             row["class_histogram"] = histogram
@@ -86,18 +93,32 @@ class Watch:
             return
         flops = 2 * self._gan.discriminator.flops() + self._gan.generator.flops()
         count = discriminator_accuracy.how_many(self._source.count, flops)
-        found = discriminator_accuracy.over_the_data(self._config.loss, self._logits, self._sampler, self._source, count, self._seed,
-                                                      seconds=max(LEAST_SECONDS, MOST_SHARE * training_seconds))
+        found = discriminator_accuracy.over_the_data(
+            self._config.loss,
+            self._logits,
+            self._sampler,
+            self._source,
+            count,
+            self._seed,
+            seconds=max(LEAST_SECONDS, MOST_SHARE * training_seconds),
+        )
         self._recorder.write({"kind": "d_accuracy", "step": step, **found})
 
-    def report(self, status: str, clock: Optional[dict] = None) -> None:
+    def report(self, status: str, clock: dict | None = None) -> None:
         """Writes report.html; `status` is running, finished or stopped, `clock` as write_report has it."""
         write_report(self._run.path, status, clock)
 
     def _observe(self, row):
         for finding in self._doctor.observe(row):
-            self._recorder.write({"kind": "doctor", "step": row["step"], "sign": finding.sign,
-                                  "message": finding.message, "remedy": finding.remedy})
+            self._recorder.write(
+                {
+                    "kind": "doctor",
+                    "step": row["step"],
+                    "sign": finding.sign,
+                    "message": finding.message,
+                    "remedy": finding.remedy,
+                }
+            )
             self._tell(f"doctor, step {row['step']:,}: {finding.message} Try {finding.remedy}")
 
     def _logits(self, images, labels) -> np.ndarray:
@@ -113,7 +134,7 @@ class Watch:
         # Looked for at the first samples, since a run with evaluations trains one before them.
         return classifier.kept(self._source)
 
-    def _class_histogram(self) -> Optional[list[int]]:
+    def _class_histogram(self) -> list[int] | None:
         if self._classifier is None:
             return None
         _, probabilities = self._classifier.run(self._sampler.images(CLASSIFIED, self._seed))

@@ -1,6 +1,6 @@
 """When things are due: the one rule for all that happens every N steps and at the last."""
+
 import math
-from typing import Optional
 
 CALL_SECONDS = 0.5  # of steps in one call, so that the live line lives and Ctrl-C answers
 LONGEST_CALL = 200
@@ -40,13 +40,15 @@ class Pace:
 
     def __init__(self, config):
         self._config = config
-        self.seconds_per_step: Optional[float] = None
+        self.seconds_per_step: float | None = None
         self._lazy = config.penalty != "none" and config.penalty_every > 1
 
     def took(self, seconds: float, steps: int) -> None:
         """Takes note of a call's time; the first call of a graph says nothing of speed and isn't told."""
         each = seconds / steps
-        self.seconds_per_step = each if self.seconds_per_step is None else min(each, 0.9 * self.seconds_per_step + 0.1 * each)
+        self.seconds_per_step = (
+            each if self.seconds_per_step is None else min(each, 0.9 * self.seconds_per_step + 0.1 * each)
+        )
 
     @property
     def images_per_second(self) -> float:
@@ -62,7 +64,9 @@ class Pace:
         config = self._config
         most = config.steps_per_loop or self._by_the_clock()
         ends = [config.steps, next_sample(config.sample_every, step)]
-        ends += [next_due(every, step) for every in (config.log_every, config.checkpoint_every, config.eval_every) if every]
+        ends += [
+            next_due(every, step) for every in (config.log_every, config.checkpoint_every, config.eval_every) if every
+        ]
         if self._lazy:
             ends.append(step + 1 if self.is_penalised(step) else next_due(config.penalty_every, step))
         return min(most, *(end - step for end in ends))

@@ -1,4 +1,5 @@
 """What a run is made of: builds it new, or as its last checkpoint left it."""
+
 import dataclasses
 import signal
 from typing import Any
@@ -42,6 +43,7 @@ class Parts:
       seconds_before: that the run has trained before.
       is_complete: whether nothing is left to do; the parts below `gan` are then None.
     """
+
     STOPPED_BY_ANOTHER = int(signal.SIGTERM)  # what a run is stopped by when another worker was
 
     config: Config
@@ -100,8 +102,19 @@ def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
     workers = Workers(strategy)
     workers.share(gan.variables())
     extra = last.extra if last else {"pending": [], "seconds": 0.0}
-    parts = Parts(config, files, prepared.run.path, strategy, prepared.source, Progress(config.steps), Clock(begin), workers, gan,
-                  step=int(gan.step.numpy()), seconds_before=extra["seconds"])
+    parts = Parts(
+        config,
+        files,
+        prepared.run.path,
+        strategy,
+        prepared.source,
+        Progress(config.steps),
+        Clock(begin),
+        workers,
+        gan,
+        step=int(gan.step.numpy()),
+        seconds_before=extra["seconds"],
+    )
     for note in prepared.data.notes:
         parts.progress.note(f"note: {note}")
     if _is_complete(parts):
@@ -114,11 +127,17 @@ def _is_complete(parts: Parts) -> bool:
     """Whether the run has reached its last step, its pictures and report too; says so."""
     step, steps = parts.step, parts.config.steps
     if step > steps:
-        raise UserError(f"--steps={steps} is fewer than the {step:,} steps that {parts.shown} has done; legal: {step} or more, "
-                        "or --fresh to begin anew")
-    if step < steps or not any(row.get("kind") == "clock" and row["step"] == step for row in read_rows(parts.files.metrics_path)):
+        raise UserError(
+            f"--steps={steps} is fewer than the {step:,} steps that {parts.shown} has done; legal: {step} or more, "
+            "or --fresh to begin anew"
+        )
+    if step < steps or not any(
+        row.get("kind") == "clock" and row["step"] == step for row in read_rows(parts.files.metrics_path)
+    ):
         return False
-    parts.progress.note(f"{parts.shown} is complete at step {step:,}; give more --steps to go on, or --fresh to begin anew")
+    parts.progress.note(
+        f"{parts.shown} is complete at step {step:,}; give more --steps to go on, or --fresh to begin anew"
+    )
     parts.is_complete = True
     return True
 
@@ -138,13 +157,35 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
     parts.events = EventWriter(files.events_dir, done + 1)
     parts.pictures = Pictures(files, parts.gan.ema_generator, config, data, parts.events)
     parts.pictures.drop_after(done)
-    parts.monitor = Watch(files, parts.gan, config, data, prepared.source, parts.held_out, parts.pictures.sampler, parts.recorder,
-                          progress.note)
+    parts.monitor = Watch(
+        files,
+        parts.gan,
+        config,
+        data,
+        prepared.source,
+        parts.held_out,
+        parts.pictures.sampler,
+        parts.recorder,
+        progress.note,
+    )
     if config.eval_every:
-        parts.selection = Selection(files.checkpoints_dir, parts.gan, config, prepared.source, parts.held_out, parts.pictures.sampler,
-                                    progress.note)
-    parts.train_step = TrainStep(config, parts.gan, parts.strategy, parts.batches.images, parts.batches.labels,
-                                 steps_per_epoch=data.count / (config.batch_size * config.d_steps))
+        parts.selection = Selection(
+            files.checkpoints_dir,
+            parts.gan,
+            config,
+            prepared.source,
+            parts.held_out,
+            parts.pictures.sampler,
+            progress.note,
+        )
+    parts.train_step = TrainStep(
+        config,
+        parts.gan,
+        parts.strategy,
+        parts.batches.images,
+        parts.batches.labels,
+        steps_per_epoch=data.count / (config.batch_size * config.d_steps),
+    )
     parts.flops = config.batch_size * step_flops(config, parts.gan.generator, parts.gan.discriminator)
     parts.finite = Soundness(columns(config.d_steps), config.precision)
     parts.pace = Pace(config)

@@ -1,9 +1,10 @@
 """Signals that end a run in good order: Ctrl-C, SIGTERM, and SIGHUP where the terminal closes."""
+
 import contextlib
 import os
 import signal
 import threading
-from typing import Callable
+from collections.abc import Callable
 
 STOPPING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
 

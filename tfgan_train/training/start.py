@@ -1,11 +1,12 @@
 """From what was asked for to a run that can begin: resume or new, data read, Config resolved."""
+
 import dataclasses
 import importlib.metadata
 import math
 import pathlib
 import re
 import sys
-from typing import Collection, Optional
+from collections.abc import Collection
 
 from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, reason
@@ -16,8 +17,21 @@ from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training.validation import validate, validate_with_data
 
 # What may change when a run is resumed: how long, how often, and where things are.
-FREE = {"steps", "epochs", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints",
-        "eval_every", "eval_num", "eval_features", "steps_per_loop", "data_dir", "devices", "run_dir"}
+FREE = {
+    "steps",
+    "epochs",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "eval_every",
+    "eval_num",
+    "eval_features",
+    "steps_per_loop",
+    "data_dir",
+    "devices",
+    "run_dir",
+}
 # Zero or empty here means "choose for me", so it contradicts nothing.
 CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every"}
 
@@ -25,6 +39,7 @@ CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every"}
 @dataclasses.dataclass
 class Start:
     """Everything a run begins with."""
+
     config: Config
     run: RunDir
     source: object
@@ -34,7 +49,13 @@ class Start:
     resumes: bool
 
 
-def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool = False, data: object = None, held_out: object = None) -> Start:
+def prepare(
+    asked: Config,
+    given: Collection[str] | None = None,
+    fresh: bool = False,
+    data: object = None,
+    held_out: object = None,
+) -> Start:
     """Finds or chooses the run directory, reads the data, resolves and checks the Config.
 
     Args:
@@ -50,6 +71,7 @@ def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool 
     from tfgan_train import data as datasets
     from tfgan_train.data.reading import fingerprint
     from tfgan_train.training.devices import make_strategy
+
     run = run_directory(asked, fresh)
     chosen = asked.given
     asked = asked.replace(dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset))
@@ -76,11 +98,15 @@ def prepare(asked: Config, given: Optional[Collection[str]] = None, fresh: bool 
 
 def _check_same_data(config: Config, run: RunDir, stored: DataFacts, data: DataFacts) -> None:
     if (stored.count, stored.image_shape) != (data.count, data.image_shape):
-        raise UserError(f"--dataset={config.dataset} now gives {data.count} images of {data.image_shape}, but {run.path} "
-                        f"was begun on {stored.count} of {stored.image_shape}; use --fresh to begin anew")
+        raise UserError(
+            f"--dataset={config.dataset} now gives {data.count} images of {data.image_shape}, but {run.path} "
+            f"was begun on {stored.count} of {stored.image_shape}; use --fresh to begin anew"
+        )
     if stored.fingerprint and stored.fingerprint != data.fingerprint:
-        raise UserError(f"--dataset={config.dataset} now gives other images or labels than those that {run.path} was begun on; "
-                        "use --fresh to begin anew")
+        raise UserError(
+            f"--dataset={config.dataset} now gives other images or labels than those that {run.path} was begun on; "
+            "use --fresh to begin anew"
+        )
 
 
 def run_directory(config: Config, fresh: bool) -> RunDir:
@@ -124,8 +150,10 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
         if name in FREE or (name == "dataset" and _may_be_moved(before, now)):
             changes[name] = now
         elif now != before and not (name in CHOSEN_LATER and not now):
-            raise UserError(f"--{name}={now}, but the run in {run.path} was begun with {before}; "
-                            "leave it out to resume, name another --run_dir, or add --fresh")
+            raise UserError(
+                f"--{name}={now}, but the run in {run.path} was begun with {before}; "
+                "leave it out to resume, name another --run_dir, or add --fresh"
+            )
     if changes.get("epochs"):
         changes["steps"] = 0
     elif changes.get("steps"):
@@ -145,10 +173,13 @@ def _may_be_moved(before: str, now: str) -> bool:
 def resolve(config: Config, data: DataFacts) -> Config:
     """Fills in what 0 leaves open, from the data's facts and the architecture's defaults."""
     from tfgan_train.models import MODELS
+
     chosen = {name: value for name, value in MODELS[config.architecture].DEFAULTS.items() if not getattr(config, name)}
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
     if steps > MOST_STEPS:
-        raise UserError(f"--epochs={config.epochs:g} makes {steps:.3g} steps of {config.batch_size} images; legal: up to {MOST_STEPS:,} steps")
+        raise UserError(
+            f"--epochs={config.epochs:g} makes {steps:.3g} steps of {config.batch_size} images; legal: up to {MOST_STEPS:,} steps"
+        )
     sample_every = config.sample_every or max(25, steps // 20)
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
 
@@ -163,8 +194,15 @@ def write_config(start: Start, run: RunDir) -> None:
     versions = {"python": sys.version.split()[0]} | {name: importlib.metadata.version(name) for name in packages}
     try:
         # First of all: a folder that has anything else and no config.json is taken for somebody else's.
-        write_json(run.config_path, {
-            "format": FORMAT, "config": start.config.as_dict(), "data": dataclasses.asdict(start.data), "versions": versions})
+        write_json(
+            run.config_path,
+            {
+                "format": FORMAT,
+                "config": start.config.as_dict(),
+                "data": dataclasses.asdict(start.data),
+                "versions": versions,
+            },
+        )
         for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -187,5 +225,7 @@ def lock(run: RunDir):
             Terminal().line(f"note: {run.path} can't be locked on this system; train there with one process at a time")
     except locks.Held:
         file.close()
-        raise UserError(f"--run_dir={run.path}: another process is training there; wait for it, or name another folder") from None
+        raise UserError(
+            f"--run_dir={run.path}: another process is training there; wait for it, or name another folder"
+        ) from None
     return file

@@ -3,6 +3,7 @@
 It takes the indices of examples and gives back numbers. The loop decides when to call it and
 what to do with the result.
 """
+
 import functools
 
 import tensorflow as tf
@@ -20,8 +21,20 @@ from tfgan_train.ops.random import Draw
 from tfgan_train.ops.replicas import all_reduce_sum, assign, local_value
 
 # What each step reports, as means over the global batch, in the order of the returned rows.
-METRICS = ("d_loss", "g_loss", "penalty", "d_accuracy", "d_accuracy_real", "d_accuracy_fake",
-           "real_logits", "fake_logits", "d_grad_norm", "g_grad_norm", "d_lr", "g_lr")
+METRICS = (
+    "d_loss",
+    "g_loss",
+    "penalty",
+    "d_accuracy",
+    "d_accuracy_real",
+    "d_accuracy_fake",
+    "real_logits",
+    "fake_logits",
+    "d_grad_norm",
+    "g_grad_norm",
+    "d_lr",
+    "g_lr",
+)
 TRAINING_STREAM = 1  # latents' stream; sampling uses 0
 
 
@@ -48,13 +61,23 @@ class TrainStep:
         # Arguments of the graph and not constants in it: TensorFlow never lets go of a constant that a graph captured.
         self._resident = () if images is None else (shared_tensor(images), shared_tensor(labels))
         shape = [None, config.d_steps, config.batch_size]
-        signature = (tf.TensorSpec(shape, tf.int32) if self._resident else (
-            tf.TensorSpec([*shape, *gan.discriminator.data.image_shape], tf.uint8), tf.TensorSpec(shape, tf.int32)))
+        signature = (
+            tf.TensorSpec(shape, tf.int32)
+            if self._resident
+            else (
+                tf.TensorSpec([*shape, *gan.discriminator.data.image_shape], tf.uint8),
+                tf.TensorSpec(shape, tf.int32),
+            )
+        )
         resident = tuple(tf.TensorSpec(part.shape, part.dtype) for part in self._resident)
         # One graph for any number of steps, and one more for steps with a penalty: a condition round
         # the penalty would have to hold the replicas' sums, which no condition may.
-        self._functions = {with_penalty: tf.function(functools.partial(self._steps, with_penalty=with_penalty),
-                                                     input_signature=[signature, resident]) for with_penalty in (False, True)}
+        self._functions = {
+            with_penalty: tf.function(
+                functools.partial(self._steps, with_penalty=with_penalty), input_signature=[signature, resident]
+            )
+            for with_penalty in (False, True)
+        }
 
     def run(self, batches, with_penalty: bool) -> tf.Tensor:
         """As many steps as `batches` has, without leaving the graph.
@@ -129,8 +152,9 @@ class _ReplicaStep:
             g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
         self._apply("g", gan.generator, gan.g_optimizer, g_gradients, gan.g_history)
         if config.ema_half_life:
-            ema_update(every(gan.ema_generator), every(gan.generator),
-                       ema_decay(step, config.batch_size, config.ema_half_life))
+            ema_update(
+                every(gan.ema_generator), every(gan.generator), ema_decay(step, config.batch_size, config.ema_half_life)
+            )
         tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
         self._metrics["d_loss"] = tf.add_n(self._d_losses) / config.d_steps
         each = self._d_losses if config.d_steps > 1 else []
@@ -140,7 +164,7 @@ class _ReplicaStep:
 
     def _real(self, batch, i):
         """This replica's share of the i-th real batch: float32 images and labels."""
-        mine = lambda x: x[i, self._offset:self._offset + self._local] if self._replicas > 1 else x[i]
+        mine = lambda x: x[i, self._offset : self._offset + self._local] if self._replicas > 1 else x[i]
         if self._resident:
             ids = mine(batch)
             # On the host, where the data are: a GPU need only see its batches.
@@ -158,8 +182,9 @@ class _ReplicaStep:
         config = self._config
         batch = draw.step * (config.d_steps + 1) + i
         first = tf.cast(batch * config.batch_size, tf.int32) + draw.offset
-        z = latents(config.seed, first + tf.range(self._local), config.latent_dim,
-                    config.latent_distribution, TRAINING_STREAM)
+        z = latents(
+            config.seed, first + tf.range(self._local), config.latent_dim, config.latent_distribution, TRAINING_STREAM
+        )
         return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
 
     def _judge(self, x, label, draw):
@@ -203,14 +228,20 @@ class _ReplicaStep:
         """D's adversarial loss, as this replica's part of the mean; reports what D thinks."""
         config, metrics = self._config, self._metrics
         real_right, fake_right = d_accuracy(self._loss, real_logits, fake_logits)
-        for name, values in (("d_accuracy_real", real_right), ("d_accuracy_fake", fake_right),
-                             ("real_logits", real_logits), ("fake_logits", fake_logits)):
+        for name, values in (
+            ("d_accuracy_real", real_right),
+            ("d_accuracy_fake", fake_right),
+            ("real_logits", real_logits),
+            ("fake_logits", fake_logits),
+        ):
             metrics[name] = self._mean(values)
         metrics["d_accuracy"] = (metrics["d_accuracy_real"] + metrics["d_accuracy_fake"]) / 2
         if config.label_flip:
             flip = draw.child("flip").bernoulli((), config.label_flip)
-            real_logits, fake_logits = (tf.where(flip, fake_logits, real_logits),
-                                        tf.where(flip, real_logits, fake_logits))
+            real_logits, fake_logits = (
+                tf.where(flip, fake_logits, real_logits),
+                tf.where(flip, real_logits, fake_logits),
+            )
         targets = {}
         if self._loss.has_targets:
             targets = {"real_target": 1.0 - config.label_smoothing, "fake_target": config.fake_label_smoothing}
@@ -259,8 +290,10 @@ class _ReplicaStep:
         To be called before the next `_apply`, which may change that scale. Gradients of an
         embedding become dense: the norm of a sparse one would miss that its rows repeat.
         """
-        gradients = [tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
-                     for gradient in all_reduce_sum(gradients)]
+        gradients = [
+            tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+            for gradient in all_reduce_sum(gradients)
+        ]
         if self._config.precision == "float16":
             gradients = [gradient / local_value(self._gan.loss_scale) for gradient in gradients]
         return gradients
@@ -270,12 +303,24 @@ class _ReplicaStep:
         config, gan = self._config, self._gan
         variables = trainable(network)
         if history:
-            gradients = [gradient + extra for gradient, extra in zip(
-                gradients, historical_averaging(variables, history, config.historical_averaging))]
+            gradients = [
+                gradient + extra
+                for gradient, extra in zip(
+                    gradients, historical_averaging(variables, history, config.historical_averaging)
+                )
+            ]
         norm = tf.linalg.global_norm(gradients)
         step = tf.cast(local_value(gan.step), tf.float32)
-        learning_rate = rate(config.schedule, getattr(config, f"{side}_lr"), step, config.steps,
-                             config.schedule_decay, config.schedule_floor, config.warmup_steps, config.cooldown_steps)
+        learning_rate = rate(
+            config.schedule,
+            getattr(config, f"{side}_lr"),
+            step,
+            config.steps,
+            config.schedule_decay,
+            config.schedule_floor,
+            config.warmup_steps,
+            config.cooldown_steps,
+        )
         self._metrics[f"{side}_grad_norm"] = norm / self._replicas
         self._metrics[f"{side}_lr"] = learning_rate / self._replicas
         ramp = None

@@ -1,4 +1,5 @@
 """What a training step costs, from the networks' own counts; weighted layers only."""
+
 from tfgan_train.config.fields import Config
 from tfgan_train.objective.losses import LOSSES
 from tfgan_train.objective.penalties import PENALTIES
@@ -22,7 +23,10 @@ def step_flops(config: Config, generator, discriminator) -> float:
         g_inputs = _first_layer(generator)
     if not (config.conditional and config.d_conditioning == "concat"):
         d_inputs = _first_layer(discriminator)
-    d_update = 2 * (3 * d - d_inputs) + (PENALTIES[config.penalty].passes if config.penalty != "none" else 0) * d / config.penalty_every
+    d_update = (
+        2 * (3 * d - d_inputs)
+        + (PENALTIES[config.penalty].passes if config.penalty != "none" else 0) * d / config.penalty_every
+    )
     total = config.d_steps * (g + d_update) + 2 * g - g_inputs
     if config.update == "simultaneous":  # G's gradient goes back through D's own pass.
         return total + d

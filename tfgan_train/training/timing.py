@@ -1,4 +1,5 @@
 """Where a run's wall time goes: in the graph, and around it; and how fast the graph calculates."""
+
 import contextlib
 import time
 
@@ -15,8 +16,16 @@ class Clock:
 
     def __init__(self, begin: float):
         self._begin = self._first = begin
-        self._spent = {"graph": 0.0, "data": 0.0, "logging": 0.0, "samples": 0.0, "checkpoints": 0.0, "report": 0.0,
-                       "evaluation": 0.0, "peak": 0.0}
+        self._spent = {
+            "graph": 0.0,
+            "data": 0.0,
+            "logging": 0.0,
+            "samples": 0.0,
+            "checkpoints": 0.0,
+            "report": 0.0,
+            "evaluation": 0.0,
+            "peak": 0.0,
+        }
         self._start_up = self.flops = self.peak = 0.0
 
     def started(self):
@@ -60,17 +69,29 @@ class Clock:
         """
         wall = max(time.monotonic() - self._first, 1e-9)
         rate = self.flops / self._spent["graph"] if self.flops else 0.0
-        return {"seconds": self.elapsed(), "start_up": self._start_up, "training": wall, **self._spent,
-                "flops_per_second": rate, "peak_flops_per_second": self.peak}
+        return {
+            "seconds": self.elapsed(),
+            "start_up": self._start_up,
+            "training": wall,
+            **self._spent,
+            "flops_per_second": rate,
+            "peak_flops_per_second": self.peak,
+        }
 
     def summary(self, steps: int, path) -> str:
         """The closing line."""
         facts = self.facts()
         wall = facts["training"]
-        parts = ", ".join(f"{name} {spent / wall:.1%}" for name, spent in self._spent.items() if name != "graph" and spent)
+        parts = ", ".join(
+            f"{name} {spent / wall:.1%}" for name, spent in self._spent.items() if name != "graph" and spent
+        )
         achieved = ""
         if facts["flops_per_second"] and self.peak:
-            achieved = (f"; {flop_rate(facts['flops_per_second'])} in the graph, "
-                        f"{percent(facts['flops_per_second'] / self.peak)}% of this machine's peak")
-        return (f"done: {steps:,} steps in {duration(facts['seconds'])} ({duration(self._start_up)} start-up); "
-                f"{1 - facts['graph'] / wall:.1%} of the training outside the graph ({parts}){achieved}; see {path}")
+            achieved = (
+                f"; {flop_rate(facts['flops_per_second'])} in the graph, "
+                f"{percent(facts['flops_per_second'] / self.peak)}% of this machine's peak"
+            )
+        return (
+            f"done: {steps:,} steps in {duration(facts['seconds'])} ({duration(self._start_up)} start-up); "
+            f"{1 - facts['graph'] / wall:.1%} of the training outside the graph ({parts}){achieved}; see {path}"
+        )

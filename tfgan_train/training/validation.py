@@ -1,4 +1,5 @@
 """What a Config may say: each value by its field, and the combinations that can't work."""
+
 import os
 import re
 
@@ -23,6 +24,7 @@ def validate(config: Config) -> None:
     from tfgan_train.data import check_name
     from tfgan_train.data.folder import parse_value_range
     from tfgan_train.data.transform import parse_image_size
+
     check_name(config.dataset)
     parse_image_size(config.image_size)
     parse_value_range(config.value_range)
@@ -43,18 +45,23 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
     if config.conditional and not source.num_classes:
         raise UserError(f"--conditional needs labelled data, and {source.name} has no labels; add --noconditional")
     if config.eval_every and are_points(source.image_shape):
-        raise UserError(f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate")
+        raise UserError(
+            f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate"
+        )
     height, width, _ = source.image_shape
     if config.architecture == "dcgan" and max(height, width) < 8:
         raise UserError(f"--architecture=dcgan wants images of at least 8 pixels a side, not {height}x{width}; try mlp")
     deepest = max(height, width).bit_length() - 1
     for flag in ("g_depth", "d_depth"):
         if config.architecture == "dcgan" and getattr(config, flag) > deepest:
-            raise UserError(f"--{flag}={getattr(config, flag)}: {height}x{width} images can be halved {deepest} times at most")
+            raise UserError(
+                f"--{flag}={getattr(config, flag)}: {height}x{width} images can be halved {deepest} times at most"
+            )
 
 
 def _check_networks(config):
     from tfgan_train.models.layers import INITIALIZERS, activation
+
     for flag in ("g_activation", "d_activation"):
         try:
             activation(getattr(config, flag))
@@ -77,24 +84,33 @@ def _length(config):
 
 def _targets(config):
     from tfgan_train.objective.losses import LOSSES
+
     if (config.label_smoothing or config.fake_label_smoothing) and not LOSSES[config.loss].has_targets:
         legal = ", ".join(name for name, loss in LOSSES.items() if loss.has_targets)
         return f"--label_smoothing needs a loss with targets ({legal}), not --loss={config.loss}"
 
 
 def _wasserstein(config):
-    if config.loss == "wasserstein" and not config.weight_clip and config.penalty == "none" and config.d_norm != "spectral":
+    if (
+        config.loss == "wasserstein"
+        and not config.weight_clip
+        and config.penalty == "none"
+        and config.d_norm != "spectral"
+    ):
         return "--loss=wasserstein needs --weight_clip=0.01, --penalty=wgan_gp or --d_norm=spectral to keep D Lipschitz"
 
 
 def _penalised_norm(config):
     if config.penalty in ("wgan_gp", "dragan") and config.d_norm == "batch":
-        return (f"--penalty={config.penalty} is of single images, and --d_norm=batch mixes those of a batch; "
-                "use --d_norm=layer, instance, spectral or none")
+        return (
+            f"--penalty={config.penalty} is of single images, and --d_norm=batch mixes those of a batch; "
+            "use --d_norm=layer, instance, spectral or none"
+        )
 
 
 def _augmentations(config):
     from tfgan_train.objective.augment import AUGMENTATIONS
+
     for name in config.augment.split(",") if config.augment else ():
         if name not in AUGMENTATIONS:
             return unknown("value of --augment:", name, AUGMENTATIONS)

@@ -1,4 +1,5 @@
 """Several machines: what all workers must agree on, so that none waits for a step that another doesn't take."""
+
 import contextlib
 import json
 import os
@@ -31,9 +32,13 @@ def check_tf_config() -> int:
         return 0
     kind, index = task.get("type"), task.get("index")
     if kind not in TASKS:
-        raise UserError(f"TF_CONFIG gives this process the task '{kind}', which trains nothing; legal: {' and '.join(TASKS)}")
+        raise UserError(
+            f"TF_CONFIG gives this process the task '{kind}', which trains nothing; legal: {' and '.join(TASKS)}"
+        )
     if not isinstance(index, int) or not 0 <= index < len(jobs.get(kind, ())):
-        raise UserError(f"TF_CONFIG: task {kind} {index} isn't in its cluster, which has {len(jobs.get(kind, ()))} of them; {legal}")
+        raise UserError(
+            f"TF_CONFIG: task {kind} {index} isn't in its cluster, which has {len(jobs.get(kind, ()))} of them; {legal}"
+        )
     return sum(len(jobs.get(name, ())) for name in TASKS)
 
 
@@ -74,7 +79,9 @@ class Workers:
         except tf.errors.OpError:
             if not self.several:
                 raise
-            raise UserError("another worker was lost; start the same command on all machines to resume from the last checkpoint") from None
+            raise UserError(
+                "another worker was lost; start the same command on all machines to resume from the last checkpoint"
+            ) from None
 
     @tf.function
     def _sum(self, values):

