@@ -1,0 +1,77 @@
+"""Objects of the user's own modules, named as text: `python:package.module:name`.
+
+A run stores the text and never the code, so every process imports the object anew.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+from tfgan_train.common.errors import UserError, unknown
+
+PREFIX = "python:"
+
+
+def is_dotted(text: str) -> bool:
+    """Whether the value of a flag names an object of a user's module."""
+    return text.startswith(PREFIX)
+
+
+def resolve(text: str, flag: str) -> Any:
+    """The object that `text` names.
+
+    Args:
+      text: "package.module:name" or "package.module" (the module itself), with or without "python:" before it.
+        `name` may have dots: "module:Class.method".
+      flag: the setting that names it, for the messages.
+
+    Raises:
+      UserError: one line that says whether the module is missing, fails as it is imported, or lacks the name.
+    """
+    module_name, colon, name = text.removeprefix(PREFIX).partition(":")
+    written = f"--{flag}={text}"
+    if not all(part.isidentifier() for part in module_name.split(".")) or (colon and not name):
+        raise UserError(f"{written} is not of the form {PREFIX}package.module:name")
+    found = _module(module_name, written)
+    for part in name.split(".") if colon else ():
+        if not hasattr(found, part):
+            public = [other for other in vars(found) if not other.startswith("_")] if hasattr(found, "__dict__") else []
+            raise UserError(f"{written}: {unknown(f'name in {module_name}:', part, public)}")
+        found = getattr(found, part)
+    return found
+
+
+def name_of(thing: Any) -> str | None:
+    """The text by which `resolve` finds `thing` in another process, or None where there is none.
+
+    Functions and classes at the top of a module have one; lambdas, what is defined inside a function or in the
+    program that was started (`__main__`), and instances have none.
+    """
+    module_name, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not isinstance(module_name, str) or not isinstance(name, str) or module_name == "__main__":
+        return None
+    found = sys.modules.get(module_name)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return f"{PREFIX}{module_name}:{name}" if found is thing else None
+
+
+def _module(name: str, written: str):
+    importlib.invalidate_caches()  # It may have been written since this process began.
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise UserError(f"{written}: importing {name} failed: {_line(error)}") from None
+        raise UserError(
+            f"{written}: there is no module {error.name} in the current folder, on PYTHONPATH or installed"
+        ) from None
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException as error:  # The user's code runs as it is imported, and may raise or exit as it likes.
+        raise UserError(f"{written}: importing {name} failed: {_line(error)}") from None
+
+
+def _line(error: BaseException) -> str:
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
