@@ -29,27 +29,29 @@ class Critic:
     which takes a quarter to a third off a step of D with R1 (measured on a small DCGAN).
 
     Args:
-      function: (images, *more) -> logits [n], or a tuple that begins with them. Penalties call it
-        with images alone where they want other ones judged.
+      function: (images, *more) -> (logits [n], features). Penalties call it with images alone.
     """
 
     def __init__(self, function):
         self._function = function
         self._judged = []
 
-    def __call__(self, images, *more):
-        """What the function gives for images."""
+    def __call__(self, images) -> tf.Tensor:
+        """The logits [n] of images, from a pass of their own."""
+        return self.judge(images)[0]
+
+    def judge(self, images, *more) -> tuple:
+        """What the function gives: (logits, features) of images."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            result = self._function(images, *more)
-        logits = result[0] if isinstance(result, tuple) else result
+            logits, features = self._function(images, *more)
         self._judged.append((images, logits, tape))
-        return result
+        return logits, features
 
     def squared_gradient(self, images) -> tf.Tensor:
         """||gradient of each example's logit by its pixels||^2, float32 [n]."""
         if not any(judged is images for judged, _, _ in self._judged):
-            self(images)
+            self.judge(images)
         at = next(i for i, (judged, _, _) in enumerate(self._judged) if judged is images)
         _, logits, tape = self._judged.pop(at)  # since a tape gives its gradient once
         gradient = tf.cast(tape.gradient(logits, images), tf.float32)
@@ -57,7 +59,8 @@ class Critic:
 
 
 def _squared_gradient(critic, images):
-    critic = critic if isinstance(critic, Critic) else Critic(critic)
+    if not isinstance(critic, Critic):
+        critic = Critic(lambda x, logits=critic: (logits(x), None))
     return critic.squared_gradient(images)
 
 

@@ -207,11 +207,12 @@ class _ReplicaStep:
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
             tape.watch(variables + [fake] if postpone else variables)
             seen = fake if postpone else tf.stop_gradient(fake)
-            critic = lambda images, at=draw.child("penalty"): self._judge(images, label, at)
+            judge = lambda images, at=draw.child("penalty"): self._judge(images, label, at)
             if with_penalty:  # It starts from these very passes, which saves one through D.
-                critic = Critic(critic)
-            real_logits, real_features = critic(real, draw.child("real"))
-            fake_logits, fake_features = critic(seen, draw.child("fake"))
+                critic = Critic(judge)
+                judge = critic.judge
+            real_logits, real_features = judge(real, draw.child("real"))
+            fake_logits, fake_features = judge(seen, draw.child("fake"))
             total = self._adversarial(real_logits, fake_logits, draw)
             if with_penalty:
                 total += self._penalise(critic, real, seen, draw)
