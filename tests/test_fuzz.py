@@ -19,7 +19,7 @@ from tests import binaries
 from tests.data_fixtures import idx_bytes, random_images
 from tfgan_train import UserError, compare, sample
 from tfgan_train.data import array_data, decode, idx
-from tfgan_train.features.torch_file import read_state_dict
+from tfgan_train.pretrained.torch_file import read_state_dict
 from tfgan_train.report.page import write_report
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.rows import read_rows

@@ -74,6 +74,7 @@ ROOMS = [
     "objective",
     "config",
     "data",
+    "pretrained",
     "models",
     "runs",
     "metrics",

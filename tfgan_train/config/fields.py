@@ -112,6 +112,9 @@ class Config:
 
     # --- networks
     architecture: str = _field("dcgan", "networks", "family of both networks", choices="tfgan_train.models:MODELS")
+    d_architecture: str = _field(
+        "", "networks", "another family for D; empty: that of G", choices="tfgan_train.models:MODELS"
+    )
     latent_dim: int = _field(100, "networks", "length of z", minimum=1)
     latent_distribution: str = _field(
         "normal", "networks", "how z is drawn; uniform is in [-1, 1]", choices=("normal", "uniform")
@@ -370,8 +373,7 @@ def legal_values(field: dataclasses.Field) -> tuple:
     if isinstance(choices, str):
         module, registry = choices.split(":")
         choices = tuple(getattr(importlib.import_module(module), registry))
-        if field.name == "penalty":
-            choices = ("none",) + choices
+        choices = {"penalty": ("none",), "d_architecture": ("",)}.get(field.name, ()) + choices
     return choices
 
 

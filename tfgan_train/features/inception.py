@@ -9,8 +9,8 @@ import tensorflow as tf
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import sha256
 from tfgan_train.features.extractor import Extractor, Request
-from tfgan_train.features.folded import colour
 from tfgan_train.features.inception_2015 import FromGraph, FromTorch
+from tfgan_train.pretrained.folded import colour
 
 KERAS_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 READERS = {".pb": FromGraph, ".pth": FromTorch, ".pt": FromTorch}

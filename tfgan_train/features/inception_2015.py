@@ -14,8 +14,8 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.features.folded import colour, convolution
-from tfgan_train.features.torch_file import read_state_dict
+from tfgan_train.pretrained.folded import colour, convolution
+from tfgan_train.pretrained.torch_file import read_state_dict
 
 SIDE = 299
 EPSILON = 1e-3

@@ -1,4 +1,7 @@
-"""Architectures: `MODELS[name]` is a module with `networks(config, data)` and `DEFAULTS`."""
+"""Architectures: `MODELS[name]` is a module with `generator(config, data)`, `discriminator(config, data)` and `DEFAULTS`.
+
+G and D may come from two architectures; a module whose `generator` is None has a discriminator only.
+"""
 
 import tensorflow as tf
 
@@ -15,7 +18,7 @@ def dummy_inputs(config, data, batch: int = 2):
 
 def build_generator(config, data):
     """A generator with its variables made (Keras' own `build` makes none on a subclass)."""
-    generator, _ = MODELS[config.architecture].networks(config, data)
+    generator = MODELS[config.architecture].generator(config, data)
     z, _, label = dummy_inputs(config, data)
     generator(z, label, training=False)
     return generator
@@ -28,7 +31,8 @@ def build_networks(config, data):
       config: a resolved Config (widths and depths filled in).
       data: anything with `image_shape` (H, W, C) and `num_classes`.
     """
-    generator, discriminator = MODELS[config.architecture].networks(config, data)
+    generator = MODELS[config.architecture].generator(config, data)
+    discriminator = MODELS[config.d_architecture or config.architecture].discriminator(config, data)
     z, images, label = dummy_inputs(config, data)
     generator(z, label, training=False)
     discriminator(images, label, training=False)

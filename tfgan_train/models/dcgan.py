@@ -171,5 +171,4 @@ class DcganDiscriminator(Discriminator):
         return x
 
 
-def networks(config, data):
-    return DcganGenerator(config, data), DcganDiscriminator(config, data)
+generator, discriminator = DcganGenerator, DcganDiscriminator

@@ -63,5 +63,4 @@ class MlpDiscriminator(Discriminator):
         return x
 
 
-def networks(config, data):
-    return MlpGenerator(config, data), MlpDiscriminator(config, data)
+generator, discriminator = MlpGenerator, MlpDiscriminator

@@ -174,7 +174,13 @@ def resolve(config: Config, data: DataFacts) -> Config:
     """Fills in what 0 leaves open, from the data's facts and the architecture's defaults."""
     from tfgan_train.models import MODELS
 
-    chosen = {name: value for name, value in MODELS[config.architecture].DEFAULTS.items() if not getattr(config, name)}
+    defaults = {
+        name: value
+        for side, family in (("g_", config.architecture), ("d_", config.d_architecture or config.architecture))
+        for name, value in MODELS[family].DEFAULTS.items()
+        if name.startswith(side)
+    }
+    chosen = {name: value for name, value in defaults.items() if not getattr(config, name)}
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
     if steps > MOST_STEPS:
         raise UserError(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.features import torch_file
+from tfgan_train.pretrained import torch_file
 
 
 class Storage:

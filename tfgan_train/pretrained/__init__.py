@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere, and their weights files: for features and for discriminators that look through them."""
