@@ -1,4 +1,4 @@
-"""Exports a run's generator: `python -m export.main --run_dir=RUN --out_dir=OUT`."""
+"""Exports a run's generator: `python -m tfgan_train.export --run_dir=RUN --out_dir=OUT`, or `python -m export.main`."""
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config import command

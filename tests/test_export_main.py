@@ -1,8 +1,10 @@
 """The export command: what it refuses, what it leaves behind, and that it repeats itself."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -140,6 +142,21 @@ def test_nothing_is_left_when_it_is_interrupted(command, tmp_path, monkeypatch):
     monkeypatch.setattr(exporter, "verify", interrupted)
     status, _ = command(f"--run_dir={exporting.run('mlp')}", f"--out_dir={tmp_path / 'out'}")
     assert status == 130 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("own", ["export.py", "export/__init__.py"])
+def test_the_command_is_found_beside_an_export_of_the_users_own(own, tmp_path):
+    (tmp_path / own).parent.mkdir(exist_ok=True)
+    (tmp_path / own).write_text("raise SystemExit('the user's own')")
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(exporting.ROOT), os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(
+        [sys.executable, "-m", "tfgan_train.export", "--run_dir=none"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "--out_dir" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("name, extra", [("onnx", "onnx"), ("tflite_weight_int8", "quantize")])

@@ -85,7 +85,7 @@ ROOMS = [
     "report",
     "training",
 ]
-COMMANDS = ["main", "sample", "evaluate", "compare"]
+COMMANDS = ["main", "sample", "evaluate", "compare", "export"]
 # export/ hands generators to other apps: it reads runs and knows nothing of training.
 EXPORT_MAY = {"common", "ops", "config", "models", "runs", "pictures"}
 # Rooms that look upon arrays, files or pictures, not on networks in training.
