@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tfgan_train.config.fields import FIELDS, legal_values
+from tfgan_train.config.fields import FIELDS, legal_values, readers
 
 
 def page() -> str:
@@ -13,7 +13,9 @@ def page() -> str:
         choices = f" One of {', '.join(f'`{value}`' for value in legal)}." if legal else ""
         default = "" if field.default in ("", None) else f"`{field.default}`"
         help_text = field.metadata["help"].replace("|", "\\|")
-        groups.setdefault(field.metadata["group"], []).append(f"| `--{name}` | {default} | {help_text}.{choices} |")
+        only = f" For {', '.join(f'`{found}`' for found in readers(name))} only." if readers(name) else ""
+        row = f"| `--{name}` | {default} | {help_text}.{choices}{only} |"
+        groups.setdefault(field.metadata["group"], []).append(row)
     lines = [
         "# Every training flag",
         "",

@@ -7,6 +7,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tests import tiny
 from tfgan_train import Config, models
+from tfgan_train.config.fields import FIELDS, OF_ALL_ARCHITECTURES
 from tfgan_train.models import dcgan, layers
 from tfgan_train.ops.random import Draw
 
@@ -24,6 +25,39 @@ def _networks(shape=tiny.SHAPE, num_classes=3, **changes):
 
 def _count(network):
     return sum(int(tf.size(variable.value)) for variable in network.trainable_variables)
+
+
+# --- what an architecture says of itself
+
+
+class _Watched:
+    """A Config that keeps the names of the settings that are read."""
+
+    def __init__(self, config):
+        self._config, self.read = config, set()
+
+    def __getattr__(self, name):
+        self.read.add(name)
+        return getattr(self._config, name)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_architecture_names_the_settings_that_it_reads(family):
+    entry = models.MODELS[family]
+    in_networks = {name for name, field in FIELDS.items() if field.metadata["group"] == "networks"}
+    assert set(entry.defaults) <= entry.settings <= in_networks - OF_ALL_ARCHITECTURES
+    watched = _Watched(tiny.config(architecture=family, conditional=True))
+    for make, inputs in ((entry.generator, _normal(1, 2, 6)), (entry.discriminator, _normal(1, 2, *tiny.SHAPE))):
+        if make is not None:
+            make(watched, tiny.facts())(inputs, tf.zeros([2], tf.int32), training=True, draw=Draw(1, 0, 2, 0, 2))
+    assert watched.read & in_networks - OF_ALL_ARCHITECTURES <= entry.settings
+
+
+def test_every_network_setting_is_read_by_an_architecture():
+    read = frozenset().union(*(entry.settings for entry in models.MODELS.values()))
+    assert {
+        name for name, field in FIELDS.items() if field.metadata["group"] == "networks"
+    } == read | OF_ALL_ARCHITECTURES
 
 
 # --- shapes and sizes

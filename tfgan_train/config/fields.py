@@ -19,6 +19,8 @@ from tfgan_train.config import recipes
 
 MOST_STEPS = 10**9
 PATHS = ("run_dir", "data_dir")  # fields in which ~ is the home
+# Settings of the group "networks" that hold for every architecture; the others are for those that name them.
+OF_ALL_ARCHITECTURES = {"architecture", "d_architecture", "latent_dim", "latent_distribution"}
 
 
 def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None, needs=""):
@@ -162,14 +164,12 @@ class Config:
         "networks",
         "units of a dense layer between D's convolutions and its output; 0: none",
         minimum=0,
-        needs="architecture=dcgan",
     )
     g_dense: int = _field(
         0,
         "networks",
         "units of a dense layer between z and G's smallest image; 0: none",
         minimum=0,
-        needs="architecture=dcgan",
     )
     d_conditioning: str = _field(
         "projection", "networks", "how D takes the label", choices=("projection", "concat"), needs="conditional"
@@ -182,17 +182,13 @@ class Config:
         "networks",
         "channels of G's smallest image, where a convolution of stride 1 follows it; 0: no such convolution",
         minimum=0,
-        needs="architecture=dcgan",
     )
     g_final_conv: bool = _field(
         False,
         "networks",
         "a convolution of stride 1 makes the image after the last upsampling",
-        needs="architecture=dcgan",
     )
-    kernel_size: int = _field(
-        5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15, needs="architecture=dcgan"
-    )
+    kernel_size: int = _field(5, "networks", "side of dcgan's convolutions", minimum=2, maximum=15)
     g_init: str = _field(
         "normal:0.02", "networks", "start of G's weights: normal:STD, uniform:LIMIT, glorot, he, orthogonal"
     )
@@ -405,21 +401,37 @@ def check_needs(config: Config, given: Iterable[str]) -> None:
     given = set(given)
     if given == FIELDS.keys():
         return
-    for name in FIELDS.keys() & given:
+    for name in sorted(FIELDS.keys() & given):
+        if _is_off(FIELDS[name], getattr(config, name)):
+            continue
         needs = FIELDS[name].metadata["needs"].split()
-        if (
-            needs
-            and not _is_off(FIELDS[name], getattr(config, name))
-            and not any(_holds(config, need) for need in needs)
-        ):
-            raise UserError(
-                f"--{name} would do nothing here: it goes with {' or '.join(f'--{need}' for need in needs)} only; leave it out"
-            )
+        met = not needs or any(_holds(config, need) for need in needs)
+        families = readers(name)
+        if met and families and not _families(config, name) & set(families):
+            met, needs = False, [f"architecture={','.join(families)}"]
+        if not met:
+            goes_with = " or ".join(f"--{need}" for need in needs)
+            raise UserError(f"--{name} would do nothing here: it goes with {goes_with} only; leave it out")
+
+
+def readers(name: str) -> list[str]:
+    """The architectures that read a setting, where not all do; else []. Imports TensorFlow."""
+    if FIELDS[name].metadata["group"] != "networks" or name in OF_ALL_ARCHITECTURES:
+        return []
+    models = importlib.import_module("tfgan_train.models").MODELS
+    found = [key for key, entry in models.items() if name in entry.settings]
+    return [] if len(found) == len(models) else found
+
+
+def _families(config: Config, name: str) -> set[str]:
+    """The architectures of the networks that a network setting is for."""
+    of_d = config.d_architecture or config.architecture
+    return {"g_": {config.architecture}, "d_": {of_d}}.get(name[:2], {config.architecture, of_d})
 
 
 def _is_off(field, value) -> bool:
     """Whether the value switches the setting off, which may undo a recipe's."""
-    return value is True if field.default is True else not field.default and not value
+    return value is True if field.default is True else value == "none" or (not field.default and not value)
 
 
 def _holds(config, need: str) -> bool:

@@ -1,13 +1,26 @@
-"""Architectures: `MODELS[name]` is a module with `generator(config, data)`, `discriminator(config, data)` and `DEFAULTS`.
-
-G and D may come from two architectures; a module whose `generator` is None has a discriminator only.
-"""
+"""Architectures by name. To add one, write a file with an `Architecture` and add its line to MODELS."""
 
 import tensorflow as tf
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.models import dcgan, mlp
+from tfgan_train.models.architecture import Architecture
 
-MODELS = {"dcgan": dcgan, "mlp": mlp}
+MODELS: dict[str, Architecture] = {"dcgan": dcgan.ARCHITECTURE, "mlp": mlp.ARCHITECTURE}
+
+
+def architectures(config) -> dict[str, Architecture]:
+    """The families of the two networks: "g" -> G's, "d" -> D's.
+
+    Raises:
+      UserError: when the one that is to draw has a discriminator only.
+    """
+    families = {"g": MODELS[config.architecture], "d": MODELS[config.d_architecture or config.architecture]}
+    if families["g"].generator is None:
+        raise UserError(
+            f"--architecture={config.architecture} has no generator; give it as --d_architecture={config.architecture}"
+        )
+    return families
 
 
 def dummy_inputs(config, data, batch: int = 2):
@@ -18,7 +31,7 @@ def dummy_inputs(config, data, batch: int = 2):
 
 def build_generator(config, data):
     """A generator with its variables made (Keras' own `build` makes none on a subclass)."""
-    generator = MODELS[config.architecture].generator(config, data)
+    generator = architectures(config)["g"].generator(config, data)
     z, _, label = dummy_inputs(config, data)
     generator(z, label, training=False)
     return generator
@@ -31,8 +44,8 @@ def build_networks(config, data):
       config: a resolved Config (widths and depths filled in).
       data: anything with `image_shape` (H, W, C) and `num_classes`.
     """
-    generator = MODELS[config.architecture].generator(config, data)
-    discriminator = MODELS[config.d_architecture or config.architecture].discriminator(config, data)
+    families = architectures(config)
+    generator, discriminator = families["g"].generator(config, data), families["d"].discriminator(config, data)
     z, images, label = dummy_inputs(config, data)
     generator(z, label, training=False)
     discriminator(images, label, training=False)

@@ -11,6 +11,16 @@ from tfgan_train.ops.random import dropout
 
 EMBEDDING_SIZE = 32
 
+# Settings that Generator and Discriminator read, whatever their subclasses do.
+SETTINGS = frozenset(
+    "g_init d_init g_output g_output_bias d_input_range d_input_dropout d_head d_conditioning "
+    "minibatch_discrimination".split()
+)
+# Settings of networks that are a row of Stages.
+STAGE_SETTINGS = frozenset(
+    "g_width d_width g_depth d_depth g_norm d_norm norm_placement g_activation d_activation g_dropout d_dropout".split()
+)
+
 
 class Network(keras.Model):
     """A subclassed Keras model that computes in `precision` and keeps float32 weights."""

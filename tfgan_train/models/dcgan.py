@@ -6,11 +6,14 @@ The sizes are planned from the image's shape: halve, rounding up, until the base
 
 import tensorflow as tf
 
+from tfgan_train.common.errors import UserError
+from tfgan_train.models import base
+from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.base import Discriminator, Generator, Stage, child
 from tfgan_train.models.layers import Conv, Dense, UpConv, activation
 
-DEFAULTS = {"g_width": 64, "d_width": 64, "g_depth": 0, "d_depth": 0}
 LARGEST_BASE = 7
+SMALLEST = 8  # pixels of an image's longer side
 WIDEST = 8  # channels never exceed this many times the width
 
 
@@ -171,4 +174,25 @@ class DcganDiscriminator(Discriminator):
         return x
 
 
-generator, discriminator = DcganGenerator, DcganDiscriminator
+def check(config, data, side: str) -> None:
+    """Raises UserError for images that are too small to be halved as often as is asked for."""
+    height, width, _ = data.image_shape
+    if max(height, width) < SMALLEST:
+        raise UserError(
+            f"--architecture=dcgan wants images of at least {SMALLEST} pixels a side, not {height}x{width}; try mlp"
+        )
+    deepest = max(height, width).bit_length() - 1
+    depth = config.g_depth if side == "g" else config.d_depth
+    if depth > deepest:
+        raise UserError(f"--{side}_depth={depth}: {height}x{width} images can be halved {deepest} times at most")
+
+
+ARCHITECTURE = Architecture(
+    DcganGenerator,
+    DcganDiscriminator,
+    settings=base.SETTINGS
+    | base.STAGE_SETTINGS
+    | {"kernel_size", "g_dense", "d_dense", "g_base_width", "g_final_conv"},
+    defaults={"g_width": 64, "d_width": 64},
+    check=check,
+)

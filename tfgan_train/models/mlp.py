@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
+from tfgan_train.models import base
+from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.base import Discriminator, Generator, Stage, child
 from tfgan_train.models.layers import Dense, activation, condition_on
-
-DEFAULTS = {"g_width": 256, "d_width": 256, "g_depth": 2, "d_depth": 2}
 
 
 def _stages(network, side: str, spectral: bool) -> list[Stage]:
@@ -63,4 +63,9 @@ class MlpDiscriminator(Discriminator):
         return x
 
 
-generator, discriminator = MlpGenerator, MlpDiscriminator
+ARCHITECTURE = Architecture(
+    MlpGenerator,
+    MlpDiscriminator,
+    settings=base.SETTINGS | base.STAGE_SETTINGS,
+    defaults={"g_width": 256, "d_width": 256, "g_depth": 2, "d_depth": 2},
+)

@@ -172,13 +172,13 @@ def _may_be_moved(before: str, now: str) -> bool:
 
 def resolve(config: Config, data: DataFacts) -> Config:
     """Fills in what 0 leaves open, from the data's facts and the architecture's defaults."""
-    from tfgan_train.models import MODELS
+    from tfgan_train.models import architectures
 
     defaults = {
         name: value
-        for side, family in (("g_", config.architecture), ("d_", config.d_architecture or config.architecture))
-        for name, value in MODELS[family].DEFAULTS.items()
-        if name.startswith(side)
+        for side, family in architectures(config).items()
+        for name, value in family.defaults.items()
+        if name.startswith(f"{side}_")
     }
     chosen = {name: value for name, value in defaults.items() if not getattr(config, name)}
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)

@@ -38,6 +38,8 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
       source: the training Source.
       replicas: number of devices that share a batch.
     """
+    from tfgan_train.models import architectures
+
     if config.batch_size > source.count:  # Batches says so too, but only once files are being made.
         raise UserError(f"--batch_size={config.batch_size} is more than the {source.count} images of {source.name}")
     if config.batch_size % replicas:
@@ -48,15 +50,8 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
         raise UserError(
             f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate"
         )
-    height, width, _ = source.image_shape
-    if config.architecture == "dcgan" and max(height, width) < 8:
-        raise UserError(f"--architecture=dcgan wants images of at least 8 pixels a side, not {height}x{width}; try mlp")
-    deepest = max(height, width).bit_length() - 1
-    for flag in ("g_depth", "d_depth"):
-        if config.architecture == "dcgan" and getattr(config, flag) > deepest:
-            raise UserError(
-                f"--{flag}={getattr(config, flag)}: {height}x{width} images can be halved {deepest} times at most"
-            )
+    for side, family in architectures(config).items():
+        family.check(config, source, side)
 
 
 def _check_networks(config):
