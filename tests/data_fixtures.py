@@ -13,6 +13,7 @@ def config(dataset: str, **changes) -> SimpleNamespace:
     values = dict(
         dataset=dataset,
         data_dir="",
+        cache_dir="",
         image_size="",
         channels=0,
         max_bad_fraction=0.01,

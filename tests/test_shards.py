@@ -26,7 +26,7 @@ EXPECTED = np.where((np.arange(10) // 4 == 1)[:, None, None, None], IMAGES[..., 
 
 
 def _kept(folder, make=_make, fingerprint="one"):
-    return shard_cache.kept(folder, fingerprint, (4, 5), 3, make, {"some": 1})
+    return shard_cache.kept(folder, fingerprint, lambda: shard_cache.Plan((4, 5), 3, make, {"some": 1}))
 
 
 def _reader(folder, remake=lambda number: _make(number)[0]):

@@ -18,7 +18,7 @@ from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes
 
 MOST_STEPS = 10**9
-PATHS = ("run_dir", "data_dir")  # fields in which ~ is the home
+PATHS = ("run_dir", "data_dir", "cache_dir")  # fields in which ~ is the home
 # Settings of the group "networks" that hold for every architecture; the others are for those that name them.
 OF_ALL_ARCHITECTURES = {"architecture", "d_architecture", "latent_dim", "latent_distribution"}
 
@@ -65,6 +65,9 @@ class Config:
         "mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:DIR or folder:DIR"
     )
     data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
+    cache_dir: str = _field(
+        "", "data", "folder: and tfds: keep the decoded images in this folder and read them from there; empty: no cache"
+    )
     image_size: str = _field(
         "", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data"
     )

@@ -46,6 +46,7 @@ DATASETS = {
 
 
 PLACES = ("folder:", "idx:", "npz:")  # datasets whose argument is a path
+CACHED = ("folder:", "tfds:")  # datasets that are decoded, so that --cache_dir serves them
 
 
 def load(config, split: str = "train") -> Source:
@@ -54,7 +55,7 @@ def load(config, split: str = "train") -> Source:
     Where all pixels fit into memory each example is read from disk once, at its first use.
 
     Args:
-      config: has the attributes dataset, data_dir, image_size, channels, max_bad_fraction,
+      config: has the attributes dataset, data_dir, cache_dir, image_size, channels, max_bad_fraction,
         binarize, invert and train_examples.
       split: "train", or "test" for images that training never sees.
 
@@ -62,6 +63,10 @@ def load(config, split: str = "train") -> Source:
       NoSuchSplit: the data have no such split.
       UserError: an unknown name, missing or damaged data, or an illegal option.
     """
+    if config.cache_dir and not config.dataset.startswith(CACHED):
+        raise UserError(
+            f"--cache_dir would do nothing here: it goes with --dataset={' or '.join(CACHED)} only; leave it out"
+        )
     source = remembered(transform.apply(config, _loader(config.dataset)(config, split), split))
     if source.count < 2:
         if split != "train":
@@ -92,6 +97,8 @@ def moved(config, facts, dataset: str | None, data_dir: str | None):
     """
     if data_dir is not None:
         config = config.replace(data_dir=data_dir)
+    if config.cache_dir and not os.access(config.cache_dir, os.W_OK):  # It was another machine's.
+        config = config.replace(cache_dir="")
     if dataset is None:
         return config
     kind = config.dataset.partition(":")[0]

@@ -1,5 +1,6 @@
 """`folder:DIR`: a folder of picture files, with class subfolders or none."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from tfgan_train.common.errors import UserError, printable
 from tfgan_train.common.images import aligned_empty
-from tfgan_train.data import decode, layout, source
+from tfgan_train.data import decode, folder_cache, layout, source
 from tfgan_train.data.transform import parse_image_size
 
 
@@ -15,8 +16,8 @@ def load(config, split: str) -> source.Source:
     """The images below the folder named in --dataset.
 
     layout.py says which subfolders are splits, which are labels. Every file is decoded once to find
-    the damaged ones; the pixels stay in memory if they fit there, and are decoded again at each read
-    if they do not.
+    the damaged ones; the pixels stay in memory if they fit there. If they do not, they are kept in
+    --cache_dir, or decoded again at each read where there is none.
 
     Raises:
       NoSuchSplit: "test" without a subfolder for it.
@@ -40,7 +41,8 @@ def load(config, split: str) -> source.Source:
         raise UserError(
             f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(layout.EXTENSIONS)}"
         )
-    images, kept, skipped = _decode_all(files, config)
+    images, kept, skipped = _cached(files, config, split) if config.cache_dir else _decode_all(files, config)
+    _check_enough(files, len(kept), skipped, config)
     if len(kept) < 2:
         if split != "train":
             raise source.NoSuchSplit(f"{root} has only one readable {split} image")
@@ -56,7 +58,7 @@ def load(config, split: str) -> source.Source:
         images.shape,
         len(files.label_names),
         files.label_names,
-        _streamed(paths, labels, images.shape, images.value_range),
+        images.reader(paths, labels),
         **facts,
     )
 
@@ -80,16 +82,28 @@ class _Images:
 
     Grey ones are kept with one channel until the first coloured one comes, so that memory holds the
     pixels once.
+
+    Args:
+      name: how messages call the data.
+      count: of images, at most.
+      channels: 1, 3, or 0 for what the images need.
+      value_range: of 16-bit ones.
+      limit: bytes that are kept.
     """
 
-    def __init__(self, name: str, count: int, channels: int, value_range: tuple[int, int] | None):
+    def __init__(self, name: str, count: int, channels: int, value_range: tuple[int, int] | None, limit: float):
         self.held: np.ndarray | None = None
         self.shape: tuple[int, int, int] | None = None
         self.value_range = value_range
-        self._name, self._count = name, count
+        self._name, self._count, self._limit = name, count, limit
         self._channels = channels or 1
         self._first = ""
         self._kept = 0
+
+    def expect(self, first: str, size: tuple[int, int]) -> None:
+        """Says the size that all must have, and the file that has it."""
+        self._first = first
+        self._hold(size)
 
     def add(self, path: str, pixels: np.ndarray) -> None:
         """Takes the next image, uint8 [H, W, 1 or 3]."""
@@ -114,9 +128,13 @@ class _Images:
         if self.held is not None:
             self.held = self.held[: self._kept]
 
+    def reader(self, paths, labels: np.ndarray) -> source.Reader:
+        """Reads the files of images that aren't kept."""
+        return _streamed(paths, labels, self.shape, self.value_range)
+
     def _hold(self, size: tuple[int, int]) -> None:
         before, self.held, self.shape = self.held, None, (*size, self._channels)
-        if self._count * int(np.prod(self.shape)) <= source.MEMORY_LIMIT:
+        if self._count * int(np.prod(self.shape)) <= self._limit:
             self.held = aligned_empty((self._count, *self.shape))
             if before is not None:
                 self.held[: self._kept] = before[: self._kept]
@@ -124,24 +142,63 @@ class _Images:
 
 def _decode_all(files: layout.Layout, config):
     """(_Images, indices of the good files, (file, reason) of the others)."""
-    size = parse_image_size(config.image_size)
     value_range = _value_range(config.value_range, files.paths)
+    images = _Images(config.dataset, len(files.paths), config.channels, value_range, source.MEMORY_LIMIT)
+    kept, skipped = _decode(files, range(len(files.paths)), config, images)
+    return images, kept, tuple((files.name(files.paths[index]), why) for index, why in skipped.items())
 
-    def attempt(path: pathlib.Path) -> np.ndarray | decode.BadImage:
+
+def _decode(files: layout.Layout, part: range, config, images: _Images) -> tuple[list[int], dict[int, str]]:
+    """Adds a part of the files to `images`: (the good ones' indices, the others' with what is wrong with them)."""
+    size = parse_image_size(config.image_size)
+
+    def attempt(index: int) -> np.ndarray | decode.BadImage:
         try:
-            return decode.decode(path, size, config.channels, value_range)
+            return decode.decode(files.paths[index], size, config.channels, images.value_range)
         except decode.BadImage as error:
             return error
 
-    images = _Images(config.dataset, len(files.paths), config.channels, value_range)
-    kept, skipped = [], []
-    for index, result in enumerate(decode.in_threads(attempt, files.paths)):
-        path = files.name(files.paths[index])
+    kept, skipped = [], {}
+    for index, result in zip(part, decode.in_threads(attempt, part), strict=True):
         if isinstance(result, decode.BadImage):
-            skipped.append((path, str(result)))
+            skipped[index] = str(result)
         else:
-            images.add(path, result)
+            images.add(files.name(files.paths[index]), result)
             kept.append(index)
+    images.finish()
+    return kept, skipped
+
+
+def _cached(files: layout.Layout, config, split: str):
+    """As `_decode_all`, of pixels that are kept in --cache_dir, and decoded first if they aren't there."""
+
+    def plan() -> folder_cache.Plan:
+        value_range = _value_range(config.value_range, files.paths)
+        first, size = _first_good(files, config, value_range)
+
+        def make(part: range):
+            images = _Images(config.dataset, len(part), config.channels, value_range, math.inf)
+            images.expect(first, size)
+            kept, skipped = _decode(files, part, config, images)
+            return images.held, kept, skipped
+
+        return folder_cache.Plan(size, make)
+
+    return folder_cache.load(files, config, split, plan)
+
+
+def _first_good(files: layout.Layout, config, value_range) -> tuple[str, tuple[int, int]]:
+    """The name and the (height, width) of the first file that can be decoded; of none: "" and one pixel."""
+    for path in files.paths:
+        try:
+            pixels = decode.decode(path, parse_image_size(config.image_size), config.channels, value_range)
+            return files.name(path), pixels.shape[:2]
+        except decode.BadImage:
+            continue
+    return "", (1, 1)
+
+
+def _check_enough(files: layout.Layout, kept: int, skipped: Sequence[tuple[str, str]], config) -> None:
     bad, count = [*files.skipped, *skipped], len(files.paths) + len(files.skipped)
     if not kept or len(bad) > config.max_bad_fraction * count:
         path, reason = bad[0]
@@ -149,8 +206,6 @@ def _decode_all(files: layout.Layout, config):
             f"--dataset={config.dataset}: {len(bad)} of {count} images can't be read (first: {path}: "
             f"{reason}); more than --max_bad_fraction={config.max_bad_fraction} allows"
         )
-    images.finish()
-    return images, kept, tuple(skipped)
 
 
 def _value_range(text: str, paths: Sequence[pathlib.Path]) -> tuple[int, int] | None:

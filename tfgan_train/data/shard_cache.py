@@ -5,10 +5,12 @@ with the shard after its last whole one. Where the file system has no locks, eac
 """
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_atomically
+from tfgan_train.common.numbers import duration
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.data import shards
 from tfgan_train.data.source import Source
@@ -25,27 +28,34 @@ _FINGERPRINT = "fingerprint"  # in a folder that is being filled: of what it is 
 MadePiece = tuple[shards.Piece, dict]  # a shard's images and labels, and JSON facts to keep with it
 
 
-def kept(
-    folder: pathlib.Path,
-    fingerprint: str,
-    size: tuple[int, int],
-    count: int,
-    make: Callable[[int], MadePiece],
-    facts: dict,
-) -> shards.Manifest:
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a folder of shards is filled.
+
+    Attributes:
+      size: (height, width) of every image.
+      count: number of shards.
+      make: number of a shard -> its images, labels and facts; called in order, and for the same number always the same.
+      facts: JSON facts to keep with all of them.
+    """
+
+    size: tuple[int, int]
+    count: int
+    make: Callable[[int], MadePiece]
+    facts: dict
+
+
+def kept(folder: pathlib.Path, fingerprint: str, plan: Callable[[], Plan]) -> shards.Manifest:
     """The manifest of the shards kept in `folder`, which are made first unless they are there, of this fingerprint.
 
     Args:
       folder: of the shards; its parent is made too.
       fingerprint: of what the shards are made from; others are replaced.
-      size: (height, width) of every image.
-      count: number of shards.
-      make: number of a shard -> its images, labels and facts; called in order, and for the same number always the same.
-      facts: JSON facts to keep with all of them.
+      plan: how to make them; called only if they are to be made.
 
     Raises:
       OSError: the folder can't be written.
-      Whatever `make` raises; the shards made before stay for the next attempt.
+      Whatever `plan` and `make` raise; the shards made before stay for the next attempt.
     """
     if (found := _of(folder, fingerprint)) is not None:
         return found
@@ -53,15 +63,47 @@ def kept(
     with _building(folder, fingerprint) as beside:
         if (found := _of(folder, fingerprint)) is not None:  # Built by another process meanwhile.
             return found
-        made = []
-        for number in range(count):
-            shard = shards.written_shard(beside, number)
-            made.append(shard or shards.write_shard(beside, number, *make(number)))
-        manifest = shards.Manifest(fingerprint, size, tuple(made), facts)
+        manifest = _build(beside, fingerprint, plan(), folder)
         shards.finish(beside, manifest)
         shards.move_into_place(beside, folder)
         (folder / _FINGERPRINT).unlink(missing_ok=True)
     return manifest
+
+
+def _build(beside: pathlib.Path, fingerprint: str, plan: Plan, shown: pathlib.Path) -> shards.Manifest:
+    """Writes all shards that aren't there yet, and says so."""
+    terminal, begin, made = Terminal(), time.monotonic(), []
+    terminal.line(f"note: images are decoded once and kept in {shown}")
+    for number in range(plan.count):
+        if terminal.live:
+            terminal.rewrite(f"decoding: {number / plan.count:.0%}")
+        shard = shards.written_shard(beside, number)
+        made.append(shard or shards.write_shard(beside, number, *plan.make(number)))
+    manifest = shards.Manifest(fingerprint, plan.size, tuple(made), plan.facts)
+    seconds = time.monotonic() - begin
+    terminal.line(f"note: decoded {manifest.count:,} images in {duration(seconds)}")
+    return manifest
+
+
+def from_source(source: Source, folder: pathlib.Path, made_from: str) -> Source:
+    """`source`, read from the shards kept in `folder`; they are made from it first, unless they are there.
+
+    Args:
+      source: always the same for the same `made_from`.
+      folder, made_from: as `kept` has folder and fingerprint.
+
+    Raises:
+      OSError: the folder can't be written.
+      Whatever `source.read` raises.
+    """
+    per_shard = shards.records_in(int(np.prod(source.image_shape)))
+
+    def piece(number: int) -> shards.Piece:
+        return source.read(np.arange(number * per_shard, min((number + 1) * per_shard, source.count)))
+
+    size, count = source.image_shape[:2], -(-source.count // per_shard)
+    manifest = kept(folder, made_from, lambda: Plan(size, count, lambda number: (piece(number), {}), {}))
+    return dataclasses.replace(source, read=shards.Shards(folder, manifest, piece).read)
 
 
 def spool(batches: Iterable[tuple[np.ndarray, np.ndarray | None]], folder: pathlib.Path, name: str) -> Source:

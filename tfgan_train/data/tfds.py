@@ -1,14 +1,16 @@
 """`tfds:NAME`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
 
 import difflib
+import hashlib
 import os
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tfgan_train.common.errors import UserError
-from tfgan_train.data import decode, network, source
+from tfgan_train.common.errors import UserError, reason
+from tfgan_train.data import decode, network, shard_cache, source
 from tfgan_train.data.records import Records
 from tfgan_train.data.transform import parse_image_size
 
@@ -95,7 +97,8 @@ def prepare(builder: Any, name: str, data_dir: str) -> None:
 def from_builder(builder: Any, config, split: str) -> source.Source:
     """The Source of a split of a prepared builder."""
     try:
-        return _from_builder(builder, config, split)
+        found = _from_builder(builder, config, split)
+        return _kept(found, builder, config, split) if config.cache_dir else found
     except UserError:
         raise
     except Exception as error:  # pylint: disable=broad-exception-caught
@@ -115,6 +118,18 @@ def _from_builder(builder, config, split):
     return source.Source(
         builder.name, count, shape, labels.num_classes if labels else 0, tuple(labels.names) if labels else (), read
     )
+
+
+def _kept(found: source.Source, builder, config, split: str) -> source.Source:
+    """The Source, decoded once and kept in --cache_dir."""
+    files = [pathlib.Path(path) for path in builder.info.splits[_split_name(builder, split)].filepaths]
+    facts = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
+    settings = (os.fspath(builder.data_path), config.image_size, config.channels)
+    name = f"{builder.name}-{split}-{hashlib.sha256(repr(settings).encode()).hexdigest()[:12]}"
+    try:
+        return shard_cache.from_source(found, pathlib.Path(config.cache_dir, name), repr(facts))
+    except OSError as error:
+        raise UserError(f"--cache_dir={config.cache_dir} can't be written: {reason(error)}") from None
 
 
 def _library() -> Any:

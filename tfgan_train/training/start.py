@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 import math
+import os
 import pathlib
 import re
 import sys
@@ -29,6 +30,7 @@ FREE = {
     "eval_features",
     "steps_per_loop",
     "data_dir",
+    "cache_dir",
     "devices",
     "run_dir",
 }
@@ -74,7 +76,10 @@ def prepare(
 
     run = run_directory(asked, fresh)
     chosen = asked.given
-    asked = asked.replace(dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset))
+    asked = asked.replace(
+        dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset),
+        cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
+    )
     config, stored = asked, None
     if run.exists():
         stored_config, stored = run.read()
