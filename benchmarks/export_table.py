@@ -106,7 +106,7 @@ def file_times(folder, entry, generator, threads):
             inputs["label"] = np.zeros([batch], np.int32)
         calls.append(Call(names[loader].format(batch), inputs, None, {}))
     results = run_isolated(loader, folder / entry["path"], calls, threads)
-    return [(batch, float(results[f"{call.name}/milliseconds"])) for batch, call in zip(BATCHES, calls)]
+    return [(batch, float(results[f"{call.name}/milliseconds"])) for batch, call in zip(BATCHES, calls, strict=True)]
 
 
 def print_table(entries, times):

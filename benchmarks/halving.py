@@ -113,7 +113,7 @@ def halve(
             )
             spent += amount
             left = [len(running) - place, *_counts(len(running), len(amounts) - rung, eta)]
-            flops = sum(count * one for count, one in zip(left, amounts[rung - 1 :]))
+            flops = sum(count * one for count, one in zip(left, amounts[rung - 1 :], strict=True))
             say(
                 f"{len(log.rows)}/{len(log.rows) + sum(left)}  rung {rung}, {shown(settings)}: FD {shown_score(log.rows[rung, number])} "
                 f"after {steps:,} steps, {duration(outcome.seconds)}; about {duration((clock() - begin) / spent * flops)} left"

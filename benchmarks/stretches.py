@@ -1,5 +1,6 @@
 """The time of a step between two rows of a run's metrics.jsonl, where nothing but steps was done."""
 
+import itertools
 import json
 import pathlib
 import statistics
@@ -19,7 +20,7 @@ def stretches(rows: list[dict], checkpoint_every: int) -> list[tuple[int, float]
     busy = steps_of(rows, "samples") | steps_of(rows, "eval")
     train = [row for row in rows if row["kind"] == "train"]
     found = []
-    for a, b in zip(train, train[1:]):
+    for a, b in itertools.pairwise(train):
         begin, end = a["step"], b["step"]
         quiet = not any(begin <= step < end for step in busy)
         if quiet and -(-begin // checkpoint_every) * checkpoint_every >= end:  # No checkpoint in [begin, end).

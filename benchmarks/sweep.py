@@ -89,7 +89,7 @@ def _alternative(path, names, value, base) -> dict:
     if len(values) != len(names) or not all(isinstance(one, (str, int, float)) for one in values):
         raise UserError(f'--space={path}: {json.dumps(value)} is not a value for "{",".join(names)}"')
     try:
-        config = Config(**base | dict(zip(names, values)))
+        config = Config(**base | dict(zip(names, values, strict=True)))
         typed = {name: getattr(config, name) for name in names}
         for name in names:
             legal = legal_values(FIELDS[name])

@@ -63,7 +63,7 @@ def load_onnx(path, threads):
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return lambda signature, inputs: dict(zip(names, session.run(names, inputs))), {}
+    return lambda signature, inputs: dict(zip(names, session.run(names, inputs), strict=True)), {}
 
 
 LOADERS = {"saved_model": load_saved_model, "tflite": load_tflite, "onnx": load_onnx}

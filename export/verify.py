@@ -69,7 +69,7 @@ def verify(
         if images is not None:
             pairs.setdefault(call.name.partition("#")[0], []).append((images, call.images))
     for name, compared in pairs.items():
-        report.psnr_db[name] = psnr(*(np.concatenate(side) for side in zip(*compared)))
+        report.psnr_db[name] = psnr(*(np.concatenate(side) for side in zip(*compared, strict=True)))
         if report.psnr_db[name] < artefact.floor_db:
             report.failures.append(
                 f"{name}: {report.psnr_db[name]} dB from the float generator, "

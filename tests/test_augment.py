@@ -22,7 +22,7 @@ def test_translation_moves_whole_images_by_up_to_an_eighth(channels):
     x = _images(channels)
     moved = AUGMENTATIONS["translation"](x, _draw()).numpy()
     seen = set()
-    for before, after in zip(x.numpy(), moved):
+    for before, after in zip(x.numpy(), moved, strict=True):
         # The input has no 0, so the 0s tell how far it went.
         rows, columns = (np.flatnonzero(after.any(axis=axis).any(axis=-1)) for axis in (1, 0))
         down = rows[0] if rows[0] else rows[-1] - (_HEIGHT - 1)
@@ -41,7 +41,7 @@ def test_translation_moves_whole_images_by_up_to_an_eighth(channels):
 def test_cutout_is_one_box_of_half_size_that_may_stick_out():
     cut = AUGMENTATIONS["cutout"](_images(), _draw()).numpy()
     boxes = set()
-    for before, after in zip(_images().numpy(), cut):
+    for before, after in zip(_images().numpy(), cut, strict=True):
         gone = (after == 0).all(-1)
         np.testing.assert_array_equal(after, np.where(gone[..., None], 0, before))
         rows, columns = np.flatnonzero(gone.any(1)), np.flatnonzero(gone.any(0))
@@ -81,7 +81,7 @@ def test_flip_mirrors_left_and_right_half_of_the_time():
     x = _images()
     flipped = AUGMENTATIONS["flip"](x, _draw()).numpy()
     mirrored = 0
-    for before, after in zip(x.numpy(), flipped):
+    for before, after in zip(x.numpy(), flipped, strict=True):
         if np.array_equal(after, before[:, ::-1]):
             mirrored += 1
         else:

@@ -57,7 +57,10 @@ def test_every_peer_has_our_networks(programs, name):
     facts = DataFacts("any", 100, task.image, 0, ())
     config = resolve(Config(**flags | {"steps": 1, "dataset": "mnist"}), facts)
     for network, described, inputs in zip(
-        models.build_networks(config, facts), (task.generator, task.discriminator), ((task.latent,), task.image)
+        models.build_networks(config, facts),
+        (task.generator, task.discriminator),
+        ((task.latent,), task.image),
+        strict=True,
     ):
         ours = [int(np.prod(weight.shape)) for weight in network.trainable_variables if weight.name == "kernel"]
         assert ours == _kernels(described, inputs)

@@ -63,7 +63,7 @@ def test_parts_can_be_read_alone(tmp_path):
     checkpoints.save(tmp_path, gan.state(), 1, {}, 3)
     before = _values(other)
     checkpoints.restore_part(checkpoints.latest(tmp_path), ema_generator=named(other.generator))
-    for mine, expected in zip(other.generator.variables, gan.ema_generator.variables):
+    for mine, expected in zip(other.generator.variables, gan.ema_generator.variables, strict=True):
         np.testing.assert_array_equal(mine.numpy(), expected.numpy())
     assert all(
         np.array_equal(value, before[name]) for name, value in _values(other).items() if not name.startswith("g/")

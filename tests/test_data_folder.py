@@ -33,7 +33,7 @@ def classes(tmp_path):
     """Two classes of three grey 8x8 images."""
     images = random_images(6)
     names = ["cat/a.png", "cat/b.PNG", "cat/deep/c.png", "dog/a.png", "dog/b.png", "dog/c.png"]
-    return write(tmp_path, {name: png(image) for name, image in zip(names, images)}), images
+    return write(tmp_path, {name: png(image) for name, image in zip(names, images, strict=True)}), images
 
 
 def test_class_folders_become_labels(classes):
@@ -59,7 +59,7 @@ def test_class_folders_become_labels(classes):
     ],
 )
 def test_folders_without_labels(tmp_path, names):
-    loaded = load(write(tmp_path, {name: png(image) for name, image in zip(names, random_images(3))}))
+    loaded = load(write(tmp_path, {name: png(image) for name, image in zip(names, random_images(3), strict=True)}))
     assert (loaded.count, loaded.num_classes, loaded.label_names) == (3, 0, ())
     np.testing.assert_array_equal(everything(loaded)[1], [0, 0, 0])
 
@@ -67,7 +67,7 @@ def test_folders_without_labels(tmp_path, names):
 def test_train_and_test_folders_are_the_splits(tmp_path):
     images = random_images(5)
     names = ["train/a/1.png", "train/b/1.png", "train/c/1.png", "test/c/1.png", "test/c/2.png"]
-    root = write(tmp_path, {name: png(image) for name, image in zip(names, images)})
+    root = write(tmp_path, {name: png(image) for name, image in zip(names, images, strict=True)})
     np.testing.assert_array_equal(everything(load(root))[0], images[:3])
     held_out = load(root, "test")
     got, labels = everything(held_out)
@@ -79,7 +79,7 @@ def test_train_and_test_folders_are_the_splits(tmp_path):
 
 def test_a_test_class_that_training_lacks(tmp_path):
     names = ["train/a/1.png", "train/b/1.png", "test/z/1.png", "test/a/1.png"]
-    root = write(tmp_path, {name: png(image) for name, image in zip(names, random_images(4))})
+    root = write(tmp_path, {name: png(image) for name, image in zip(names, random_images(4), strict=True)})
     """It tells nothing of the training's classes, so it is left out, and said."""
     write(root, {"test/a/2.png": png(random_images(1)[0])})
     assert load(root, "test").count == 2
@@ -209,7 +209,7 @@ def test_streaming_gives_the_bytes_that_memory_gives(classes, monkeypatch):
     streamed = load(root, max_bad_fraction=0.4, image_size="6", channels=3, invert=True)
     assert held.in_memory and not streamed.in_memory
     for wanted in (np.arange(6), np.array([5, 0, 0, 3])):
-        for one, other in zip(held.read(wanted), streamed.read(wanted)):
+        for one, other in zip(held.read(wanted), streamed.read(wanted), strict=True):
             np.testing.assert_array_equal(one, other)
     assert streamed.skipped == held.skipped and streamed.image_shape == held.image_shape
 

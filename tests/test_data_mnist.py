@@ -29,7 +29,9 @@ def test_the_shipped_digits_are_the_mnist_training_set_s_first_ten_thousand():
     assert images.shape == (10_000, 28, 28, 1) and digits.label_names == tuple("0123456789")
     # Class counts of the first 10,000 labels as published (train-labels-idx1-ubyte).
     np.testing.assert_array_equal(np.bincount(labels), [1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978])
-    whole = b"".join(sorted(image.tobytes() + bytes([label]) for image, label in zip(images, labels.tolist())))
+    whole = b"".join(
+        sorted(image.tobytes() + bytes([label]) for image, label in zip(images, labels.tolist(), strict=True))
+    )
     assert hashlib.sha256(whole).hexdigest() == PUBLISHED
 
 

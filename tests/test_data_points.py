@@ -54,7 +54,7 @@ def test_step_takes_float_batches_as_they_are():
     points = np.random.default_rng(0).uniform(-1, 1, (tiny.EXAMPLES, 1, 1, 2)).astype(np.float32)
     expected = training.gan.discriminator(points[:12], training=False).numpy().mean()
     step = TrainStep(training.config, training.gan, tf.distribute.get_strategy(), points, training.labels, 4.0)
-    row = dict(zip(tiny.METRICS, step.run(tiny.indices(training.config, 1), False).numpy()[0]))
+    row = dict(zip(tiny.METRICS, step.run(tiny.indices(training.config, 1), False).numpy()[0], strict=True))
     assert row["real_logits"] == pytest.approx(expected, abs=1e-6)
 
 

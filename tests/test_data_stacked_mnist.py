@@ -39,10 +39,10 @@ def test_each_channel_is_a_digit_with_its_place_in_the_label(config):
     assert (stacked.count, stacked.image_shape, stacked.num_classes) == (128_000, (28, 28, 3), 1000)
     assert stacked.label_names[7] == "007"
     known = {}
-    for image, label in zip(*digits.read(np.arange(digits.count))):
+    for image, label in zip(*digits.read(np.arange(digits.count)), strict=True):
         known.setdefault(image.tobytes(), label)
     images, labels = stacked.read(np.array([0, 5, 127_999, 5]))
-    for image, label in zip(images, labels):
+    for image, label in zip(images, labels, strict=True):
         spelt = [known[image[..., channel : channel + 1].tobytes()] for channel in range(3)]
         assert label == int("".join(map(str, spelt)))
     assert (images[1] == images[3]).all() and (images[0] != images[1]).any()

@@ -28,7 +28,7 @@ def load(folder, split="train", **options):
 
 
 def pairs(images, labels) -> list:
-    return sorted((image.tobytes(), int(label)) for image, label in zip(images, labels))
+    return sorted((image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True))
 
 
 def test_gives_what_tfds_was_given(prepared):
@@ -143,7 +143,7 @@ def test_records_against_tensorflows_writer(tmp_path):
 
     written = [b"", b"a", bytes(5000), b"last"]
     paths = [str(tmp_path / name) for name in ("a.tfrecord", "b.tfrecord")]
-    for path, part in zip(paths, (written[:3], written[3:])):
+    for path, part in zip(paths, (written[:3], written[3:]), strict=True):
         with tf.io.TFRecordWriter(path) as writer:
             for record in part:
                 writer.write(record)

@@ -32,7 +32,7 @@ def bars(seed, count):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 4, count)
     images = rng.integers(0, 120, (count, 12, 12)).astype(np.uint8)
-    for image, label in zip(images, labels):
+    for image, label in zip(images, labels, strict=True):
         image[3 * label : 3 * label + 3] = 220
     return images, labels
 

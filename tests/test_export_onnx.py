@@ -17,7 +17,7 @@ pytest.importorskip("tf2onnx", reason="needs the extra [onnx]")
 
 def run(kind, name, inputs):
     session = onnxruntime.InferenceSession(exported(kind) / name)
-    return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs)))
+    return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
 
 
 @pytest.mark.parametrize("kind", exporting.RUNS)

@@ -54,7 +54,7 @@ def test_other_weights_are_found(mlp, tmp_path):
     try:
         tflite.write(mlp, tmp_path / "other.tflite", "tflite_float16", (1, 16))
     finally:
-        for weight, value in zip(mlp.weights, kept):
+        for weight, value in zip(mlp.weights, kept, strict=True):
             weight.assign(value)
     found = failures(mlp, "tflite_float16", tmp_path / "other.tflite")
     assert found and all("below the 60 dB" in one for one in found)

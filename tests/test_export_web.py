@@ -148,7 +148,7 @@ def test_javascript_latents_equal_the_package_s(open_page, distribution):
     page = open_page(exported("mlp") / "generator.tflite")
     rows = page.run(f"""return import('./latents.js').then(sampler => [-7, 2147483647].map(seed => [0, 5, -1].map(
         index => [sampler.latentRow(seed, index, 9, '{distribution}'), sampler.labelOf(seed, index, 10)])))""")
-    for seed, of_seed in zip((-7, 2**31 - 1), rows):
+    for seed, of_seed in zip((-7, 2**31 - 1), rows, strict=True):
         np.testing.assert_allclose([row for row, _ in of_seed], latents(seed, [0, 5, -1], 9, distribution), atol=3e-6)
         assert [label for _, label in of_seed] == labels(seed, [0, 5, -1], 10).numpy().tolist()
 

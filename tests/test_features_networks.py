@@ -20,7 +20,7 @@ def shapes(seed, count, side=12, classes=3):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, count)
     images = rng.integers(0, 120, (count, side, side, 1)).astype(np.uint8)
-    for image, label in zip(images, labels):
+    for image, label in zip(images, labels, strict=True):
         image[4 * label : 4 * label + 3] = 200
     return from_arrays("shapes", images, labels, [str(i) for i in range(classes)])
 

@@ -29,7 +29,7 @@ def test_batch_norm_equals_keras(shape):
                 y = layer(x, training=True)
             gradients = tape.gradient(y, [x, layer.gamma.value, layer.beta.value], upstream)
         results.append([y, *gradients, layer(x, training=False)])
-    for mine, expected in zip(*results):
+    for mine, expected in zip(*results, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(ours.mean.value, theirs.moving_mean.value, rtol=1e-5)
     np.testing.assert_allclose(ours.variance.value, theirs.moving_variance.value, rtol=1e-5)

@@ -40,7 +40,7 @@ def test_every_loss_has_a_closed_form_here():
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_values_equal_the_closed_form_at_any_logit(name):
     loss = losses.LOSSES[name]
-    for ours, expected in zip((loss.d, loss.g), _CLOSED_FORMS[name]):
+    for ours, expected in zip((loss.d, loss.g), _CLOSED_FORMS[name], strict=True):
         value = ours(_float32(_REAL), _float32(_FAKE)).numpy()
         assert value.shape == _REAL.shape
         np.testing.assert_allclose(value, expected(_REAL, _FAKE), rtol=2e-6, atol=1e-30)
@@ -51,7 +51,7 @@ def test_gradients_equal_finite_differences_of_the_closed_form(name):
     loss = losses.LOSSES[name]
     real = np.array([-3.0, -1.1, 0.2, 0.4, 2.5])  # off the hinge's corners
     fake = np.array([2.0, -0.6, 0.1, 0.9, -4.0])
-    for ours, expected in zip((loss.d, loss.g), _CLOSED_FORMS[name]):
+    for ours, expected in zip((loss.d, loss.g), _CLOSED_FORMS[name], strict=True):
         inputs = [_float32(real), _float32(fake)]
         with tf.GradientTape() as tape:
             tape.watch(inputs)
@@ -151,7 +151,7 @@ def test_descending_d_raises_its_accuracy_and_descending_g_lowers_it(name):
     before = accuracy()
     with tf.GradientTape() as tape:
         value = loss.d(real, fake)
-    for variable, gradient in zip((real, fake), tape.gradient(value, [real, fake])):
+    for variable, gradient in zip((real, fake), tape.gradient(value, [real, fake]), strict=True):
         variable.assign_sub(rate * gradient)
     assert accuracy() > before
     with tf.GradientTape() as tape:

@@ -102,7 +102,7 @@ def test_radfords_64x64_networks_have_the_published_sizes():
     assert [stage.output_size[2] for stage in generator.stages] == [1024, 512, 256, 128, 3]
     channels = [1024, 512, 256, 128]
     norms_ = sum(2 * c for c in channels)
-    kernels = sum(25 * a * b for a, b in zip(channels, channels[1:] + [3]))
+    kernels = sum(25 * a * b for a, b in zip(channels, channels[1:] + [3], strict=True))
     assert _count(generator) == 100 * 16 * 1024 + kernels + norms_ + 3
     assert _count(discriminator) == kernels + 128 + (norms_ - 2 * 128) + 16 * 1024 + 1
 
@@ -178,7 +178,9 @@ def test_weights_start_as_the_seed_says_and_all_differ():
         for seed in (1, 2)
     }
     again = _networks(seed=1, architecture="mlp", latent_dim=4, g_width=4, g_depth=3)
-    for old, new in zip(kernels[1], [v for network in again for v in network.variables if v.path.endswith("kernel")]):
+    for old, new in zip(
+        kernels[1], [v for network in again for v in network.variables if v.path.endswith("kernel")], strict=True
+    ):
         np.testing.assert_array_equal(old, new)
     square = [kernel for seed in kernels for kernel in kernels[seed] if kernel.shape == (4, 4)]
     assert len(square) > 4 and len({kernel.tobytes() for kernel in square}) == len(square)
@@ -282,8 +284,8 @@ def test_dropout_acts_in_training_alone_and_follows_its_draw(family):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("precision, tolerance", [("bfloat16", 0.05), ("float16", 0.005)])
 def test_half_precision_networks_keep_float32_at_both_ends(family, precision, tolerance):
-    pairs = zip(_networks(architecture=family), _networks(architecture=family, precision=precision))
-    for (full, half), inputs in zip(pairs, (_normal(1, 4, 6), _normal(2, 4, *tiny.SHAPE))):
+    pairs = zip(_networks(architecture=family), _networks(architecture=family, precision=precision), strict=True)
+    for (full, half), inputs in zip(pairs, (_normal(1, 4, 6), _normal(2, 4, *tiny.SHAPE)), strict=True):
         assert {variable.dtype for variable in half.variables} == {"float32"}
         expected, result = full(inputs), half(inputs)
         assert result.dtype == tf.float32
@@ -306,7 +308,9 @@ def test_judging_uses_the_batchs_own_statistics_and_moves_nothing(family, change
     if changes["d_norm"] == "batch":
         np.testing.assert_allclose(judged, network(x, training=True), rtol=1e-5, atol=1e-6)
         assert np.abs(judged - network(x, training=False)).max() > 1e-3
-        assert not all(np.array_equal(variable.numpy(), value) for variable, value in zip(network.variables, before))
+        assert not all(
+            np.array_equal(variable.numpy(), value) for variable, value in zip(network.variables, before, strict=True)
+        )
 
 
 def test_a_norm_before_every_layer_leaves_ds_first_and_last_bare():

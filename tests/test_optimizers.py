@@ -46,7 +46,7 @@ def test_five_steps_equal_keras(name):
         update(_gradients(step), tf.constant(rate))
         reference.learning_rate = rate
         reference.apply(_gradients(step), theirs)
-        for variable, expected in zip(ours, theirs):
+        for variable, expected in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(variable, expected.numpy(), rtol=2e-5, atol=1e-6)
     assert optimizer.count.numpy() == len(_RATES)
 
@@ -111,7 +111,7 @@ def test_a_missing_gradient_is_named_and_nothing_moves():
         optimizer.apply(grads[:2], 0.1)
     with pytest.raises(ValueError, match="beta1"):
         optimizer.apply(grads, 0.1, momentum=0.5)
-    for variable, initial in zip(variables, _variables()):
+    for variable, initial in zip(variables, _variables(), strict=True):
         np.testing.assert_array_equal(variable, initial)
 
 
@@ -130,7 +130,7 @@ def test_a_checkpoint_holds_slots_and_count_and_not_the_weights(name, tmp_path):
     other = optimizers.OPTIMIZERS[name](resumed, _HYPER)
     tf.train.Checkpoint(optimizer=other).read(path).assert_consumed()
     other.apply(_gradients(3), 0.1)
-    for expected, variable in zip(variables, resumed):
+    for expected, variable in zip(variables, resumed, strict=True):
         np.testing.assert_array_equal(variable, expected)
 
 
@@ -199,25 +199,25 @@ def _check_on_two_replicas(two, name, folder):
     for training in (distributed, alone):
         training.run(0, _STEPS)
     distributed.assert_copies_agree()
-    for one, other in zip(alone.state(), distributed.state()):
+    for one, other in zip(alone.state(), distributed.state(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     assert alone.optimizer.count.numpy() == 2
 
     path = distributed.checkpoint.write(f"{folder}/{name}-2")
     resumed = _Training(tf.distribute.get_strategy(), name)
     resumed.checkpoint.read(path).assert_consumed()
-    for one, other in zip(resumed.state(), distributed.state()):
+    for one, other in zip(resumed.state(), distributed.state(), strict=True):
         np.testing.assert_array_equal(one, other)
     # And back: 1 -> 2 replicas, both of whose copies are restored.
     resumed.run(_STEPS, 1)
     again = _Training(two, name)
     again.checkpoint.read(resumed.checkpoint.write(f"{folder}/{name}-1")).assert_consumed()
-    for one, other in zip(resumed.state(), again.state()):
+    for one, other in zip(resumed.state(), again.state(), strict=True):
         np.testing.assert_array_equal(one, other)
     for training in (resumed, again):
         training.run(_STEPS + 1, _STEPS)
     again.assert_copies_agree()
-    for one, other in zip(resumed.state(), again.state()):
+    for one, other in zip(resumed.state(), again.state(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 

@@ -35,7 +35,7 @@ def test_half_precision_moves_as_float32_does(precision, tolerance, eagerly):
         start = _weights(training)
         training.run()
         assert all(variable.dtype == tf.float32 for variable in training.gan.generator.variables)
-        moved[name] = np.concatenate([(new - old).ravel() for new, old in zip(_weights(training), start)])
+        moved[name] = np.concatenate([(new - old).ravel() for new, old in zip(_weights(training), start, strict=True)])
     difference = np.linalg.norm(moved[precision] - moved["float32"]) / np.linalg.norm(moved["float32"])
     assert 0 < difference < tolerance
 
@@ -45,7 +45,7 @@ def test_an_overflowed_update_is_skipped_and_the_loss_scale_halved(eagerly):
     training.gan.loss_scale.assign(2.0**60)
     before = _weights(training)
     training.run()
-    for old, new in zip(before, _weights(training)):
+    for old, new in zip(before, _weights(training), strict=True):
         np.testing.assert_array_equal(old, new)
     assert training.gan.loss_scale.numpy() == 2.0**58  # once for D, once for G
     assert training.gan.g_optimizer.count.numpy() == training.gan.d_optimizer.count.numpy() == 0

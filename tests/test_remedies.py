@@ -58,9 +58,9 @@ def test_historical_averaging_is_the_gradient_of_its_term():
     variables = [tf.Variable(_normal(6, 3)), tf.Variable(_normal(7, 2, 2))]
     history = [tf.Variable(_normal(8, 3)), tf.Variable(_normal(9, 2, 2))]
     with tf.GradientTape() as tape:
-        term = 0.3 * tf.add_n([tf.reduce_sum((v - h) ** 2) for v, h in zip(variables, history)])
+        term = 0.3 * tf.add_n([tf.reduce_sum((v - h) ** 2) for v, h in zip(variables, history, strict=True)])
     for ours, expected in zip(
-        regularizers.historical_averaging(variables, history, 0.3), tape.gradient(term, variables)
+        regularizers.historical_averaging(variables, history, 0.3), tape.gradient(term, variables), strict=True
     ):
         np.testing.assert_allclose(ours, expected, rtol=1e-6)
 

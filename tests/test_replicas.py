@@ -8,7 +8,7 @@ from tfgan_train.ops import replicas
 
 def test_one_replica_leaves_everything_as_it_is():
     tensors = [tf.constant(1.0), tf.constant([2.0])]
-    assert all(ours is given for ours, given in zip(replicas.all_reduce_sum(tensors), tensors))
+    assert all(ours is given for ours, given in zip(replicas.all_reduce_sum(tensors), tensors, strict=True))
     assert replicas.mean_over_replicas(tensors[1]) is tensors[1]
     assert replicas.gather_over_replicas(tensors[1]) is tensors[1]
 

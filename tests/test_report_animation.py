@@ -36,7 +36,7 @@ def test_frames_run_from_early_to_late_and_the_last_is_held(tmp_path, monkeypatc
     monkeypatch.setattr(features, "check", lambda name: webp)
     out = animation.write_animation(_grids(tmp_path, 10), tmp_path / "progress.webp", seconds=2.0)
     assert out.name == ("progress.webp" if webp else "progress.gif")
-    levels, durations = zip(*_frames(out))
+    levels, durations = zip(*_frames(out), strict=True)
     np.testing.assert_allclose(levels, np.linspace(40, 240, 10), atol=6)
     assert durations[:-1] == (200,) * 9 and durations[-1] == 2000
     assert not list(tmp_path.glob(".*"))

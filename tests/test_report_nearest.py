@@ -1,5 +1,7 @@
 """Nearest neighbours against the definition in whole numbers, image by image."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ def test_pair_picture_shows_each_sample_left_of_its_neighbour():
     train = np.stack([np.full((28, 28, 1), level, np.uint8) for level in (90, 120)])
     picture = nearest.pair_picture(samples, train, np.array([1, 0, 1]), pairs_per_row=3)
     middle = picture[8 + 28, :, 0].astype(int)
-    levels = [level for level, before in zip(middle[1:], middle) if level != before and level != 40]
+    levels = [level for before, level in itertools.pairwise(middle) if level != before and level != 40]
     assert levels == [200, 120, 200, 90, 200, 120]
 
 

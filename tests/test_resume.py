@@ -236,7 +236,7 @@ def test_killed_at_any_moment_and_resumed_is_as_uninterrupted(runs, name):
 
 
 def test_signals_save_at_any_step_and_say_how_to_resume(runs):
-    for (status, text, step), expected in zip(runs("stopped")[1], (143, 130)):
+    for (status, text, step), expected in zip(runs("stopped")[1], (143, 130), strict=True):
         assert status == expected, text
         assert f"stopped at step {step}" in text and "same command resumes it" in text
         assert "Traceback" not in text

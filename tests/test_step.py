@@ -168,7 +168,7 @@ def test_an_update_moves_its_own_network_alone(side, changes, eagerly):
         if training.run()
         for name in [{"g": "generator", "d": "discriminator"}[side]]
     ]
-    for slow, fast in zip(*weights):
+    for slow, fast in zip(*weights, strict=True):
         np.testing.assert_array_equal(slow, fast)
 
 
@@ -222,7 +222,7 @@ def _alternating(oracle, step, d_steps, shared_z):
         generator = [variable.numpy() for variable in oracle.gan.generator.variables]
         oracle.d_update(number)
     if shared_z:  # Those fakes are used again: the generator isn't run a second time.
-        for variable, value in zip(oracle.gan.generator.variables, generator):
+        for variable, value in zip(oracle.gan.generator.variables, generator, strict=True):
             variable.assign(value)
     else:
         number = step * (d_steps + 1) + d_steps
@@ -268,9 +268,11 @@ def test_three_steps_equal_hand_written_ones(update, d_steps, shared_z, eagerly)
         training.run()
         by_hand(oracle, step, d_steps, shared_z)
     for ours, theirs in zip(
-        (training.gan.generator, training.gan.discriminator), (oracle.gan.generator, oracle.gan.discriminator)
+        (training.gan.generator, training.gan.discriminator),
+        (oracle.gan.generator, oracle.gan.discriminator),
+        strict=True,
     ):
-        for mine, expected in zip(ours.variables, theirs.variables):
+        for mine, expected in zip(ours.variables, theirs.variables, strict=True):
             np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=2e-6, err_msg=expected.path)
 
 
@@ -316,8 +318,10 @@ def test_the_average_equals_one_computed_in_numpy(eagerly):
     for step in range(4):
         training.run()
         decay = min(0.5 ** (12 / 300), 1 - 10 / (step + 100))
-        average = [decay * old + (1 - decay) * new for old, new in zip(average, values(training.gan.generator))]
-    for name, expected, variable in zip(names, average, training.gan.ema_generator.variables):
+        average = [
+            decay * old + (1 - decay) * new for old, new in zip(average, values(training.gan.generator), strict=True)
+        ]
+    for name, expected, variable in zip(names, average, training.gan.ema_generator.variables, strict=True):
         np.testing.assert_allclose(variable, expected, rtol=1e-5, atol=1e-7, err_msg=name)
 
 

@@ -76,7 +76,7 @@ class Training:
             with_penalty = self.config.penalty != "none"
         rows = self._step.run(indices(self.config, steps, self._done), with_penalty).numpy()
         self._done += steps
-        return [dict(zip(METRICS, row.tolist())) for row in rows]
+        return [dict(zip(METRICS, row.tolist(), strict=False)) for row in rows]
 
     def state(self) -> dict[str, np.ndarray]:
         """The values of `variables`."""

@@ -45,7 +45,7 @@ class GAN(keras.Model):
                 fake, real = self.discriminator(generated, training=True), self.discriminator(images, training=True)
                 loss = tf.reduce_mean(fake) - tf.reduce_mean(real) + 10.0 * self.gradient_penalty(images, generated)
         gradients = tape.gradient(loss, self.discriminator.trainable_weights)
-        self.d_optimizer.apply_gradients(zip(gradients, self.discriminator.trainable_weights))
+        self.d_optimizer.apply_gradients(zip(gradients, self.discriminator.trainable_weights, strict=True))
         return loss
 
     def gradient_penalty(self, images, generated):
@@ -70,7 +70,7 @@ class GAN(keras.Model):
                 else -tf.reduce_mean(fake)
             )
         gradients = tape.gradient(g_loss, self.generator.trainable_weights)
-        self.g_optimizer.apply_gradients(zip(gradients, self.generator.trainable_weights))
+        self.g_optimizer.apply_gradients(zip(gradients, self.generator.trainable_weights, strict=True))
         self.d_loss_metric.update_state(d_loss)
         self.g_loss_metric.update_state(g_loss)
         return {"d_loss": self.d_loss_metric.result(), "g_loss": self.g_loss_metric.result()}

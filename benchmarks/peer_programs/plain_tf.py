@@ -45,8 +45,8 @@ def train_step_function(task, generator, discriminator):
             d_loss = cross_entropy(tf.ones_like(real), real) + cross_entropy(tf.zeros_like(fake), fake)
         g_gradients = g_tape.gradient(g_loss, generator.trainable_variables)
         d_gradients = d_tape.gradient(d_loss, discriminator.trainable_variables)
-        g_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables))
-        d_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables))
+        g_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
+        d_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
         return d_loss, g_loss
 
     @tf.function
@@ -54,7 +54,7 @@ def train_step_function(task, generator, discriminator):
         with tf.GradientTape() as tape:
             d_loss = d_loss_of(images, generator(latents(task), training=True))
         d_gradients = tape.gradient(d_loss, discriminator.trainable_variables)
-        d_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables))
+        d_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
         return d_loss
 
     @tf.function
@@ -62,7 +62,7 @@ def train_step_function(task, generator, discriminator):
         with tf.GradientTape() as tape:
             g_loss = g_loss_of(generator(latents(task), training=True))
         g_gradients = tape.gradient(g_loss, generator.trainable_variables)
-        g_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables))
+        g_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
         return g_loss
 
     return gan_step, d_step, g_step

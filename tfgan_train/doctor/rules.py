@@ -5,6 +5,7 @@ the comment beside it says what runs it was set by: MLP and convolutional GANs o
 ones and ones made to fail.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -217,7 +218,7 @@ def _swings(losses: np.ndarray) -> int:
     """How often the losses pass from their lowest quarter to their highest or back."""
     low, high = np.percentile(losses, [25, 75])
     sides = [1 if loss >= high else -1 for loss in losses if loss >= high or loss <= low]
-    return sum(before != after for before, after in zip(sides, sides[1:]))
+    return sum(before != after for before, after in itertools.pairwise(sides))
 
 
 def _d_overfits(history):

@@ -27,7 +27,7 @@ def build(request: Request) -> Extractor:
 
     def run(images: np.ndarray):
         found = [single.run(np.ascontiguousarray(images[..., channel : channel + 1])) for channel in range(count)]
-        return tuple(np.concatenate(arrays, axis=1) for arrays in zip(*found))
+        return tuple(np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
 
     return Extractor(
         "channels",

@@ -172,7 +172,7 @@ class _Trainer:
         gradients = tape.gradient(loss, [self._variables[name] for name in names])
         done = tf.cast(step, tf.float32) / self._steps
         rate = PEAK_RATE * tf.minimum(done / 0.2 + 0.01, (1 - done) / 0.8)
-        for name, gradient in zip(names, gradients):
+        for name, gradient in zip(names, gradients, strict=True):
             variable, velocity = self._variables[name], self._velocity[name]
             if name.endswith("/kernel"):
                 gradient += DECAY * variable

@@ -43,7 +43,7 @@ def measure(samples: np.ndarray, validation: np.ndarray, test: np.ndarray, sigma
         details={
             "sigma": sigma,
             "test_images": len(test),
-            "validation": dict(zip(map(float, sigmas), map(float, scores))),
+            "validation": dict(zip(map(float, sigmas), map(float, scores), strict=True)),
         },
     )
 

@@ -64,7 +64,7 @@ def laplacian_sliced_wasserstein(
     rng = np.random.default_rng(seed)
     a, b = (_laplacian_pyramid(images[:n].astype(np.float32)) for images in (real, fake))
     levels, errors = {}, []
-    for x, y in zip(a, b):
+    for x, y in zip(a, b, strict=True):
         p, q = _patches(x, patches, rng), _patches(y, patches, rng)
         axes = _directions(rng, p.shape[1], directions)
         distances = (

@@ -58,13 +58,13 @@ class _Optimizer(tf.Module):
         variables = self._targets()
         if len(grads) != len(variables):
             raise ValueError(f"{len(grads)} gradients for {len(variables)} variables")
-        unused = [variable.name for variable, grad in zip(variables, grads) if grad is None]
+        unused = [variable.name for variable, grad in zip(variables, grads, strict=True) if grad is None]
         if unused:
             raise ValueError(f"the loss doesn't depend on {', '.join(unused)}")
         # By its handle: on a mirrored variable, assign_add wants to merge the replicas.
         tf.raw_ops.AssignAddVariableOp(resource=self.count.handle, value=tf.ones([], tf.int64))
         scalars = self._scalars(tf.cast(learning_rate, tf.float32), momentum)
-        for i, (variable, grad) in enumerate(zip(variables, grads)):
+        for i, (variable, grad) in enumerate(zip(variables, grads, strict=True)):
             slots = {slot: values[i].handle for slot, values in self.slots.items()}
             self._update(var=variable.handle, grad=tf.convert_to_tensor(grad), **slots, **scalars)
 

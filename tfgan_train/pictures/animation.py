@@ -86,7 +86,7 @@ def _frame_size(paths: Sequence) -> tuple[int, int]:
     for path in paths:
         with Image.open(path) as image:  # reads the header alone
             sizes.append(image.size)
-    width, height = (max(side) for side in zip(*sizes))
+    width, height = (max(side) for side in zip(*sizes, strict=True))
     shrink = min(1.0, MAX_SIDE / max(width, height))
     return round(width * shrink), round(height * shrink)
 

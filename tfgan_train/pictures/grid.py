@@ -96,7 +96,7 @@ def pair_grid(
     real: np.ndarray, fake: np.ndarray, titles: tuple[str, str] = ("real", "samples"), columns: int | None = None
 ) -> np.ndarray:
     """Real images beside samples, both uint8 [n, H, W, C], each under its title."""
-    return beside([titled(grid(images, columns), title) for images, title in zip((real, fake), titles)])
+    return beside([titled(grid(images, columns), title) for images, title in zip((real, fake), titles, strict=True)])
 
 
 def captioned_rows(rows: list[np.ndarray], captions: list[str]) -> np.ndarray:

@@ -79,7 +79,7 @@ class _Tensor:
 
     def array(self, storages) -> np.ndarray:
         data = storages[self.storage[0]]
-        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
+        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
         # Strides come from the file: one that reaches outside its storage must not be followed.
         if (
             min(self.shape, default=1) > 0

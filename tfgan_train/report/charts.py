@@ -231,7 +231,7 @@ def _points(x_axis: Axis, y_axis: Axis, x: np.ndarray, y: np.ndarray) -> str:
         right = x_axis.place(x) * _WIDTH
         down = np.clip((1 - y_axis.place(np.asarray(y))) * _HEIGHT, -_HEIGHT, 2 * _HEIGHT)
     parts, pen = [], "M"
-    for across, below in zip(right.tolist(), down.tolist()):
+    for across, below in zip(right.tolist(), down.tolist(), strict=True):
         if math.isnan(below):
             pen = "M"
             continue

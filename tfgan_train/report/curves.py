@@ -66,7 +66,7 @@ def evaluation_charts(evaluations: dict) -> list[str]:
     for name in names:
         points = [(step, metrics[name].value) for step, metrics in evaluations.items() if name in metrics]
         if len(points) > 1:
-            steps, values = zip(*points)
+            steps, values = zip(*points, strict=True)
             words = name.replace("_", " ")
             charts.append(line_chart(words, [Series(words, "eval", np.array(steps), np.array(values, float))]))
     return charts

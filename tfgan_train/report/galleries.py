@@ -42,7 +42,7 @@ def course(run: RunFacts) -> str:
     parts = []
     strips = run.steps_of("strip")
     if strips:
-        steps, paths = zip(*strips)
+        steps, paths = zip(*strips, strict=True)
         rows = len(animation.evenly(len(paths), animation.MAX_STRIPS))
         picture = animation.strips(paths, [f"{step:,}" for step in steps])
         parts.append(f"""<figure id="strips" data-rows="{rows}"><div class="wide">

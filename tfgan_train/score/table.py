@@ -23,7 +23,8 @@ def table(scores: Scores, evaluation: Evaluation) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     lines = [
         "  ".join(
-            cell.ljust(width) if i in (0, 4) else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))
+            cell.ljust(width) if i in (0, 4) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
@@ -59,7 +60,7 @@ def notes(scores: Scores, evaluation: Evaluation) -> list[str]:
                 + ", ".join(
                     f"{label} {share:.1%} ({data:.1%})"
                     for label, share, data in zip(
-                        evaluation.train.label_names, details["histogram"], details["data_histogram"]
+                        evaluation.train.label_names, details["histogram"], details["data_histogram"], strict=True
                     )
                 )
                 + "."

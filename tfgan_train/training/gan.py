@@ -72,7 +72,7 @@ class Gan:
         self.generator.set_output_bias(mean_image)
         if self.ema_generator is not self.generator:
             self.ema_generator.set_output_bias(mean_image)
-        for mean, weight in zip(self.g_history, trainable(self.generator)):
+        for mean, weight in zip(self.g_history, trainable(self.generator), strict=bool(self.g_history)):
             mean.assign(weight)
 
 

@@ -307,7 +307,7 @@ class _ReplicaStep:
             gradients = [
                 gradient + extra
                 for gradient, extra in zip(
-                    gradients, historical_averaging(variables, history, config.historical_averaging)
+                    gradients, historical_averaging(variables, history, config.historical_averaging), strict=True
                 )
             ]
         norm = tf.linalg.global_norm(gradients)
