@@ -43,7 +43,7 @@ setup(
         "export": ["demo/web/*", "demo/c/*", "demo/python/*"],
     },
     install_requires=[
-        f"tensorflow>={TENSORFLOW},<2.22",  # private modules are imported (the TFLite schema): newer ones want a test first
+        f"tensorflow>={TENSORFLOW},<2.22",  # private modules are imported (the TFLite schema): test newer ones first
         "tensorflow-datasets>=4.9.10",
         "importlib_resources",  # tensorflow-datasets imports it and doesn't declare it
         "absl-py",

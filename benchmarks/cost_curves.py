@@ -2,8 +2,8 @@
 
     python benchmarks/cost_curves.py --costs=benchmarks/results/costs.json --out=docs/costs.svg
 
-Both axes are logarithmic; dots are medians, bars the range of the rounds. The dashed line through a curve's first point grows
-with the images (their pixels, in the second panel): a curve that is flatter gets cheaper by the image.
+Both axes are logarithmic; dots are medians, bars the range of the rounds. The dashed line through a curve's first
+point grows with the images (their pixels, in the second panel): a curve that is flatter gets cheaper by the image.
 """
 
 import argparse
@@ -40,7 +40,10 @@ def panel(rows: list[dict], axis: str, title: str, power: int, left: float) -> l
     """The SVG elements of one panel; `power`: of the axis, to which the work is proportional."""
     places = sorted({row[axis] for row in rows})
     first, last = math.log(places[0]), math.log(places[-1])
-    x = lambda place: left + 15 + (math.log(place) - first) / (last - first) * (WIDTH - 30)
+
+    def x(place: float) -> float:
+        return left + 15 + (math.log(place) - first) / (last - first) * (WIDTH - 30)
+
     parts = [
         f'<rect x="{left}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" class="frame"/>',
         f'<text x="{left + WIDTH / 2}" y="{TOP + HEIGHT + 38}">{title}</text>',
@@ -53,14 +56,16 @@ def panel(rows: list[dict], axis: str, title: str, power: int, left: float) -> l
         medians = [(place, statistics.median(found)) for place, found in points]
         (begin, ms), (end, _) = medians[0], medians[-1]
         parts.append(
-            f'<line x1="{x(begin):.1f}" y1="{y_of(ms):.1f}" x2="{x(end):.1f}" y2="{y_of(ms * (end / begin) ** power):.1f}" '
+            f'<line x1="{x(begin):.1f}" y1="{y_of(ms):.1f}" '
+            f'x2="{x(end):.1f}" y2="{y_of(ms * (end / begin) ** power):.1f}" '
             f'stroke="{colour}" stroke-dasharray="4 4" opacity="0.5"/>'
         )
         line = " ".join(f"{x(place):.1f},{y_of(median):.1f}" for place, median in medians)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for place, found in points:
             parts.append(
-                f'<line x1="{x(place):.1f}" x2="{x(place):.1f}" y1="{y_of(min(found)):.1f}" y2="{y_of(max(found)):.1f}" stroke="{colour}"/>'
+                f'<line x1="{x(place):.1f}" x2="{x(place):.1f}" '
+                f'y1="{y_of(min(found)):.1f}" y2="{y_of(max(found)):.1f}" stroke="{colour}"/>'
             )
             parts.append(
                 f'<circle cx="{x(place):.1f}" cy="{y_of(statistics.median(found)):.1f}" r="3" fill="{colour}"/>'
@@ -73,7 +78,8 @@ def picture(rows: list[dict]) -> str:
     width, height = LEFT + len(PANELS) * (WIDTH + GAP), TOP + HEIGHT + 50
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
-        "<style>text{font:13px sans-serif;text-anchor:middle;fill:#333}.frame{fill:#fff;stroke:#999}.grid{stroke:#ddd}</style>",
+        "<style>text{font:13px sans-serif;text-anchor:middle;fill:#333}"
+        ".frame{fill:#fff;stroke:#999}.grid{stroke:#ddd}</style>",
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
     ]
     parts += [f'<text x="{LEFT - 28}" y="{y_of(ms) + 4:.1f}">{ms} ms</text>' for ms in LINES]

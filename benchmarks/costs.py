@@ -2,11 +2,11 @@
 
     python benchmarks/costs.py --rounds=3 --out=costs.json
 
-For each family (dcgan: the networks of the recipe `digits`; mlp: those of `vanilla_mlp`) one of the three is changed at a
-time, from a batch of 64 images of 28x28 on one replica. Every measurement is a run in a process of its own, of the
-shipped digits brought to the size; the time is the median between rows of its metrics.jsonl where nothing but steps was done.
-Each round takes all of them in turn; the median of the rounds and their range are printed as Markdown, and all is
-kept in --out. The replicas of cpu:N share the machine's cores.
+For each family (dcgan: the networks of the recipe `digits`; mlp: those of `vanilla_mlp`) one of the three is changed
+at a time, from a batch of 64 images of 28x28 on one replica. Every measurement is a run in a process of its own, of the
+shipped digits brought to the size; the time is the median between rows of its metrics.jsonl where nothing but steps
+was done. Each round takes all of them in turn; the median of the rounds and their range are printed as Markdown, and
+all is kept in --out. The replicas of cpu:N share the machine's cores.
 """
 
 import argparse
@@ -92,8 +92,12 @@ def table(results: dict[Point, list[float]]) -> str:
     return "\n".join(lines)
 
 
+def numbers(text: str) -> list[int]:
+    """The numbers of a comma-separated list."""
+    return [int(number) for number in text.split(",")]
+
+
 def main():
-    numbers = lambda text: [int(number) for number in text.split(",")]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", default=",".join(RECIPES), type=lambda text: text.split(","))
     parser.add_argument("--batches", default=[16, 32, 64, 128, 256], type=numbers)

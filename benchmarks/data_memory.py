@@ -80,7 +80,8 @@ def table(results: list[dict]) -> str:
     """Markdown: a row for each count."""
     lines = ["| images | decoded, MB | most memory of the run, MB | ms a step |", "|---|---|---|---|"]
     lines += [
-        f"| {one['images']:,} | {one['megabytes_of_pixels']:,.0f} | {one['peak_megabytes']:,.0f} | {one['ms_per_step']:.1f} |"
+        f"| {one['images']:,} | {one['megabytes_of_pixels']:,.0f} | {one['peak_megabytes']:,.0f} "
+        f"| {one['ms_per_step']:.1f} |"
         for one in results
     ]
     return "\n".join(lines)

@@ -33,7 +33,8 @@ tf.config.threading.set_intra_op_parallelism_threads(threads)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 run = load_run(sys.argv[1])
 label = lambda n: tf.zeros([n], tf.int32) if run.config.conditional else None
-eager = lambda n: run.generator(tf.random.stateless_normal([n, run.config.latent_dim], [0, 1]), label(n), training=False)
+latents = lambda n: tf.random.stateless_normal([n, run.config.latent_dim], [0, 1])
+eager = lambda n: run.generator(latents(n), label(n), training=False)
 for name, function in (("Keras model(z), eager", eager), ("Keras model(z) in tf.function", tf.function(eager))):
     for n in (1, 16):
         function(n)

@@ -115,8 +115,9 @@ def halve(
             left = [len(running) - place, *_counts(len(running), len(amounts) - rung, eta)]
             flops = sum(count * one for count, one in zip(left, amounts[rung - 1 :], strict=True))
             say(
-                f"{len(log.rows)}/{len(log.rows) + sum(left)}  rung {rung}, {shown(settings)}: FD {shown_score(log.rows[rung, number])} "
-                f"after {steps:,} steps, {duration(outcome.seconds)}; about {duration((clock() - begin) / spent * flops)} left"
+                f"{len(log.rows)}/{len(log.rows) + sum(left)}  rung {rung}, {shown(settings)}: "
+                f"FD {shown_score(log.rows[rung, number])} after {steps:,} steps, {duration(outcome.seconds)}; "
+                f"about {duration((clock() - begin) / spent * flops)} left"
             )
         running = survivors([log.rows[rung, number] for number in running], eta)
 

@@ -132,8 +132,8 @@ def _measure_all(wanted: list[dict], rows: list[dict], jobs: int, runs: pathlib.
                 rows.append(row)
                 _write(out, rows)
                 print(
-                    f"{row['dataset']} seed {row['seed']}: {row['modes']:.0f} of {row['of']} modes, {row['high_quality']:.1%} of high quality, "
-                    f"{row['seconds']:.0f} s",
+                    f"{row['dataset']} seed {row['seed']}: {row['modes']:.0f} of {row['of']} modes, "
+                    f"{row['high_quality']:.1%} of high quality, {row['seconds']:.0f} s",
                     flush=True,
                 )
         except BaseException:

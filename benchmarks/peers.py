@@ -12,8 +12,8 @@ have, and is paired with this package under the same one:
 
 With WGAN-GP, whose D takes several steps, all draw fresh latents for G.
 
-The peers are in peer_programs/; without --torch_python those of PyTorch are left out. Rounds that --out holds already are
-not measured again.
+The peers are in peer_programs/; without --torch_python those of PyTorch are left out. Rounds that --out holds already
+are not measured again.
 """
 
 import argparse
@@ -50,7 +50,10 @@ PAIRS = {
 
 def programs(task: networks.Task, torch_python: str) -> dict[str, list[str]]:
     """Name -> command, without the arguments that all take."""
-    run = lambda name, *more, python=sys.executable: [python, str(HERE / "peer_programs" / name), *more]
+
+    def run(name: str, *more: str, python: str = sys.executable) -> list[str]:
+        return [python, str(HERE / "peer_programs" / name), *more]
+
     found = {"plain_tf": run("plain_tf.py"), "keras_fit": run("keras_fit.py")}
     if torch_python:
         found["pytorch"] = run("pytorch.py", python=torch_python)

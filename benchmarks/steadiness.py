@@ -80,7 +80,10 @@ def tenths(found: list[tuple[int, float]], steps: int) -> list[float | None]:
 
 
 def slope(medians: list[float | None]) -> tuple[float, float]:
-    """A least-squares line through the tenths: its rise over the whole run and that one's standard error, as shares of the median."""
+    """A least-squares line through the tenths: its rise over the whole run and the rise's standard error.
+
+    Both are shares of the median.
+    """
     known = [(i / 10, value) for i, value in enumerate(medians) if value is not None]
     x, y = np.array(known).T
     x = x - x.mean()

@@ -1,6 +1,6 @@
 """Looks for better settings of a recipe by successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943).
 
-    python benchmarks/sweep.py --space=benchmarks/spaces/digits.json --dataset=mnist --data_dir=DIR --seed=11 --out=sweep/
+    python benchmarks/sweep.py --space=benchmarks/spaces/digits.json --dataset=mnist --data_dir=DIR --seed=11 --out=OUT
 
 The space is a JSON file, setting -> list of values. A key like "g_lr,d_lr" ties settings together: each of its
 values goes to all of them, or is a list with one for each. The recipe's own settings and a sample of the
@@ -13,7 +13,8 @@ package's own Frechet distance, so that other judges stay fit to check the winne
 
 Every training that has ended is a line of OUT/log.jsonl; the same command goes on after the last of them, in
 the middle of a run. A training that fails, as one that diverges does, scores infinity (null in the log)
-and is dropped; delete its line and its folder in OUT/runs to try it again. The table at the end is kept in OUT/summary.md.
+and is dropped; delete its line and its folder in OUT/runs to try it again. The table at the end is kept in
+OUT/summary.md.
 """
 
 import argparse
@@ -31,15 +32,15 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-import halving
-from halving import Candidate, Outcome
+import halving  # noqa: E402
+from halving import Candidate, Outcome  # noqa: E402
 
-from tfgan_train.common.errors import UserError, unknown
-from tfgan_train.common.files import write_atomically, write_json
-from tfgan_train.config import command, recipes
-from tfgan_train.config.fields import FIELDS, Config, legal_values
-from tfgan_train.runs.directory import DataFacts, RunDir
-from tfgan_train.runs.rows import read_rows
+from tfgan_train.common.errors import UserError, unknown  # noqa: E402
+from tfgan_train.common.files import write_atomically, write_json  # noqa: E402
+from tfgan_train.config import command, recipes  # noqa: E402
+from tfgan_train.config.fields import FIELDS, Config, legal_values  # noqa: E402
+from tfgan_train.runs.directory import DataFacts, RunDir  # noqa: E402
+from tfgan_train.runs.rows import read_rows  # noqa: E402
 
 OWN = ("dataset", "data_dir", "recipe", "run_dir", "steps", "epochs", "seed")  # settings that the sweep gives itself
 # Distances to other data can't be compared.
@@ -101,7 +102,10 @@ def _alternative(path, names, value, base) -> dict:
 
 
 def draw(axes: list[list[dict]], own: dict, number: int, seed: int) -> list[dict]:
-    """At most `number` different configurations, as what differs from the recipe's `own` settings; the first is the recipe."""
+    """At most `number` different configurations, as what differs from the recipe's `own` settings.
+
+    The first is the recipe.
+    """
     found, size = [{}], math.prod(map(len, axes))
     for index in random.Random(seed).sample(range(size), min(size, 4 * number)):
         settings = {}
@@ -230,7 +234,8 @@ def claim(out: pathlib.Path, plan: dict) -> None:
             or "the recipe or its cost"
         )
         raise UserError(
-            f"--out={out} holds a sweep that was begun otherwise: {what} has changed; leave it as it was, or name another --out"
+            f"--out={out} holds a sweep that was begun otherwise: {what} has changed; "
+            "leave it as it was, or name another --out"
         )
 
 

@@ -43,17 +43,19 @@ def contents(content: bytes) -> Contents:
     for signature in model.signatureDefs:
         tensors = model.subgraphs[signature.subgraphIndex].tensors
 
-        def described(maps):
-            return {
-                entry.name.decode(): (_shape(tensors[entry.tensorIndex]), _DTYPES[tensors[entry.tensorIndex].type])
-                for entry in maps
-            }
-
         signatures[signature.signatureKey.decode()] = {
-            "inputs": described(signature.inputs),
-            "outputs": described(signature.outputs),
+            "inputs": _described(signature.inputs, tensors),
+            "outputs": _described(signature.outputs, tensors),
         }
     return Contents(frozenset(operators), stored, signatures)
+
+
+def _described(maps, tensors) -> dict:
+    """Name -> (shape, dtype) of a signature's inputs or outputs."""
+    return {
+        entry.name.decode(): (_shape(tensors[entry.tensorIndex]), _DTYPES[tensors[entry.tensorIndex].type])
+        for entry in maps
+    }
 
 
 def with_metadata(content: bytes, description: str, facts: dict) -> bytes:

@@ -30,7 +30,9 @@ class Artefact:
 
 
 def _tflite(number: str, path: str, floor_db: float, weight_bytes: int) -> tuple[Artefact]:
-    write = lambda generator, file, batches: tflite.write(generator, file, number, batches)
+    def write(generator, file, batches):
+        tflite.write(generator, file, number, batches)
+
     return (Artefact(path, "tflite", floor_db, weight_bytes, write),)
 
 

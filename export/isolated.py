@@ -18,7 +18,7 @@ sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != _HERE
 # None makes an import fail, as it would where the package isn't installed.
 sys.modules["tfgan_train"] = sys.modules["export"] = None
 
-import numpy as np
+import numpy as np  # noqa: E402  (after the folder is out of the way)
 
 REPEATS, ENOUGH_SECONDS = 9, 0.5
 

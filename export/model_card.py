@@ -90,8 +90,8 @@ def _files(manifest: dict) -> str:
         worst = min(entry["psnr_db"].values(), default=None)
         shown = "the same latents" if worst is None else "identical" if worst >= 200 else f"{worst:.0f}"
         lines.append(
-            f"| {entry['path']} | {entry['bytes'] / 1000:,.0f} | {shown} | {'' if worst is None else entry['floor_db']} | "
-            f"{', '.join(entry['signatures'])} |"
+            f"| {entry['path']} | {entry['bytes'] / 1000:,.0f} | {shown} "
+            f"| {'' if worst is None else entry['floor_db']} | {', '.join(entry['signatures'])} |"
         )
     lines += [f"\n{name} was left out: {'; '.join(why)}" for name, why in manifest["failed"].items()]
     return "\n".join(lines)

@@ -70,9 +70,10 @@ def kotlin(generator: dict, entry: dict) -> str:
         inputs = f'"z" to Array({batch}) {{ FloatArray({generator["latent"]["size"]}) {{ {latents} }} }}'
     if generator["labels"]:
         inputs += f', "label" to IntArray({batch}) {{ 0 }}'
+    height, width, channels = image["height"], image["width"], image["channels"]
     return f"""// implementation("com.google.ai.edge.litert:litert:1.4.0"); {entry["path"]} in assets/
 val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{entry["path"]}"))
-val images = Array({batch}) {{ Array({image["height"]}) {{ Array({image["width"]}) {{ FloatArray({image["channels"]}) }} }} }}
+val images = Array({batch}) {{ Array({height}) {{ Array({width}) {{ FloatArray({channels}) }} }} }}
 interpreter.runSignature(mapOf({inputs}), mapOf("images" to images), "{name}")
 val grey = ((images[0][y][x][0] + 1) * 127.5f).roundToInt().coerceIn(0, 255)"""
 
@@ -87,10 +88,8 @@ def javascript(generator: dict, entry: dict) -> str:
             "truncation: new Tensor(new Float32Array([1]), [])",
         ]
     else:
-        size = generator["latent"]["size"]
-        inputs = [
-            f"z: new Tensor(z, [{batch}, {size}])  // Float32Array({batch * size}), {generator['latent']['distribution']}"
-        ]
+        size, distribution = generator["latent"]["size"], generator["latent"]["distribution"]
+        inputs = [f"z: new Tensor(z, [{batch}, {size}])  // Float32Array({batch * size}), {distribution}"]
     if generator["labels"]:
         inputs.insert(0, f"label: new Tensor(new Int32Array({batch}), [{batch}])")
     listed = ",\n  ".join(inputs)
@@ -109,14 +108,20 @@ def c(generator: dict, entry: dict) -> str:
     signature = entry["signatures"]["generate_png"]
     inputs = {name: tensor["c_tensor"] for name, tensor in signature["inputs"].items()}
     png = signature["outputs"]["png"]["c_tensor"]
-    operation = lambda tensor: '{{TF_GraphOperationByName(graph, "{}"), {}}}'.format(*tensor.rsplit(":", 1))
-    return f"""TF_Session* session = TF_LoadSessionFromSavedModel(options, NULL, "{entry["path"]}", (const char*[]){{"serve"}}, 1, graph, NULL, status);
-TF_Output inputs[] = {{{operation(inputs["num_images"])},
-                      {operation(inputs["seed"])}}};
-TF_Output png = {operation(png)};
+    return f"""TF_Session* session = TF_LoadSessionFromSavedModel(options, NULL, "{entry["path"]}",
+    (const char*[]){{"serve"}}, 1, graph, NULL, status);
+TF_Output inputs[] = {{{_operation(inputs["num_images"])},
+                      {_operation(inputs["seed"])}}};
+TF_Output png = {_operation(png)};
 TF_Tensor *values[] = {{num_images, seed}}, *files;  // int32 scalars
 TF_SessionRun(session, NULL, inputs, values, 2, &png, &files, 1, NULL, 0, NULL, status);
 const TF_TString* file = TF_TensorData(files);  // write TF_TString_GetSize bytes of TF_TString_GetDataPointer"""
+
+
+def _operation(tensor: str) -> str:
+    """C's TF_Output of a tensor's name, "operation:number"."""
+    name, number = tensor.rsplit(":", 1)
+    return f'{{TF_GraphOperationByName(graph, "{name}"), {number}}}'
 
 
 def _tflite_signature(entry: dict) -> tuple[str, int, bool]:
@@ -135,7 +140,8 @@ def _numpy_latents(generator: dict, batch: int) -> str:
 
 def serving(generator: dict) -> str:
     """Shell lines that lay the SavedModel out as TensorFlow Serving wants it, and ask it for pictures."""
+    url = "localhost:8501/v1/models/generator:predict"
     return f"""mkdir -p models/generator && cp -r saved_model models/generator/1
 docker run -p 8501:8501 -v "$PWD/models/generator:/models/generator" -e MODEL_NAME=generator tensorflow/serving
 # z has {generator["latent"]["size"]} numbers; the signature generate takes num_images and seed instead
-curl -d '{{"signature_name": "generate", "inputs": {{"num_images": 4, "seed": 7}}}}' localhost:8501/v1/models/generator:predict"""
+curl -d '{{"signature_name": "generate", "inputs": {{"num_images": 4, "seed": 7}}}}' {url}"""

@@ -138,7 +138,7 @@ def test_a_run_killed_before_its_last_row_does_not_tell_it_twice(tmp_path):
 
 @pytest.mark.slow
 def test_samples_of_one_class_are_called_a_collapse_where_a_classifier_knows_the_data(tmp_path, monkeypatch):
-    """A stand-in that from its 31st call (step 1,200) on takes every sample for class 7; the pixels themselves differ as noise does."""
+    """A stand-in that from its 31st call (step 1,200) on takes every sample for class 7; pixels differ like noise."""
 
     class Narrowing:
         calls = 0

@@ -25,7 +25,7 @@ def _train(step, seconds):
 
 
 def test_stretches_with_more_than_steps_in_them_are_left_out(programs):
-    """Each step takes 0.1 s; the grid of 20, the checkpoint of 40 and the evaluation of 60 a second, after their rows."""
+    """Each step takes 0.1 s; the grid of 20, the checkpoint of 40, the evaluation of 60 a second, after their rows."""
     rows, seconds = [{"kind": "samples", "step": 0}], 5.0
     for step in range(10, 101, 10):
         seconds += 1.0
@@ -95,13 +95,15 @@ def test_curves_that_cross_are_measured_once_where_they_do(programs):
 
 
 def test_a_cost_curve_is_of_what_differs_from_the_usual_in_one_thing_alone(programs):
-    row = lambda family, batch, side, replicas, *seconds: {
-        "family": family,
-        "batch": batch,
-        "side": side,
-        "replicas": replicas,
-        "seconds_per_step": list(seconds),
-    }
+    def row(family, batch, side, replicas, *seconds):
+        return {
+            "family": family,
+            "batch": batch,
+            "side": side,
+            "replicas": replicas,
+            "seconds_per_step": list(seconds),
+        }
+
     rows = [
         row("mlp", 256, 28, 1, 0.004),
         row("mlp", 64, 28, 1, 0.001, 0.002),

@@ -97,12 +97,15 @@ def test_ratios_pair_each_peer_with_our_run_of_its_own_algorithm(programs):
 def test_stretches_with_a_sample_grid_in_them_are_left_out(programs):
     """Grids are drawn at 1, 2, 4, 8, 16 …, each after the row of its step."""
     samples = [{"kind": "samples", "step": step} for step in (1, 2, 4, 8, 16, 32)]
-    ends = lambda *steps: [
-        end
-        for end, _ in programs("stretches").stretches(
-            samples + [{"kind": "train", "step": step, "seconds": float(step)} for step in steps], 10**9
-        )
-    ]
+
+    def ends(*steps):
+        return [
+            end
+            for end, _ in programs("stretches").stretches(
+                samples + [{"kind": "train", "step": step, "seconds": float(step)} for step in steps], 10**9
+            )
+        ]
+
     assert ends(*range(1, 21)) == [end for end in range(2, 21) if end - 1 not in (1, 2, 4, 8, 16)]
     assert ends(15, 20, 25) == [25] and ends(17, 32) == [32] and ends(17, 33) == []
 
@@ -132,7 +135,9 @@ def test_photo_crops_are_of_the_size_asked_for_and_show_something(tmp_path):
 
 
 def test_a_step_is_no_slower_than_the_tutorials_way(programs):
-    """vanilla_mlp's networks, ours against the tutorial's plain TensorFlow, in turns in one process: a ratio, since machines differ.
+    """vanilla_mlp's networks, ours against the tutorial's plain TensorFlow, in turns in one process.
+
+    It's a ratio, since machines differ.
 
     Ours was 0.5 to 0.8 of the peer's; a step that has lost its fused optimisers or its loop in the graph is beyond 1.
     """

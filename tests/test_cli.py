@@ -26,7 +26,10 @@ PROMISED = (
 
 
 def test_help_is_short_and_grouped_and_starts_no_tensorflow():
-    code = "import sys; sys.argv[1:] = ['--help']\nfrom tfgan_train import main\ntry: main.main()\nfinally: assert 'tensorflow' not in sys.modules"
+    code = (
+        "import sys; sys.argv[1:] = ['--help']\nfrom tfgan_train import main\n"
+        "try: main.main()\nfinally: assert 'tensorflow' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=exporting.ROOT)
     assert done.returncode == 0 and not done.stderr, done.stderr
     lines = done.stdout.splitlines()

@@ -40,7 +40,8 @@ images = np.clip(np.rint((draw(**inputs)["images"] + 1) * 127.5), 0, 255)
         "tfgan_train,export,tensorflow,keras",
         """
 import onnxruntime
-sampler, generator = (onnxruntime.InferenceSession(path.replace("generator", name)) for name in ("sampler", "generator"))
+session = lambda name: onnxruntime.InferenceSession(path.replace("generator", name))
+sampler, generator = session("sampler"), session("generator")
 inputs = sampler.run(None, dict(seed=np.array(seed, np.int32), index=np.array(0, np.int32),
                                 num_images=np.array(count, np.int32), truncation=np.array(1, np.float32)))
 inputs = dict(zip([output.name for output in sampler.get_outputs()], inputs))

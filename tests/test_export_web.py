@@ -1,5 +1,6 @@
 """The web page in headless Chromium: its canvases equal Python's pictures, its controls work."""
 
+import functools
 import json
 import pathlib
 import re
@@ -126,7 +127,7 @@ def test_canvases_equal_python_s_pictures(open_page, kind):
     page = open_page(exported(kind) / "generator.tflite")
     channels = 3 if kind == "odd" else 1
     for seed in (7, -3):
-        after_drawing(page, lambda: set_seed(page, seed))
+        after_drawing(page, functools.partial(set_seed, page, seed))
         difference = np.abs(grid(page, channels).astype(int) - expected(kind, seed))
         assert difference.max() <= 1
     assert_calm(page)
@@ -155,7 +156,7 @@ def test_javascript_latents_equal_the_package_s(open_page, distribution):
 
 @pytest.mark.parametrize("kind", ["mlp", "dcgan"])
 def test_javascript_of_the_card_runs(open_page, kind):
-    """As it stands but for the import, which a function must await, and the name under which the server has the file."""
+    """As it stands but for the import, which a function must await, and the name that the server has for the file."""
     page = open_page(exported(kind) / "generator.tflite")
     code = re.search(r"```js\n(.+?)\n```", (exported(kind) / "MODEL_CARD.md").read_text(), re.DOTALL)[1]
     code = re.sub(r"import (\{.+\}) from '(.+)';", r"const \1 = await import('\2');", code).replace(
@@ -185,7 +186,7 @@ def test_slider_walks_from_one_marked_image_to_the_other(open_page):
     slide = "const box = document.getElementById('share'); box.value = {}; box.dispatchEvent(new Event('input'))"
     images = expected("mlp", 7)
     for share, end in ((0, 0), (1, 1)):
-        after_drawing(page, lambda: page.run(slide.format(share)))
+        after_drawing(page, functools.partial(page.run, slide.format(share)))
         assert np.abs(canvas(page, "#between", 1).astype(int) - images[end]).max() <= 1
     after_drawing(page, lambda: page.click("#grid button:nth-child(9)"))
     assert np.abs(canvas(page, "#between", 1).astype(int) - images[8]).max() <= 1

@@ -1,4 +1,4 @@
-"""Convolutions of few channels against TensorFlow's plain ones, in float64: values, gradients, gradients of gradients."""
+"""Convolutions of few channels against TensorFlow's, in float64: values, gradients, gradients of gradients."""
 
 import pytest
 import tensorflow as tf
@@ -16,8 +16,13 @@ def test_same_as_the_plain_convolutions(height, width, size, channels):
     few, many = filled(2, height, width, channels), filled(2, height, width, 6)
     half = filled(2, -(-height // 2), -(-width // 2), 6)
     for stride in (1, 2):
-        plain = lambda x, kernel, stride=stride: tf.nn.conv2d(x, kernel, stride, "SAME")
-        ours = lambda x, kernel, stride=stride: blocked_conv.conv(x, kernel, stride)
+
+        def plain(x, kernel, stride=stride):
+            return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+        def ours(x, kernel, stride=stride):
+            return blocked_conv.conv(x, kernel, stride)
+
         assert_same(ours, plain, few, filled(size, size, channels, 6))
         assert_same(ours, plain, many, filled(size, size, 6, channels))
     shape = [2, height, width, channels]

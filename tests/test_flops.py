@@ -74,7 +74,10 @@ def _in_the_graph(training, with_penalty: bool) -> float:
     ids=str,
 )
 def test_the_graph_has_as_many(changes):
-    """A wide layer before the head: the penalty's pass back through the head starts from a constant, and what that saves isn't counted."""
+    """A wide layer before the head: the penalty's pass back through the head starts from a constant.
+
+    What that saves isn't counted.
+    """
     training, counted = _counted(**dict(d_depth=2, d_width=64, g_width=32) | changes)
     found = _in_the_graph(training, "penalty" in changes)
     np.testing.assert_allclose(counted, found, rtol=0.02)

@@ -153,7 +153,8 @@ def test_no_module_imports_itself_by_a_detour():
 
 
 def test_a_config_needs_no_tensorflow():
-    code = "import sys, tfgan_train, tfgan_train.config.fields, tfgan_train.training.validation, tfgan_train.config.command; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    modules = "tfgan_train.config.fields, tfgan_train.training.validation, tfgan_train.config.command"
+    code = f"import sys, tfgan_train, {modules}; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stderr
 

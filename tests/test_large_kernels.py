@@ -1,4 +1,4 @@
-"""Convolutions of large kernels against TensorFlow's plain ones, in float64: values, gradients, gradients of gradients."""
+"""Convolutions of large kernels against TensorFlow's, in float64: values, gradients, gradients of gradients."""
 
 import pytest
 import tensorflow as tf
@@ -9,7 +9,7 @@ from tfgan_train.models import blocked_conv, patch_conv
 
 @pytest.fixture
 def small(monkeypatch):
-    """Kernels of 4 channels to 6 count as large, and float64 counts as bfloat16, so that the check is quick and exact."""
+    """Kernels of 4 channels to 6 count as large, and float64 counts as bfloat16: the check is quick and exact."""
     monkeypatch.setattr(patch_conv, "_LEAST_PAIRS", 24)
     monkeypatch.setattr(patch_conv, "_TYPES", (tf.float64,))
     monkeypatch.setattr(patch_conv, "_MOST_PLACES", 64)

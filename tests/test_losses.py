@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import scipy.special
@@ -57,8 +59,8 @@ def test_gradients_equal_finite_differences_of_the_closed_form(name):
             tape.watch(inputs)
             value = ours(*inputs)
         to_real, to_fake = tape.gradient(value, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        np.testing.assert_allclose(to_real, _slope(lambda r: expected(r, fake), real), atol=1e-5)
-        np.testing.assert_allclose(to_fake, _slope(lambda f: expected(real, f), fake), atol=1e-5)
+        np.testing.assert_allclose(to_real, _slope(lambda r, f=expected: f(r, fake), real), atol=1e-5)
+        np.testing.assert_allclose(to_fake, _slope(functools.partial(expected, real), fake), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
@@ -92,7 +94,7 @@ def test_uses_real_says_whether_g_looks_at_real_logits(name):
         np.testing.assert_array_equal(loss.g(None, fake), value)
 
 
-@pytest.mark.parametrize("name", [n for n, l in losses.LOSSES.items() if l.has_targets])
+@pytest.mark.parametrize("name", [name for name, loss in losses.LOSSES.items() if loss.has_targets])
 def test_targets_are_scalars_or_one_per_example(name):
     d = losses.LOSSES[name].d
     real, fake = _float32([-1e4, 0.5, 3.0]), _float32([2.0, -1.0, 1e4])
@@ -118,7 +120,7 @@ def test_cross_entropy_is_least_where_the_probability_is_the_target():
     assert abs(tape.gradient(value, logit).numpy()) < 1e-6
 
 
-@pytest.mark.parametrize("name", [n for n, l in losses.LOSSES.items() if not l.has_targets])
+@pytest.mark.parametrize("name", [name for name, loss in losses.LOSSES.items() if not loss.has_targets])
 def test_losses_without_targets_refuse_them(name):
     with pytest.raises(TypeError):
         losses.LOSSES[name].d(_float32([1.0]), _float32([0.0]), real_target=0.9)

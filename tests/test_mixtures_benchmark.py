@@ -1,4 +1,4 @@
-"""benchmarks/mixtures.py without its trials: which are still to do, means with standard errors, what a row holds, whose core is whose."""
+"""benchmarks/mixtures.py without its trials: which are still to do, means, what a row holds, whose core is whose."""
 
 import importlib.util
 import json
@@ -99,7 +99,7 @@ def test_a_row_is_of_the_runs_last_step(mixtures, tmp_path):
 
 
 def test_trials_that_go_on_at_once_have_a_core_each_and_are_kept_one_by_one(mixtures, tmp_path, monkeypatch):
-    """A process that a trial starts says which cores it may use; two trials wait for each other, so both are there at once."""
+    """A process that a trial starts says which cores it may use; two trials wait for each other, so both are there."""
     meeting, out = threading.Barrier(2), tmp_path / "out.json"
 
     def measure(trial, runs):

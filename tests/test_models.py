@@ -1,5 +1,7 @@
 """Both families: their shapes, sizes, costs, and what they do with their inputs."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -108,7 +110,7 @@ def test_radfords_64x64_networks_have_the_published_sizes():
 
 
 def test_the_tutorials_networks_have_its_numbers_of_weights():
-    """As Keras' summary gives them: D 212,865; G's kernels alone, since its first batch norm has a scale for each unit there."""
+    """As Keras' summary gives them: D 212,865; G's kernels alone: its first norm has a scale for each unit there."""
     recipe = Config(recipe="tutorial_dcgan").as_dict()
     names = [name for name in recipe if name.startswith(("g_", "d_", "norm", "kernel"))]
     generator, discriminator = _networks((28, 28, 1), latent_dim=100, **{name: recipe[name] for name in names})
@@ -154,7 +156,7 @@ def test_flops_equal_the_profilers_count_of_products(family, changes):
     shape = (32, 32, 3)  # whose sides halve evenly: the profiler counts a transposed convolution by its larger side
     generator, discriminator = _networks(shape, architecture=family, **changes)
     for network, inputs in ((generator, [1, 6]), (discriminator, [1, *shape])):
-        function = tf.function(lambda x: network(x, training=False)).get_concrete_function(tf.TensorSpec(inputs))
+        function = tf.function(functools.partial(network, training=False)).get_concrete_function(tf.TensorSpec(inputs))
         graph = convert_variables_to_constants_v2(function).graph
         options = (
             tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())

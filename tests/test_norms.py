@@ -13,7 +13,10 @@ TOLERANCE = 5e-4
 
 
 def _inputs():
-    """x [N, UNITS] with mean 1000 and standard deviation 1, gamma, beta, and the weights of the sum whose gradient is taken; float32."""
+    """x [N, UNITS] with mean 1000 and standard deviation 1, gamma, beta, and weights of the sum that is differentiated.
+
+    All are float32.
+    """
     random = np.random.default_rng(0)
     x = 1000 + random.standard_normal((N, UNITS))
     return [

@@ -42,7 +42,10 @@ def _expected(name, critic, w=None):
     real, fake = np.float64(_images(1)), np.float64(_images(2))
     share = np.float64(_draw().uniform((1, 1, 1)))
     noise = 0.5 * real.std() * np.float64(_draw().uniform(_SHAPE))
-    squared = lambda images: critic.squared_gradient(images, w)
+
+    def squared(images):
+        return critic.squared_gradient(images, w)
+
     return {
         "r1": lambda: squared(real) / 2,
         "r2": lambda: squared(fake) / 2,
@@ -117,7 +120,10 @@ def test_a_critic_gives_its_gradient_at_the_same_images_twice():
 def test_finite_where_the_critic_is_flat(name):
     """A relu that is off: the norm is 0, where sqrt's slope is infinite."""
     w = tf.Variable(-1.0)
-    critic = lambda x: w * tf.reduce_sum(tf.nn.relu(x - 9.0), axis=[1, 2, 3])
+
+    def critic(x):
+        return w * tf.reduce_sum(tf.nn.relu(x - 9.0), axis=[1, 2, 3])
+
     with tf.GradientTape() as tape:
         value = PENALTIES[name](critic, _images(1), _images(2), _draw())
     np.testing.assert_allclose(value, 1.0 if name in ("wgan_gp", "dragan") else 0.0, atol=1e-5)
@@ -130,7 +136,10 @@ def test_a_half_precision_critic_is_summed_in_float32(name, dtype):
     """600 gradients of 20 add up to more than float16 holds, and than bfloat16 can count."""
     size = 600
     real = tf.zeros((2, size, 1, 1))
-    critic = lambda x: tf.cast(tf.reduce_sum(tf.cast(x, dtype) * tf.constant(20.0, dtype), axis=[1, 2, 3]), tf.float32)
+
+    def critic(x):
+        return tf.cast(tf.reduce_sum(tf.cast(x, dtype) * tf.constant(20.0, dtype), axis=[1, 2, 3]), tf.float32)
+
     value = PENALTIES[name](critic, real, real, _draw(2))
     square = 400.0 * size
     expected = {"r1": square / 2, "r2": square / 2, "r1_r2": square}.get(name, (np.sqrt(square) - 1) ** 2)

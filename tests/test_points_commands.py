@@ -1,4 +1,4 @@
-"""The command lines on runs whose data are points: pictures, scores against a count of the test's own, and what they refuse."""
+"""The commands on runs whose data are points: pictures, scores against a count of the test's own, refusals."""
 
 import csv
 import json

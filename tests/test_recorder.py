@@ -41,7 +41,10 @@ def test_skipped_updates_are_not_counted_and_the_file_stays_json(tmp_path):
     assert recorder.write_means(3, {})["d_grad_norm"] == pytest.approx(table[[0, 2], 2].mean())
     recorder.add(np.where([False, False, True], np.inf, table))
     assert np.isnan(recorder.write_means(6, {})["d_grad_norm"])
-    refuse = lambda name: pytest.fail(f"{name} is no JSON")
+
+    def refuse(name):
+        pytest.fail(f"{name} is no JSON")
+
     first, second = (json.loads(line, parse_constant=refuse) for line in (tmp_path / "m").read_text().splitlines())
     assert "d_grad_norm" in first and "d_grad_norm" not in second and "d_loss" in second
 

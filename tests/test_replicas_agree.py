@@ -143,7 +143,10 @@ def _train(case, how, replicas):
             np.testing.assert_array_equal(first, other)
     values = {"metrics": np.array([list(row.values()) for row in rows])} | training.state()
     if how == "adam":
-        flat = lambda variables: np.concatenate([variable.numpy().ravel() for variable in variables])
+
+        def flat(variables):
+            return np.concatenate([variable.numpy().ravel() for variable in variables])
+
         gan = training.gan
         values["adam weights"] = flat(trainable(gan.generator) + trainable(gan.discriminator))
         values["adam gradients"] = np.sqrt(

@@ -117,8 +117,9 @@ def test_tiles_of_the_game_lie_on_the_tiles_of_the_picture(page, made):
     """The clickable places against where the picture's background ends."""
     picture = np.asarray(Image.open(made / "samples" / "spot.png"))
     places = page.run("""const board = document.querySelector('.board').getBoundingClientRect();
-      return [...document.querySelectorAll('.board button')].map(tile => { const box = tile.getBoundingClientRect();
-        return [(box.left - board.left) / board.width, (box.top - board.top) / board.height, box.width / board.width]; })""")
+      return [...document.querySelectorAll('.board button')].map(tile => {
+        const {left, top, width} = tile.getBoundingClientRect();
+        return [(left - board.left) / board.width, (top - board.top) / board.height, width / board.width]; })""")
     left, top, width = (np.array(column) * picture.shape[1] for column in zip(*places, strict=True))
     # Padding 4 and tiles of 56, by the picture's own size.
     np.testing.assert_allclose(left.reshape(6, 6), np.tile(4 + 60 * np.arange(6), (6, 1)), atol=1)

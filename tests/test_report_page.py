@@ -119,9 +119,9 @@ def test_ds_accuracy_is_that_over_the_whole_data_once_it_is_known(whole_run, tmp
             + "\n"
         )
     assert (
-        "D's accuracy 58 % on 10,000 real images and as many fake (52 to 64 % in batches of 200 and 200); 50 % is the ideal"
-        in _page(run).text
-    )
+        "D's accuracy 58 % on 10,000 real images and as many fake "
+        "(52 to 64 % in batches of 200 and 200); 50 % is the ideal"
+    ) in _page(run).text
 
 
 def test_the_share_of_the_peak_is_told_at_the_step_at_which_it_was_measured(whole_run, tmp_path):

@@ -185,13 +185,19 @@ def assert_same_run(run_dir, expected_dir):
         assert found.keys() == expected.keys()
         different = [name for name in expected if found[name].tobytes() != expected[name].tobytes()]
         assert not different
-    steady = lambda folder: [
-        {name: value for name, value in row.items() if name not in WALL_TIME}
-        for row in rows(folder)
-        if row["kind"] != "clock"
-    ]
+
+    def steady(folder):
+        return [
+            {name: value for name, value in row.items() if name not in WALL_TIME}
+            for row in rows(folder)
+            if row["kind"] != "clock"
+        ]
+
     assert steady(run_dir) == steady(expected_dir)
-    pictures = lambda folder: {path.name: path.read_bytes() for path in (folder / "samples").glob("*.png")}
+
+    def pictures(folder):
+        return {path.name: path.read_bytes() for path in (folder / "samples").glob("*.png")}
+
     assert pictures(run_dir) == pictures(expected_dir)
 
 

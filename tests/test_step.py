@@ -180,7 +180,10 @@ class Oracle:
 
     def __init__(self, training):
         self.config, self.gan = training.config, tiny.Gan(training.config, tiny.facts())
-        adam = lambda: keras.optimizers.Adam(2e-4, 0.5, 0.999, epsilon=1e-8)
+
+        def adam():
+            return keras.optimizers.Adam(2e-4, 0.5, 0.999, epsilon=1e-8)
+
         self.optimizers = {"g": adam(), "d": adam()}
         self._images = tf.constant(training.images)
         self._entropy = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -311,7 +314,10 @@ def test_the_penalty_of_the_page_takes_a_real_step(monkeypatch, eagerly):
 
 def test_the_average_equals_one_computed_in_numpy(eagerly):
     training = tiny.Training(ema_half_life=300.0)
-    values = lambda network: [variable.numpy().astype(np.float64) for variable in network.variables]
+
+    def values(network):
+        return [variable.numpy().astype(np.float64) for variable in network.variables]
+
     average = values(training.gan.generator)
     names = [variable.name for variable in training.gan.generator.variables]
     assert {"mean", "variance"} <= set(names)  # of the batch normalisation

@@ -20,9 +20,9 @@ AXES = [
 ]
 
 # A sweep in a process of its own; argv: the log's folder, and after how many trainings it is killed (0: never).
-PROGRAM = """
+PROGRAM = f"""
 import os, pathlib, sys
-sys.path[:0] = [%r, %r]
+sys.path[:0] = [{str(ROOT)!r}, {FOLDER!r}]
 import halving
 calls = []
 def train(settings, steps, name):
@@ -31,10 +31,10 @@ def train(settings, steps, name):
     calls.append(name)
     print(name, flush=True)
     return halving.Outcome(1000 * settings["x"] / (steps + 7 * settings["x"]), 1.5)
-candidates = [halving.Candidate({"x": x}, 10.0 + x) for x in (5, 3, 8, 1, 9, 2, 7, 4, 6)]
+candidates = [halving.Candidate({{"x": x}}, 10.0 + x) for x in (5, 3, 8, 1, 9, 2, 7, 4, 6)]
 log = halving.Log(pathlib.Path(sys.argv[1]) / "log.jsonl")
 halving.halve(candidates, halving.budgets(9000, 3, 3), 3, log, train, lambda line: None)
-""" % (str(ROOT), FOLDER)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,9 @@ def _numbers(rows, rung):
     "number, eta, counts", [(27, 3, [27, 9, 3, 1]), (10, 2, [10, 5, 2, 1]), (7, 3, [7, 2, 1, 1]), (1, 3, [1, 1, 1, 1])]
 )
 def test_each_rung_has_one_in_eta_of_the_last_and_the_best_of_them(modules, tmp_path, number, eta, counts):
-    score = lambda x, steps: (x * 5 % 29) + 1 / steps
+    def score(x, steps):
+        return (x * 5 % 29) + 1 / steps
+
     rows = _halve(modules[1], tmp_path, score, number, rungs=4, eta=eta, last=10.0 * eta**3)[0]
     expected = list(range(number))
     for rung, count in enumerate(counts, 1):

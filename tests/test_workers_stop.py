@@ -1,4 +1,4 @@
-"""Several machines: workers that differ in speed finish, one that is stopped stops all, one that is lost ends the others."""
+"""Several machines: workers that differ in speed finish, a stop of one stops all, a lost one ends the others."""
 
 import json
 import os
@@ -38,7 +38,10 @@ main.main()
 def _start(count, run_dir, *flags):
     """Worker processes, each with a run directory of its own: only the chief's is looked at."""
     addresses = [f"localhost:{port}" for port in _free_ports(count)]
-    config = lambda index: json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+
+    def config(index):
+        return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+
     return [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *SMALL, *flags, f"--run_dir={run_dir}{index or ''}"],

@@ -30,7 +30,8 @@ def _define(values):
         "integer",
         "num",
         0,
-        "how many images to score; compare figures at the same number only; 0: 10,000, or what the dataset's papers draw",
+        "how many images to score; compare figures at the same number only; "
+        "0: 10,000, or what the dataset's papers draw",
     )
     command.define(
         values,
@@ -74,7 +75,8 @@ def _score_images(values):
             raise UserError(f"--{flag} needs --run_dir: these images come without networks")
     if values.dataset in EXTENT:
         raise UserError(
-            f"--dataset={values.dataset} is points, and --images are compared with pictures; --run_dir scores a run on points"
+            f"--dataset={values.dataset} is points, and --images are compared with pictures; "
+            "--run_dir scores a run on points"
         )
     begin, names = time.monotonic(), _names(values)
     config = Config(

@@ -24,7 +24,8 @@ def _define(values):
         "string",
         "out",
         "samples.png",
-        "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs",
+        "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], "
+        "where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs",
     )
     command.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")

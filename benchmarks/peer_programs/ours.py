@@ -1,4 +1,4 @@
-"""This package, as its users start it: `tfgan_train.main` with its strategy, logging and live line, and any flags of its own.
+"""This package, as its users start it: `tfgan_train.main` with strategy, logging, live line, and any flags of its own.
 
 The time of a step is taken from the run's own metrics.jsonl, between one row and the next, so it has all
 that a run does between them. G's average is off, since no peer has one, and stretches in which the run drew
@@ -32,7 +32,9 @@ def folder_of_noise(folder: pathlib.Path, shape):
 
 
 def rows_of(command: list[str], run: pathlib.Path, number: int) -> list[dict]:
-    """The first `number` rows of kind "train" of a run, with those between; the run is killed then, since its end isn't measured.
+    """The first `number` rows of kind "train" of a run, with those between.
+
+    The run is killed then, since its end isn't measured.
 
     Raises:
       SystemExit: the run ended before.

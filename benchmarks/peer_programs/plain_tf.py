@@ -1,4 +1,4 @@
-"""Plain TensorFlow as its DCGAN tutorial writes it: tf.data, a tf.function train_step with two tapes, Keras layers and Adam."""
+"""Plain TensorFlow as its DCGAN tutorial writes it: tf.data, a tf.function with two tapes, Keras layers and Adam."""
 
 import os
 

@@ -39,7 +39,8 @@ def file_error(error: OSError) -> str:
     """One line for an OSError that nobody expected: which file, and why."""
     if error.filename is None:
         return reason(error)
-    return f"{printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename)}: {reason(error)}"
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    return f"{printable(name)}: {reason(error)}"
 
 
 def printable(text) -> str:

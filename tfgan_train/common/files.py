@@ -7,9 +7,9 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable
-from typing import BinaryIO, Union
+from typing import BinaryIO, TypeAlias
 
-Content = Union[bytes, str, Callable[[BinaryIO], None]]
+Content: TypeAlias = bytes | str | Callable[[BinaryIO], None]
 
 
 def write_atomically(path, content: Content) -> pathlib.Path:

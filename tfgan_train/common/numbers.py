@@ -13,9 +13,8 @@ def duration(seconds: float) -> str:
 
 def flop_rate(flops_per_second: float) -> str:
     """153 GFLOP/s, 1.53 TFLOP/s: three digits."""
-    for scale, unit in ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s")):
-        if flops_per_second >= 0.9995 * scale:
-            break
+    units = ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"))
+    scale, unit = next((one for one in units if flops_per_second >= 0.9995 * one[0]), units[-1])
     value = flops_per_second / scale
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
 

@@ -104,7 +104,8 @@ def moved(config, facts, dataset: str | None, data_dir: str | None):
     kind = config.dataset.partition(":")[0]
     if kind + ":" not in PLACES or not dataset.startswith(f"{kind}:"):
         raise UserError(
-            f"--dataset={dataset}: the run was trained on {config.dataset}; only a folder or file that was moved can be named anew"
+            f"--dataset={dataset}: the run was trained on {config.dataset}; "
+            "only a folder or file that was moved can be named anew"
         )
     config = config.replace(dataset=located(dataset))
     if facts.fingerprint and reading.fingerprint(load(config)) != facts.fingerprint:

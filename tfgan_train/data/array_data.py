@@ -36,7 +36,8 @@ def load(config, split: str) -> source.Source:
         if split != "train":
             raise source.NoSuchSplit(f"{path} has no {' or '.join(image_names)}")
         raise UserError(
-            f"{flag} has the arrays {', '.join(arrays)}; legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels"
+            f"{flag} has the arrays {', '.join(arrays)}; "
+            f"legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels"
         )
     labels = next((arrays[name] for name in label_names if name in arrays), None)
     classes = None
@@ -89,7 +90,8 @@ def to_bytes(what: str, images: np.ndarray, value_range: tuple[float, float] | N
         return images
     if not np.issubdtype(images.dtype, np.floating):
         raise UserError(
-            f"{what}: images are {images.dtype}; legal: uint8, or floats with value_range=(0, 1) or another range that they have"
+            f"{what}: images are {images.dtype}; "
+            "legal: uint8, or floats with value_range=(0, 1) or another range that they have"
         )
     if value_range is None:
         raise UserError(f"{what}: images are {images.dtype}; say their range, such as value_range=(0, 1) or (-1, 1)")
@@ -167,7 +169,8 @@ def _collected(dataset, what: str) -> tuple[np.ndarray, np.ndarray | None]:
         size += batch.nbytes
         if size > source.MEMORY_LIMIT * (4 if batch.dtype == np.float32 else 1):
             raise UserError(
-                f"{what}: the tf.data.Dataset has more than {source.MEMORY_LIMIT >> 30} GiB of pixels; write them to files and use folder:DIR"
+                f"{what}: the tf.data.Dataset has more than {source.MEMORY_LIMIT >> 30} GiB of pixels; "
+                "write them to files and use folder:DIR"
             )
         if label is not None:
             labels.append(np.atleast_1d(np.asarray(label)))

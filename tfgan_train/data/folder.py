@@ -39,7 +39,8 @@ def load(config, split: str) -> source.Source:
         raise source.NoSuchSplit(f"{root} has no {split} split; a folder with the subfolders train and test has one")
     if not files.paths:
         raise UserError(
-            f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(layout.EXTENSIONS)}"
+            f"--dataset={config.dataset}: no images under {root}; "
+            f"legal: files that end in {', '.join(layout.EXTENSIONS)}"
         )
     images, kept, skipped = _cached(files, config, split) if config.cache_dir else _decode_all(files, config)
     _check_enough(files, len(kept), skipped, config)
@@ -73,7 +74,8 @@ def _range_notes(paths: Sequence[pathlib.Path], value_range: str) -> tuple[str, 
     if not ranges or highest > decode.WIDEST // 4:
         return ()
     return (
-        f"the 16-bit pictures go up to {highest:,} of 65,535 and will be dark; --value_range=auto stretches what they use",
+        f"the 16-bit pictures go up to {highest:,} of 65,535 and will be dark; "
+        "--value_range=auto stretches what they use",
     )
 
 

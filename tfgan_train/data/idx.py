@@ -133,7 +133,8 @@ def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | No
     if len(values) != size or too_long:
         holds = f"more than {size}" if too_long else len(values)
         raise UserError(
-            f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; it is cut short or damaged"
+            f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; "
+            "it is cut short or damaged"
         )
     return np.frombuffer(values, dtype).reshape(shape)
 

@@ -200,21 +200,11 @@ def _classes(base, paths: Sequence[pathlib.Path], folder: str | None) -> tuple[l
     if not strays:
         return names, part, []
     if strays < STRAYS * len(paths):
-        return (
-            names,
-            part,
-            [
-                f"{part}: {strays} picture{'s' if strays > 1 else ''} beside the class folders {'were' if strays > 1 else 'was'} left out"
-            ],
-        )
-    return (
-        [],
-        part,
-        [
-            f"{part}: {strays} of {len(paths)} pictures lie beside the folders {', '.join(map(printable, names[:5]))}"
-            f"{', …' if len(names) > 5 else ''}, so these aren't taken for labels"
-        ],
-    )
+        what, verb = ("pictures", "were") if strays > 1 else ("picture", "was")
+        return names, part, [f"{part}: {strays} {what} beside the class folders {verb} left out"]
+    shown = ", ".join(map(printable, names[:5])) + (", …" if len(names) > 5 else "")
+    why = f"{strays} of {len(paths)} pictures lie beside the folders {shown}, so these aren't taken for labels"
+    return [], part, [f"{part}: {why}"]
 
 
 def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
@@ -234,15 +224,14 @@ def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
             ]
             if len(known) < len(inside):
                 notes.append(
-                    f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures are in no folder of the training's classes "
-                    "and were left out"
+                    f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures "
+                    "are in no folder of the training's classes and were left out"
                 )
             inside = known
         if len(inside) >= 2:
             return (folder, inside), notes
-        notes.append(
-            f"{base / folder} has {len(inside) or 'no'} picture{'s' if len(inside) != 1 else ''} that can be used; it isn't used"
-        )
+        what = f"{len(inside) or 'no'} picture{'s' if len(inside) != 1 else ''}"
+        notes.append(f"{base / folder} has {what} that can be used; it isn't used")
     return None, notes
 
 
@@ -258,7 +247,7 @@ def _left_out(root: pathlib.Path, found: _Found) -> list[str]:
     if not found.others:
         return []
     return [
-        f"{root}: {count} {suffix or 'unknown'} file{'s' if count > 1 else ''} {'were' if count > 1 else 'was'} left out; "
+        f"{root}: {count} {suffix or 'unknown'} {'files were' if count > 1 else 'file was'} left out; "
         f"read are {', '.join(EXTENSIONS)}"
         for suffix, count in sorted(found.others.items())
         if suffix in _PICTURES_LEFT_OUT or not suffix

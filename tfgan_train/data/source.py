@@ -31,7 +31,8 @@ class Source:
       num_classes: number of labels; 0 means that the data have none.
       label_names: a name for each class, in the labels' order.
       read: integer indices [n] -> (uint8 images [n, H, W, C], int32 labels [n]); labels are
-        zeros where there are none, and points are float32 in [-1, 1]. The arrays may be read-only views of shared memory.
+        zeros where there are none, and points are float32 in [-1, 1]. The arrays may be read-only views of
+        shared memory.
       skipped: (file, reason) of each file that was left out as unreadable.
       notes: plain sentences that the user should see: which data are used, and why.
       in_memory: whether `read` only looks up pixels that are there already.

@@ -1,6 +1,7 @@
 """`tfds:NAME`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
 
 import difflib
+import functools
 import hashlib
 import os
 import pathlib
@@ -214,7 +215,7 @@ def _decode(
         encoded.append(feature[image_key].bytes_list.value[0])
         if label_key:
             labels[place] = feature[label_key].int64_list.value[0]
-    one = lambda data: decode.decode(data, shape[:2], shape[2])
+    one = functools.partial(decode.decode, size=shape[:2], channels=shape[2])
     large = encoded and len(encoded[0]) > _WORTH_THREADS
     try:
         for place, pixels in enumerate(decode.in_threads(one, encoded) if large else map(one, encoded)):

@@ -38,8 +38,8 @@ def _from_file(path: str) -> Extractor:
         "inception",
         f"inception-2015-{sha256(path)[:16]}",
         "FID",
-        "Features of the 2015 Inception network with its own resize and range: FID, KID and Inception Score are comparable "
-        "with published figures that used as many samples and the same reference images.",
+        "Features of the 2015 Inception network with its own resize and range: FID, KID and Inception Score "
+        "are comparable with published figures that used as many samples and the same reference images.",
         reader(path).run,
         batch=32,
     )

@@ -84,8 +84,8 @@ class FromGraph:
         strange = sorted({node.op for node in definition.node} - COMPUTING)
         if strange or definition.library.function:
             raise UserError(
-                f"--inception_weights={path} does more than compute ({', '.join(strange[:5]) or 'it defines functions'}); "
-                "it is not the 2015 graph, and it isn't run"
+                f"--inception_weights={path} does more than compute "
+                f"({', '.join(strange[:5]) or 'it defines functions'}); it is not the 2015 graph, and it isn't run"
             )
         if not {"ExpandDims", "pool_3", "softmax/logits/MatMul"} <= nodes.keys():
             raise UserError(f"--inception_weights={path} is not the 2015 graph (no ExpandDims or pool_3 in it)")

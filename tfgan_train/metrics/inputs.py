@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Optional
+from typing import TypeAlias
 
 import numpy as np
 
 from tfgan_train.metrics.result import Result
 
-Array = Optional[np.ndarray]
+Array: TypeAlias = np.ndarray | None
 # What the user lacks when a field is missing, in words.
 LACKING = {
     "real_probabilities": "a classifier of the data's own labels (--features=classifier)",

@@ -24,14 +24,13 @@ MOST_FAKE, MOST_HELDOUT = 5000, 2000  # rows that the whole training set is sear
 FEWEST_IN_CELL = 20
 NEAR_COPIES = 0.01  # share of samples that all but coincide with training images which counts as copying
 VERDICTS = {  # (C_T fires, copied_share fires), where it does not copy
-    (
-        False,
-        True,
-    ): "knows its training images (samples are nearer to them than to images it never saw), without drawing near copies",
-    (
-        True,
-        False,
-    ): "nearer to the training images than real ones are, but as near to images it never saw: smooth, not copied",
+    (False, True): (
+        "knows its training images (samples are nearer to them than to images it never saw), "
+        "without drawing near copies"
+    ),
+    (True, False): (
+        "nearer to the training images than real ones are, but as near to images it never saw: smooth, not copied"
+    ),
     (False, False): "no sign of copying",
 }
 

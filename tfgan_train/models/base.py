@@ -129,7 +129,8 @@ class Discriminator(Network):
     def judge(self, x, label=None):
         """Logits [n] as in training: a batch normalisation takes the statistics of `x`, all real or all fake.
 
-        Its moving ones are of both kinds together, and no batch that D ever judged was. No dropout, and no variable moves.
+        Its moving ones are of both kinds together, and no batch that D ever judged was. No dropout, and no variable
+        moves.
         """
         return self(x, label, training=WATCHED)
 

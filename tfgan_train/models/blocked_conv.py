@@ -19,7 +19,7 @@ _LANES = 16  # float32 in one AVX-512 register
 
 
 def conv(x, kernel, stride: int):
-    """tf.nn.conv2d(x, kernel, stride, "SAME") of float [n, h, w, inputs] and [k, k, inputs, outputs], h and w static."""
+    """tf.nn.conv2d(x, kernel, stride, "SAME") of float [n, h, w, inputs] and [k, k, inputs, outputs]; static h, w."""
     inputs, outputs = kernel.shape[2:]
     if stride == 1 and (block := _block(outputs, x.shape)):
         return _conv_to_few(x, kernel, block)

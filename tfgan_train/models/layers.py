@@ -54,8 +54,8 @@ INITIALIZERS = {
 def _relu(x, slope: float, training):
     """max(x, slope x); in training with a gradient whose own gradient by x is None, not TensorFlow's zeros.
 
-    Zeros would be sent all the way back through a network that is judged for a gradient penalty alone (WGAN-GP, DRAGAN).
-    Only training has this: a custom gradient leaves a node in graphs, which exports are to be without.
+    Zeros would be sent all the way back through a network that is judged for a gradient penalty alone (WGAN-GP,
+    DRAGAN). Only training has this: a custom gradient leaves a node in graphs, which exports are to be without.
     """
     plain = (lambda x: tf.nn.leaky_relu(x, slope)) if slope else tf.nn.relu
     if not training:

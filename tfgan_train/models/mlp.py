@@ -10,12 +10,16 @@ from tfgan_train.models.layers import Dense, activation, condition_on
 
 def _stages(network, side: str, spectral: bool) -> list[Stage]:
     """`depth` dense layers of `width` units with the flags of G (`g_…`) or D (`d_…`)."""
-    flag = lambda name: getattr(network.config, f"{side}_{name}")
+
+    def flag(name: str):
+        return getattr(network.config, f"{side}_{name}")
+
     pieces = activation(flag("activation"))[1]
     # A bias under a batch normalisation would be subtracted again.
     use_bias = not (flag("norm") == "batch" and network.config.norm_placement == "after")
-    # Real and fake batches are normalised apart, so a normalisation before D's first layer would hide from it the mean and
-    # the contrast of each pixel, and one before its head the mean logit (Radford et al. 2015, section 3, leave out the first too).
+    # Real and fake batches are normalised apart, so a normalisation before D's first layer would hide from it the mean
+    # and the contrast of each pixel, and one before its head the mean logit (Radford et al. 2015, section 3, leave out
+    # the first too).
     bare = 1 if side == "d" and network.config.norm_placement == "before" else 0
     return [
         Stage(

@@ -1,8 +1,8 @@
 """Convolutions of many channels onto few places, in bfloat16 on a CPU: the kernel's gradient as one matrix product.
 
 TensorFlow's own gradient of a large kernel by 4x4 places or fewer takes longer in bfloat16 than in float32, where
-everything else takes half the time (BUILD_NOTES.md). Here every place's patch of the input is laid out as a row, so that a
-product of two matrices does the same sums. Results differ by rounding only. All can be differentiated twice.
+everything else takes half the time (BUILD_NOTES.md). Here every place's patch of the input is laid out as a row, so
+that a product of two matrices does the same sums. Results differ by rounding only. All can be differentiated twice.
 """
 
 import tensorflow as tf
@@ -13,7 +13,7 @@ _LEAST_PAIRS = 2**15  # of input and output channels
 
 
 def conv(x, kernel, stride: int):
-    """tf.nn.conv2d(x, kernel, stride, "SAME") of float [n, h, w, inputs] and [k, k, inputs, outputs], h and w static."""
+    """tf.nn.conv2d(x, kernel, stride, "SAME") of float [n, h, w, inputs] and [k, k, inputs, outputs]; static h, w."""
     if not _gains(kernel, -(-x.shape[1] // stride) * -(-x.shape[2] // stride)):
         return tf.nn.conv2d(x, kernel, stride, "SAME")
     return _conv(x, kernel, stride)

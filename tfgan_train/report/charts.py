@@ -92,7 +92,8 @@ def line_chart(
 <svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{svg}</svg>
 {_tick_labels("y", ((1 - y_axis.place(tick), show(tick)) for tick in y_axis.ticks()))}
 {_tick_labels("x", ((x_axis.place(tick), number(tick)) for tick in x_axis.ticks()))}
-<span class="x-name">{html.escape(x_name)}</span>{_guide_label(guide, y_axis)}<i class="cursor" hidden></i><div class="tip" hidden></div>
+<span class="x-name">{html.escape(x_name)}</span>{_guide_label(guide, y_axis)}
+<i class="cursor" hidden></i><div class="tip" hidden></div>
 </div></figure>"""
 
 
@@ -271,7 +272,8 @@ def _tick_labels(axis: str, places) -> str:
 def _guide_label(guide: Guide | None, y_axis: Axis) -> str:
     if not guide:
         return ""
-    return f'<span class="guide-label" style="top:{100 * (1 - y_axis.place(guide.value)):.2f}%">{html.escape(guide.label)}</span>'
+    top = 100 * (1 - y_axis.place(guide.value))
+    return f'<span class="guide-label" style="top:{top:.2f}%">{html.escape(guide.label)}</span>'
 
 
 def _hover(lines: list[_Line], x_axis: Axis, y_axis: Axis, show) -> str:

@@ -1,5 +1,6 @@
 """The page of a comparison: groups, settings that differ, figures, curves, samples. HTML from comparison.py's facts."""
 
+import functools
 import math
 from html import escape
 
@@ -38,7 +39,8 @@ def render(groups: list[Group]) -> str:
     ]
     return page(
         title,
-        f'<p class="over">GAN training comparison</p><h1>{escape(title)}</h1><p class="lead">{escape(_lead(groups))}</p>',
+        f'<p class="over">GAN training comparison</p><h1>{escape(title)}</h1>'
+        f'<p class="lead">{escape(_lead(groups))}</p>',
         found,
         "finished",
     )
@@ -62,13 +64,15 @@ def _figures(groups: list[Group]) -> str:
     if not names:
         return (
             notes
-            + '<p class="soft">None of these runs has been evaluated: python -m tfgan_train.evaluate --run_dir=RUN does that.</p>'
+            + '<p class="soft">None of these runs has been evaluated: '
+            + "python -m tfgan_train.evaluate --run_dir=RUN does that.</p>"
         )
     rows = "".join(
         _row(escape(name.replace("_", " ")) + _arrow(measured, name), _metric_cells(measured, name)) for name in names
     )
-    return f"""{notes}<div class="wide"><table class="figures"><caption>Each run's last figure. Over several seeds: the mean ± the
-standard deviation over the runs. Of one run: ± what the metric says of its own uncertainty.</caption>{_head(groups)}{rows}</table></div>"""
+    return f"""{notes}<div class="wide"><table class="figures"><caption>Each run's last figure. Over several seeds:
+the mean ± the standard deviation over the runs. Of one run: ± what the metric says of its own uncertainty.</caption>
+{_head(groups)}{rows}</table></div>"""
 
 
 def _metric_cells(measured, name) -> list[str]:
@@ -105,7 +109,8 @@ def _warnings(groups) -> str:
     conditions = {one for group in groups for run in group.runs for one in comparison.conditions(run)}
     if len({(features, num) for _, features, num in conditions}) > 1:
         said.append(
-            "These runs were evaluated with different features or numbers of samples: distances of features don't compare."
+            "These runs were evaluated with different features or numbers of samples: "
+            "distances of features don't compare."
         )
     silent = [comparison.run_name(run) for group in groups for run in group.runs if not run.train]
     if silent:
@@ -140,13 +145,16 @@ def _curves(groups: list[Group]) -> str:
         name for group in groups for run in group.runs for figures in run.evaluations.values() for name in figures
     )
     for name in names:
-        points = lambda run, name=name: [
-            (step, figures[name].value) for step, figures in run.evaluations.items() if name in figures
-        ]
+        points = functools.partial(_points_of, name)
         # A figure that no run has twice is in the table already.
         if any(len(points(run)) > 1 for group in groups for run in group.runs):
             charts += _pair(groups, name.replace("_", " "), points, logarithmic=True)
     return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
+
+
+def _points_of(name: str, run: RunFacts) -> list[tuple[int, float]]:
+    """(step, value) of each evaluation of a run that has the figure."""
+    return [(step, figures[name].value) for step, figures in run.evaluations.items() if name in figures]
 
 
 def _pair(groups, title, points, **options) -> list[str]:
@@ -179,13 +187,15 @@ def _samples(groups: list[Group]) -> str:
     for group, run, (step, path) in last:
         words = escape(f"{_line_name(group, run)}: step {step:,}")
         figures.append(
-            f'<figure><img src="{data_uris.data_uri(path, budget)}" alt="Samples of {words}"><figcaption>{words}</figcaption></figure>'
+            f'<figure><img src="{data_uris.data_uri(path, budget)}" alt="Samples of {words}">'
+            f"<figcaption>{words}</figcaption></figure>"
         )
     return f'<div class="pair">{"".join(figures)}</div>'
 
 
 def _runs(groups: list[Group]) -> str:
-    head = "<tr><th scope=col>recipe</th><th scope=col>run</th><th scope=col>seed</th><th scope=col>step</th><th scope=col>time</th><th scope=col>evaluated at</th></tr>"
+    names = ("recipe", "run", "seed", "step", "time", "evaluated at")
+    head = "<tr>" + "".join(f"<th scope=col>{name}</th>" for name in names) + "</tr>"
     rows = []
     for group in groups:
         for run in group.runs:

@@ -133,9 +133,11 @@ def game(run: RunFacts) -> str:
     count = len(key["fake"])
     return f"""<div id="game" data-columns="{columns}" data-key="{escape(json.dumps(key["fake"]))}">
 <p>{count} of these {rows * columns} images are fake. Which? Choose {count}; arrow keys work too.</p>
-<div class="board"><img src="{data_uris.data_uri(path, _PICTURE_BYTES)}" alt="A grid of real and generated images">{"".join(tiles)}</div>
+<div class="board"><img src="{data_uris.data_uri(path, _PICTURE_BYTES)}" alt="A grid of real and generated images">
+{"".join(tiles)}</div>
 <p class="score" role="status">0 of {count} chosen</p>
-<p><button type="button" class="reveal">Show the answer</button> <button type="button" class="again">Start over</button></p></div>"""
+<p><button type="button" class="reveal">Show the answer</button>
+<button type="button" class="again">Start over</button></p></div>"""
 
 
 def _figure(path, caption: str, budget: int, wide: bool = False) -> str:

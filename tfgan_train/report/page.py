@@ -77,7 +77,8 @@ def page(title: str, headline: str, found: list[tuple[str, str, str, str]], stat
         "headline": headline,
         "links": "".join(f'<li><a href="#{anchor}">{short}</a></li>' for anchor, short, _, _ in found),
         "sections": "".join(
-            f'<section id="{anchor}" aria-labelledby="{anchor}-heading"><h2 id="{anchor}-heading">{heading}</h2>{body}</section>'
+            f'<section id="{anchor}" aria-labelledby="{anchor}-heading">'
+            f'<h2 id="{anchor}-heading">{heading}</h2>{body}</section>'
             for anchor, _, heading, body in found
         ),
     }

@@ -113,7 +113,8 @@ def configuration(run: RunFacts) -> str:
         if values
     )
     return f"""<p>This command repeats the run:</p>
-<div class="command"><pre><code>{_words(settings.command(run.config))}</code></pre><button type="button" class="copy">Copy</button></div>
+<div class="command"><pre><code>{_words(settings.command(run.config))}</code></pre>
+<button type="button" class="copy">Copy</button></div>
 {tables}"""
 
 

@@ -1,4 +1,4 @@
-"""D's accuracy over the whole data, in batches of real and as many fake images, as a tutorial on binarized digits has it."""
+"""D's accuracy over the whole data, in batches of real and as many fake images, as a tutorial on binarized digits."""
 
 import math
 import time

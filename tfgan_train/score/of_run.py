@@ -19,7 +19,10 @@ PROBED = 10_000  # labelled images that the linear probe learns from, and at mos
 
 
 def draw(loaded, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """`num` images of a run's generator, uint8 [num, H, W, C] (points: float32), and their labels int32 [num] (zeros if unconditional)."""
+    """`num` images of a run's generator, uint8 [num, H, W, C] (points: float32), and their labels int32 [num].
+
+    An unconditional generator's labels are zeros.
+    """
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     countdown, images = (
         Countdown("images", num),

@@ -31,7 +31,8 @@ def table(results: list[Result]) -> str:
     modes, quality = results
     return (
         f"modes covered:         {modes.value:.0f} of {modes.details['of']}\n"
-        f"high-quality samples:  {quality.value:.1%} +- {quality.spread:.1%} (within 3 sigma of a mode; the mixture itself: {CEILING:.1%})\n"
+        f"high-quality samples:  {quality.value:.1%} +- {quality.spread:.1%} "
+        f"(within 3 sigma of a mode; the mixture itself: {CEILING:.1%})\n"
         f"of {modes.n:,} samples, as in arXiv:1712.04086"
     )
 

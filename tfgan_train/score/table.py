@@ -52,7 +52,8 @@ def notes(scores: Scores, evaluation: Evaluation) -> list[str]:
             )
         if one.result.name == "d_gap" and details["p_value"] < 1e-3:
             found.append(
-                f"D knows its training images: they look more real to it than held-out ones (p = {details['p_value']:.2g})."
+                "D knows its training images: they look more real to it than held-out ones "
+                f"(p = {details['p_value']:.2g})."
             )
         if len(details.get("histogram", MOST_CLASSES * [0])) < MOST_CLASSES:
             found.append(

@@ -50,6 +50,9 @@ class Selection:
 
     @staticmethod
     def _is_comparable(best, protocol: dict) -> bool:
-        """Whether the best was chosen by the same metric, features and number of images; older ones don't tell the number."""
+        """Whether the best was chosen by the same metric, features and number of images.
+
+        Older checkpoints don't tell the number.
+        """
         stored = {name: best.extra.get(name, value) for name, value in protocol.items()}
         return stored == protocol and isinstance(best.extra.get("value"), (int, float))

@@ -30,7 +30,8 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     flops = step_flops(config, generator, discriminator)
     lines.append(
         f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
-        f"({flops / 1e6:.1f} MFLOP an image); {config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP"
+        f"({flops / 1e6:.1f} MFLOP an image); "
+        f"{config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP"
     )
     return "\n".join(lines)
 

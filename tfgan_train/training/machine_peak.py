@@ -35,7 +35,9 @@ def matmul_rate(precision: str, seconds: float = SECONDS) -> float:
     # One number of the product is fetched: it has to be waited for, and a whole matrix would be copied.
     multiply = tf.function(lambda a, b: tf.matmul(a, b)[0, 0])
     matrices, shortest = {}, {}
-    rate = lambda side: 2 * side**3 / shortest[side]
+
+    def rate(side: int) -> float:
+        return 2 * side**3 / shortest[side]
 
     def try_until(side, until):
         while True:

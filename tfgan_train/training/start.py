@@ -189,7 +189,8 @@ def resolve(config: Config, data: DataFacts) -> Config:
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
     if steps > MOST_STEPS:
         raise UserError(
-            f"--epochs={config.epochs:g} makes {steps:.3g} steps of {config.batch_size} images; legal: up to {MOST_STEPS:,} steps"
+            f"--epochs={config.epochs:g} makes {steps:.3g} steps of {config.batch_size} images; "
+            f"legal: up to {MOST_STEPS:,} steps"
         )
     sample_every = config.sample_every or max(25, steps // 20)
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)

@@ -5,6 +5,7 @@ what to do with the result.
 """
 
 import functools
+import operator
 
 import tensorflow as tf
 
@@ -39,7 +40,7 @@ TRAINING_STREAM = 1  # latents' stream; sampling uses 0
 
 
 def columns(d_steps: int) -> tuple[str, ...]:
-    """Names of a row's numbers: METRICS (d_loss is the mean of a step's updates of D), and each of several updates' loss."""
+    """Names of a row's numbers: METRICS (d_loss: the mean over the updates of D), and the loss of each of several."""
     return METRICS + (tuple(f"d_loss_{i}" for i in range(d_steps)) if d_steps > 1 else ())
 
 
@@ -101,7 +102,7 @@ class TrainStep:
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
         rows = tf.TensorArray(tf.float32, steps, element_shape=[len(columns(self._config.d_steps))])
         for i in tf.range(steps):
-            batch = tf.nest.map_structure(lambda x: x[i], batches)
+            batch = tf.nest.map_structure(operator.itemgetter(i), batches)
             row = self._strategy.run(self._replica_step, (batch, resident, with_penalty))
             rows = rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
         return rows.stack()
@@ -164,7 +165,10 @@ class _ReplicaStep:
 
     def _real(self, batch, i):
         """This replica's share of the i-th real batch: float32 images and labels."""
-        mine = lambda x: x[i, self._offset : self._offset + self._local] if self._replicas > 1 else x[i]
+
+        def mine(x):
+            return x[i, self._offset : self._offset + self._local] if self._replicas > 1 else x[i]
+
         if self._resident:
             ids = mine(batch)
             # On the host, where the data are: a GPU need only see its batches.
@@ -207,7 +211,10 @@ class _ReplicaStep:
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
             tape.watch(variables + [fake] if postpone else variables)
             seen = fake if postpone else tf.stop_gradient(fake)
-            judge = lambda images, at=draw.child("penalty"): self._judge(images, label, at)
+
+            def judge(images, at=None):
+                return self._judge(images, label, draw.child("penalty") if at is None else at)
+
             if with_penalty:  # It starts from these very passes, which saves one through D.
                 critic = Critic(judge)
                 judge = critic.judge
@@ -220,7 +227,7 @@ class _ReplicaStep:
             if postpone:
                 g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
         gradients = self._summed(tape.gradient(total, variables))
-        update = lambda: self._apply("d", gan.discriminator, gan.d_optimizer, gradients, gan.d_history)
+        update = functools.partial(self._apply, "d", gan.discriminator, gan.d_optimizer, gradients, gan.d_history)
         if postpone:
             return update, tape.gradient(g_total, fake)
         return update()
@@ -329,7 +336,7 @@ class _ReplicaStep:
             # From the end of the first epoch, as pylearn2's MomentumAdjustor(start=1) has it.
             epoch = tf.maximum(step / self._steps_per_epoch - 1.0, 0.0)
             ramp = momentum(epoch, config.momentum, config.momentum_final, max(config.momentum_epochs - 1.0, 1e-6))
-        move = lambda: self._move(side, variables, optimizer, gradients, learning_rate, ramp, history)
+        move = functools.partial(self._move, side, variables, optimizer, gradients, learning_rate, ramp, history)
         if config.precision == "float16":
             finite = tf.math.is_finite(norm)
             tf.cond(finite, move, lambda: None)

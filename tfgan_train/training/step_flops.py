@@ -6,12 +6,13 @@ from tfgan_train.objective.penalties import PENALTIES
 
 
 def step_flops(config: Config, generator, discriminator) -> float:
-    """Multiplications and additions of a training step for one image of its batch, the mean over steps of a lazy penalty.
+    """Multiplications and additions of a training step for one image of its batch.
 
-    A backward pass costs a forward pass for the weights and another for the inputs. Nobody wants the
-    gradient by the latents, nor in D's own update that by the pixels, unless a label's embedding is learnt
-    there: the first layers do without. The count is of piecewise linear activations, whose second derivative is
-    nothing, and leaves out what isn't a weighted layer: normalisation, optimisers, power iterations.
+    A lazy penalty counts by its mean over steps. A backward pass costs a forward pass for the weights and another
+    for the inputs. Nobody wants the gradient by the latents, nor in D's own update that by the pixels, unless a
+    label's embedding is learnt there: the first layers do without. The count is of piecewise linear activations,
+    whose second derivative is nothing, and leaves out what isn't a weighted layer: normalisation, optimisers,
+    power iterations.
 
     Args:
       config: a resolved Config.
