@@ -75,7 +75,8 @@ class Config:
     value_range: str = _field(
         "",
         "data",
-        "folder: the values of 16-bit pictures that become black and white: LOW,HIGH; auto: those that occur; empty: 0,65535",
+        "folder: the values of 16-bit pictures that become black and white: LOW,HIGH; auto: those that occur; "
+        "empty: 0,65535",
     )
     binarize: bool = _field(False, "data", "make each pixel black or white, split at one half")
     invert: bool = _field(False, "data", "exchange black and white")

@@ -19,7 +19,8 @@ class Architecture:
       discriminator: (config, data) -> a Discriminator, likewise.
       settings: the network settings of Config that they read; the command line refuses the others.
       defaults: what 0 stands for, for those of g_width, d_width, g_depth and d_depth that it reads.
-      check: (config, data, side "g" or "d") -> None; raises UserError for images or settings that its G or D can't take.
+      check: (config, data, side "g" or "d") -> None; raises UserError for images or settings that its G or D can't
+        take.
     """
 
     generator: Callable[[Any, Any], Any] | None

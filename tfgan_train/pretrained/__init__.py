@@ -1,1 +1,1 @@
-"""Networks that were trained elsewhere, and their weights files: for features and for discriminators that look through them."""
+"""Networks that were trained elsewhere, and their weights files, to make features with and to discriminate through."""

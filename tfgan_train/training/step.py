@@ -212,11 +212,12 @@ class _ReplicaStep:
             tape.watch(variables + [fake] if postpone else variables)
             seen = fake if postpone else tf.stop_gradient(fake)
 
-            def judge(images, at=None):
+            def as_seen(images, at=None):
                 return self._judge(images, label, draw.child("penalty") if at is None else at)
 
+            judge = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
-                critic = Critic(judge)
+                critic = Critic(as_seen)
                 judge = critic.judge
             real_logits, real_features = judge(real, draw.child("real"))
             fake_logits, fake_features = judge(seen, draw.child("fake"))
