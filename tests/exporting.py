@@ -21,6 +21,7 @@ SMALL = dict(recipe="smoke", steps=3, latent_dim=9, g_init="normal:0.2", checkpo
 RUNS = {
     "dcgan": dict(dataset="mnist10k", train_examples=200, conditional=True),
     "mlp": dict(dataset="mnist10k", train_examples=200, architecture="mlp", g_width=32, latent_distribution="uniform"),
+    "resnet": dict(dataset="mnist10k", train_examples=200, conditional=True, architecture="resnet"),
     "odd": dict(dataset="folder:", g_width=3, g_init="normal:0.15", precision="bfloat16"),
 }
 

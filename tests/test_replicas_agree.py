@@ -41,6 +41,12 @@ CASES = {
         "d_norm": "none",
         "loss": "relativistic",
     },
+    "resnet, batch norm by label, spectral": {
+        "architecture": "resnet",
+        "conditional": True,
+        "d_norm": "spectral",
+        "loss": "hinge",
+    },
     "mlp, batch norm, conditional concat": {"architecture": "mlp", "conditional": True, "d_conditioning": "concat"},
     "mlp, minibatch discrimination through r1": {
         "architecture": "mlp",

@@ -3,10 +3,14 @@
 import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.models import dcgan, mlp
+from tfgan_train.models import dcgan, mlp, resnet
 from tfgan_train.models.architecture import Architecture
 
-MODELS: dict[str, Architecture] = {"dcgan": dcgan.ARCHITECTURE, "mlp": mlp.ARCHITECTURE}
+MODELS: dict[str, Architecture] = {
+    "dcgan": dcgan.ARCHITECTURE,
+    "mlp": mlp.ARCHITECTURE,
+    "resnet": resnet.ARCHITECTURE,
+}
 
 
 def architectures(config) -> dict[str, Architecture]:

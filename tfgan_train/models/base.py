@@ -82,7 +82,7 @@ class Generator(Network):
 
     def call(self, z, label=None, training=False, draw=None):
         x = condition_on(self.compute_cast(z), label, self.embedding)
-        return squash(self.raw_images(x, training, draw), self.config.g_output)
+        return squash(self.raw_images(x, label, training, draw), self.config.g_output)
 
     def set_output_bias(self, mean_image: np.ndarray):
         """Starts the last bias so that an all-zero last kernel would draw the mean image.
@@ -110,8 +110,10 @@ class Discriminator(Network):
         self._projects = config.conditional and config.d_conditioning == "projection"
         self._concatenates = config.conditional and not self._projects
         width = self._make_trunk()
+        spectral = config.d_norm == "spectral"
+        size = width if self._projects else EMBEDDING_SIZE
         self.embedding = (
-            Embedding(data.num_classes, width if self._projects else EMBEDDING_SIZE, self.new_init, name="label")
+            Embedding(data.num_classes, size, self.new_init, spectral and self._projects, name="label")
             if config.conditional
             else None
         )
@@ -120,7 +122,6 @@ class Discriminator(Network):
             if config.minibatch_discrimination
             else None
         )
-        spectral = config.d_norm == "spectral"
         self.head = Dense(1 if config.d_head == "logit" else 2, self.new_init, spectral=spectral, name="head")
 
     def call(self, x, label=None, training=False, draw=None):
@@ -148,7 +149,7 @@ class Discriminator(Network):
         logits = out[:, 0] if self.config.d_head == "logit" else out[:, 0] - out[:, 1]
         if self._projects:
             # Miyato & Koyama 2018: the label's embedding times the pooled features.
-            logits += tf.reduce_sum(self.embedding(label) * tf.cast(pooled(h), tf.float32), -1)
+            logits += tf.reduce_sum(self.embedding(label, training=training) * tf.cast(pooled(h), tf.float32), -1)
         return logits, tf.cast(pooled(h), tf.float32)
 
     def _trunk_output(self, x, label, training, draw):
@@ -157,6 +158,13 @@ class Discriminator(Network):
         x = self.compute_cast(x)
         x = dropout(x, self.config.d_input_dropout, child(draw, "pixels") if training else None)
         return self.trunk(x, label, training, draw)
+
+    def _with_label_maps(self, x, label):
+        """Images with the label's embedding repeated over them as further channels, where labels are concatenated."""
+        if not self._concatenates:
+            return x
+        maps = tf.cast(self.embedding(label), x.dtype)[:, None, None, :]
+        return tf.concat([x, tf.tile(maps, [1, x.shape[1], x.shape[2], 1])], -1)
 
 
 def pooled(h):

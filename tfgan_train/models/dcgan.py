@@ -117,7 +117,7 @@ class DcganGenerator(Generator):
             name=name,
         )
 
-    def raw_images(self, x, training, draw):
+    def raw_images(self, x, label, training, draw):
         for i, stage in enumerate(self.stages):
             x = stage(x, training=training, draw=child(draw, f"g{i}"))
         return x
@@ -162,10 +162,7 @@ class DcganDiscriminator(Discriminator):
         return config.d_dense or config.d_width * min(WIDEST, 2 ** (len(plan) - 2))
 
     def trunk(self, x, label, training, draw):
-        if self._concatenates:
-            # Each label is a vector repeated over the image as further channels.
-            maps = tf.cast(self.embedding(label), x.dtype)[:, None, None, :]
-            x = tf.concat([x, tf.tile(maps, [1, x.shape[1], x.shape[2], 1])], -1)
+        x = self._with_label_maps(x, label)
         for i, stage in enumerate(self.stages):
             x = stage(x, training=training, draw=child(draw, f"d{i}"))
         if self.dense is not None:
@@ -178,8 +175,9 @@ def check(config, data, side: str) -> None:
     """Raises UserError for images that are too small to be halved as often as is asked for."""
     height, width, _ = data.image_shape
     if max(height, width) < SMALLEST:
+        family = config.architecture if side == "g" else config.d_architecture or config.architecture
         raise UserError(
-            f"--architecture=dcgan wants images of at least {SMALLEST} pixels a side, not {height}x{width}; try mlp"
+            f"--architecture={family} wants images of at least {SMALLEST} pixels a side, not {height}x{width}; try mlp"
         )
     deepest = max(height, width).bit_length() - 1
     depth = config.g_depth if side == "g" else config.d_depth

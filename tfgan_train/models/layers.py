@@ -135,13 +135,7 @@ class _Weighted(Block):
             else None
         )
         if self._spectral:
-            self.u = self.add_weight(
-                shape=(1, outputs),
-                trainable=False,
-                autocast=False,
-                name="u",
-                initializer=keras.initializers.RandomNormal(seed=self._kernel_init.seed),
-            )
+            self.u = power_iteration_start(self, outputs, self._kernel_init.seed)
 
     def _kernel(self, x, training):
         kernel = self.kernel.value
@@ -220,18 +214,29 @@ class UpConv(_Weighted):
 
 
 class Embedding(Block):
-    """int32 [n] labels -> float32 [n, size]."""
+    """int32 [n] labels -> float32 [n, size]; with `spectral` the table [classes, size] is spectrally normalised."""
 
-    def __init__(self, num_classes: int, size: int, init: Initializers, **kwargs):
+    def __init__(self, num_classes: int, size: int, init: Initializers, spectral=False, **kwargs):
         super().__init__(**kwargs)
-        self._shape, self._init = (num_classes, size), init()
+        self._shape, self._init, self._spectral = (num_classes, size), init(), spectral
 
     def build(self, shape):
         self.table = self.add_weight(shape=self._shape, initializer=self._init, name="table", autocast=False)
+        if self._spectral:
+            self.u = power_iteration_start(self, self._shape[1], self._init.seed)
 
-    def call(self, label):
+    def call(self, label, training=False):
         self.output_size = (self._shape[1],)
-        return tf.gather(self.table.value, label)
+        table = self.table.value
+        if self._spectral:
+            table = spectrally_normalised(table, self.u.value, training)
+        return tf.gather(table, label)
+
+
+def power_iteration_start(layer: Block, outputs: int, seed: int):
+    """The variable `u` [1, outputs] of `spectrally_normalised`, as a weight of `layer`."""
+    start = keras.initializers.RandomNormal(seed=seed)
+    return layer.add_weight(shape=(1, outputs), initializer=start, name="u", trainable=False, autocast=False)
 
 
 def spectrally_normalised(kernel, u, training: bool):

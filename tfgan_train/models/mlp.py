@@ -46,7 +46,7 @@ class MlpGenerator(Generator):
         before = config.g_norm if config.norm_placement == "before" else "none"
         self.output_stage = Stage(self.output_layer, "", 0.0, before, "before", image=False, name="output")
 
-    def raw_images(self, x, training, draw):
+    def raw_images(self, x, label, training, draw):
         for i, stage in enumerate(self.stages):
             x = stage(x, training=training, draw=child(draw, f"g{i}"))
         return tf.reshape(self.output_stage(x, training=training), [-1, *self.data.image_shape])

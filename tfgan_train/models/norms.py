@@ -27,25 +27,28 @@ class BatchNorm(Block):
         self.mean, self.variance = weight("mean", "zeros", False), weight("variance", "ones", False)
 
     def call(self, x, training=False):
+        return self._normalised(x, self.gamma.value, self.beta.value, training)
+
+    def _normalised(self, x, gamma, beta, training):
         self.output_size = tuple(x.shape[1:])
         if not training:
-            return self._affine(x, self.mean.value, self.variance.value)
+            return self._affine(x, gamma, beta)
         replicas = tf.distribute.get_replica_context()
         if replicas.num_replicas_in_sync == 1:
-            y, mean, variance = self._fused(x)
+            y, mean, variance = self._fused(x, gamma, beta)
         else:
-            y, mean, variance = self._over_replicas(x, replicas)
+            y, mean, variance = self._over_replicas(x, gamma, beta, replicas)
         if training == WATCHED:
             return y
         for moving, now in ((self.mean.value, mean), (self.variance.value, variance)):
             assign(moving, moving * self._momentum + tf.stop_gradient(now) * (1 - self._momentum))
         return y
 
-    def _affine(self, x, mean, variance):
-        scale = self.gamma.value * tf.math.rsqrt(variance + self._epsilon)
-        return x * tf.cast(scale, x.dtype) + tf.cast(self.beta.value - mean * scale, x.dtype)
+    def _affine(self, x, gamma, beta):
+        scale = gamma * tf.math.rsqrt(self.variance.value + self._epsilon)
+        return x * tf.cast(scale, x.dtype) + tf.cast(beta - self.mean.value * scale, x.dtype)
 
-    def _over_replicas(self, x, replicas):
+    def _over_replicas(self, x, gamma, beta, replicas):
         """The mean first, then the deviations from it: E[x^2] - E[x]^2 would be rounding where |mean| >> std."""
 
         def mean_of(values):
@@ -56,15 +59,15 @@ class BatchNorm(Block):
         mean = mean_of(wide)
         centred = wide - mean
         variance = mean_of(tf.square(centred))
-        y = centred * (self.gamma.value * tf.math.rsqrt(variance + self._epsilon)) + self.beta.value
+        y = centred * (gamma * tf.math.rsqrt(variance + self._epsilon)) + beta
         return tf.cast(y, x.dtype), mean, variance
 
-    def _fused(self, x):
+    def _fused(self, x, gamma, beta):
         image = x if len(x.shape) == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=image,
-            scale=self.gamma.value,
-            offset=self.beta.value,
+            scale=gamma,
+            offset=beta,
             mean=[],
             variance=[],
             epsilon=self._epsilon,
@@ -74,6 +77,34 @@ class BatchNorm(Block):
         count = tf.cast(tf.size(image) // image.shape[-1], tf.float32)
         y = y if image is x else tf.reshape(y, tf.shape(x))
         return y, mean, variance * (count - 1) / count
+
+
+class ConditionalBatchNorm(BatchNorm):
+    """Batch normalisation with a scale and a shift for each label (Dumoulin et al. 2017, arXiv:1610.07629, equation 5).
+
+    Images [n, h, w, c] and labels int32 [n] -> [n, h, w, c]. The statistics are of all labels together.
+    """
+
+    def __init__(self, num_classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self._num_classes = num_classes
+
+    def build(self, shape):
+        def weight(name, size, start, trainable):
+            return self.add_weight(shape=size, initializer=start, name=name, trainable=trainable, autocast=False)
+
+        table, channels = (self._num_classes, shape[-1]), (shape[-1],)
+        self.gamma, self.beta = weight("gamma", table, "ones", True), weight("beta", table, "zeros", True)
+        self.mean, self.variance = weight("mean", channels, "zeros", False), weight("variance", channels, "ones", False)
+
+    def call(self, x, label, training=False):
+        channels = x.shape[-1]
+        y = self._normalised(x, tf.ones([channels]), tf.zeros([channels]), training)
+        scale, shift = (
+            tf.cast(tf.reshape(tf.gather(table.value, label), [-1, 1, 1, channels]), x.dtype)
+            for table in (self.gamma, self.beta)
+        )
+        return y * scale + shift
 
 
 class LayerNorm(Block):

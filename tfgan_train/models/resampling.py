@@ -1,0 +1,71 @@
+"""Doubling and halving of images, alone and together with a 3x3 convolution.
+
+Sizes may be odd: doubling goes to 2h or 2h - 1, halving to ceil(h / 2). A convolution that follows a doubling by
+nearest neighbours, or comes before a halving by means, is one of stride 2 with a 4x4 kernel: 16 products instead
+of 36 for each pixel of the smaller image, and the same numbers.
+"""
+
+import tensorflow as tf
+
+from tfgan_train.models import blocked_conv
+from tfgan_train.models.layers import Conv, Initializers
+
+
+def doubled(x, size: tuple[int, int]):
+    """[n, h, w, c] -> [n, *size, c] by nearest neighbours, in operations that every export format has."""
+    height, width, channels = x.shape[1:]
+    x = tf.reshape(tf.concat([x, x], -1), [-1, height, 2 * width * channels])
+    x = tf.reshape(tf.concat([x, x], -1), [-1, 2 * height, 2 * width, channels])
+    return x[:, : size[0], : size[1]]
+
+
+def halved(x):
+    """[n, h, w, c] -> [n, ceil(h/2), ceil(w/2), c], the mean of each 2x2 pixels, or of those that there are."""
+    return tf.nn.avg_pool2d(x, 2, 2, "SAME")
+
+
+class ConvOfDoubled(Conv):
+    """[n, h, w, inputs] -> [n, *size, channels]: doubles by nearest neighbours, then convolves by a 3x3 kernel.
+
+    `size` is (2h or 2h-1, 2w or 2w-1); an odd one is the beginning of the even one.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, int], init: Initializers, use_bias=True, **kwargs):
+        super().__init__(channels, 3, 1, init, use_bias, **kwargs)
+        self._image = size
+
+    def call(self, x, training=False):
+        batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+        kernel = tf.transpose(four_by_four(self._kernel(x, training)), [0, 1, 3, 2])[::-1, ::-1]
+        self._inputs, shape = x.shape, [batch, *self._image, self._channels]
+        return self._finish(
+            blocked_conv.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2)
+        )
+
+    def flops(self):
+        return 2 * self._inputs[1] * self._inputs[2] * 16 * self._inputs[3] * self._channels
+
+
+class HalvedConv(Conv):
+    """[n, h, w, inputs] -> [n, ceil(h/2), ceil(w/2), channels]: convolves by a 3x3 kernel, then takes means of 2x2.
+
+    At an odd side's end the last mean is of the convolution's values there and one pixel beyond.
+    """
+
+    def __init__(self, channels: int, init: Initializers, use_bias=True, spectral=False, **kwargs):
+        super().__init__(channels, 3, 2, init, use_bias, spectral, **kwargs)
+
+    def call(self, x, training=False):
+        kernel = four_by_four(self._kernel(x, training)) / 4
+        return self._finish(blocked_conv.conv(x, kernel, 2) if training else tf.nn.conv2d(x, kernel, 2, "SAME"))
+
+    def flops(self):
+        height, width, _ = self.output_size
+        return 2 * height * width * 16 * self.kernel.shape[2] * self._channels
+
+
+def four_by_four(kernel):
+    """[3, 3, inputs, outputs] -> [4, 4, inputs, outputs], the sum of the kernel at each place of 2x2."""
+    wide = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
+    rows = wide[:-1] + wide[1:]
+    return rows[:, :-1] + rows[:, 1:]
