@@ -125,18 +125,10 @@ class Config:
     latent_distribution: str = _field(
         "normal", "networks", "how z is drawn; uniform is in [-1, 1]", choices=("normal", "uniform")
     )
-    g_width: int = _field(
-        0, "networks", "units (mlp) or channels before the image (dcgan); 0: the family's own", minimum=0
-    )
-    d_width: int = _field(
-        0, "networks", "units (mlp) or channels after the image (dcgan); 0: the family's own", minimum=0
-    )
-    g_depth: int = _field(
-        0, "networks", "hidden layers (mlp) or upsampling stages (dcgan); 0: the family's own", minimum=0
-    )
-    d_depth: int = _field(
-        0, "networks", "hidden layers (mlp) or downsampling stages (dcgan); 0: the family's own", minimum=0
-    )
+    g_width: int = _field(0, "networks", "units (mlp) or channels before the image; 0: the family's own", minimum=0)
+    d_width: int = _field(0, "networks", "units (mlp) or channels after the image; 0: the family's own", minimum=0)
+    g_depth: int = _field(0, "networks", "hidden layers (mlp) or doublings; 0: the family's own", minimum=0)
+    d_depth: int = _field(0, "networks", "hidden layers (mlp) or halvings; 0: the family's own", minimum=0)
     g_norm: str = _field("batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance"))
     d_norm: str = _field(
         "batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "spectral")
