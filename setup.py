@@ -20,10 +20,13 @@ EXTRAS["test"] = [
     "scipy",
     "scikit-learn",
     "prdc",
+    "selenium",  # with Debian's chromium and chromium-driver: the pages in a real browser
     *EXTRAS["onnx"],
     *EXTRAS["quantize"],
     *EXTRAS["features"],
 ]
+# The linter and the type checker at one version each, so that they find the same everywhere.
+EXTRAS["dev"] = [*EXTRAS["test"], "pre-commit", "ruff==0.17.6", "mypy==2.4.1"]
 
 setup(
     name="tfgan-train",

@@ -9,7 +9,7 @@ import pytest
 from tfgan_train.config import recipes
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "BUILD_NOTES.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "tests" / "README.md"]
 
 
 def test_the_page_of_flags_is_current():
@@ -29,3 +29,12 @@ def test_the_readme_is_short_and_names_every_recipe():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.count("\n") <= 130
     assert all(f"`{name}`" in text for name in recipes.names())
+
+
+def test_every_test_that_covers_a_promise_exists():
+    text = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|benchmarks/tests)/\w+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 40
+    for file, test in named:
+        assert (ROOT / file).is_file(), file
+        assert not test or f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from export import model_card, snippets
-from tests import exporting
+from tests import exporting, needs
 from tests.exporting import ROOT, exported, python
 from tfgan_train import load
 from tfgan_train.runs.facts import Figure
@@ -30,7 +30,7 @@ def pixels(path):
 def program(tmp_path_factory):
     """The C program, built by its Makefile."""
     if not shutil.which("make") or not (shutil.which("cc") or shutil.which("gcc")):
-        pytest.skip("needs make and a C compiler")
+        needs.missing("make and a C compiler")
     build = tmp_path_factory.mktemp("build")
     done = subprocess.run(
         ["make", "-C", DEMO / "c", f"PYTHON={sys.executable}", f"BUILD={build}", "CFLAGS=-Wall -Wextra -Werror"],

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from tests import exporting
+from tests import exporting, needs
 from tests.exporting import exported
 from tfgan_train import load
 from tfgan_train.ops.latents import labels, latents
 
 pytestmark = pytest.mark.export
 
-onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
-onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
-pytest.importorskip("tf2onnx", reason="needs the extra [onnx]")
+onnx, onnxruntime = needs.module("onnx", "onnx"), needs.module("onnxruntime", "onnx")
+needs.module("tf2onnx", "onnx")
 
 
 def run(kind, name, inputs):

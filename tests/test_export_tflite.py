@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from export import flatbuffer
-from tests import exporting
+from tests import exporting, needs
 from tests.exporting import exported
 from tfgan_train import load
 from tfgan_train.ops.latents import labels, latents
@@ -81,7 +81,7 @@ def test_batch_one_gives_the_rows_of_batch_sixteen():
 def test_int8_follows_z_and_label():
     """Calibrated with the training latents: within 30 dB of the float generator."""
     if "_int8" not in TFLITE:
-        pytest.skip("needs tflite_int8")
+        needs.missing("the extra [quantize]")
     z = np.random.default_rng(1).standard_normal([16, 9]).astype(np.float32)
     label = (np.arange(16) % 10).astype(np.int32)
     images = runner("dcgan", "b16", "_int8")(z=z, label=label)["images"]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from export.demo.web import __main__ as web
-from tests import exporting
+from tests import exporting, needs
 from tests.exporting import exported, python
 from tests.headless import browser
 from tfgan_train import load
@@ -39,7 +39,7 @@ def node_modules(tmp_path_factory):
     except FileNotFoundError:
         pass
     if not shutil.which("npm"):
-        pytest.skip("needs LiteRT.js: npm ci in export/demo/web")
+        needs.missing("LiteRT.js (npm ci in export/demo/web)")
     folder = tmp_path_factory.mktemp("page")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(PAGE / name, folder)
@@ -53,7 +53,7 @@ def node_modules(tmp_path_factory):
             timeout=60,
         )
     except subprocess.SubprocessError as error:
-        pytest.skip(f"needs LiteRT.js: npm ci in export/demo/web ({error})")
+        needs.missing(f"LiteRT.js (npm ci in export/demo/web: {error})")
     return web.find_node_modules(str(folder / "node_modules"))
 
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_sample_image
 
+from tests import needs
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import reading
 from tfgan_train.data.source import from_arrays
@@ -134,7 +135,7 @@ def test_unknown_features_are_said():
 
 def test_efficientnet_names_photographs():
     """A palace and a daisy: the weights are in their places and the input range is right."""
-    pytest.importorskip(efficientnet.PACKAGE)
+    needs.module(efficientnet.PACKAGE, "features")
     photographs = np.stack([load_sample_image(name)[10:410, 100:500] for name in ("china.jpg", "flower.jpg")])
     request = extractor.Request(from_arrays("photographs", photographs))
     pooled = efficientnet.Pooled(lite.network("lite0"), 224)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from tests import needs
 from tfgan_train.pictures import animation, grid
 
 
@@ -32,7 +33,7 @@ def _frames(path):
 @pytest.mark.parametrize("webp", [True, False])
 def test_frames_run_from_early_to_late_and_the_last_is_held(tmp_path, monkeypatch, webp):
     if webp and not features.check("webp"):
-        pytest.skip("this Pillow can't write WebP")
+        needs.missing("a Pillow that can write WebP")
     monkeypatch.setattr(features, "check", lambda name: webp)
     out = animation.write_animation(_grids(tmp_path, 10), tmp_path / "progress.webp", seconds=2.0)
     assert out.name == ("progress.webp" if webp else "progress.gif")

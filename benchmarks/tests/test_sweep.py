@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parent.parent.parent
 FOLDER = str(ROOT / "benchmarks")
 OWN = {"g_lr": 2e-3, "d_lr": 2e-3, "batch_size": 64}
 AXES = [

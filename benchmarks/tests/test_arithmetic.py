@@ -1,23 +1,10 @@
 """What the benchmarks of steadiness and of costs make of a run's rows."""
 
-import importlib
 import json
 import math
-import pathlib
-import sys
 
 import numpy as np
 import pytest
-
-FOLDER = str(pathlib.Path(__file__).parent.parent / "benchmarks")
-
-
-@pytest.fixture(scope="module")
-def programs():
-    """A function that imports a benchmark by its name."""
-    sys.path.insert(0, FOLDER)
-    yield importlib.import_module
-    sys.path.remove(FOLDER)
 
 
 def _train(step, seconds):

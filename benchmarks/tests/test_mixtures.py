@@ -14,7 +14,7 @@ import scipy.stats
 
 pytestmark = pytest.mark.slow
 
-PATH = pathlib.Path(__file__).parent.parent / "benchmarks" / "mixtures.py"
+PATH = pathlib.Path(__file__).parent.parent / "mixtures.py"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The benchmarks' own arithmetic, that peers have our networks, and a guard on the speed of a step."""
 
-import importlib
 import pathlib
 import statistics
 import subprocess
@@ -18,17 +17,7 @@ from tfgan_train.training.start import resolve
 
 pytestmark = pytest.mark.slow
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def programs():
-    """A function that imports a benchmark, or a peer's program, by its name."""
-    folders = [str(ROOT / "benchmarks"), str(ROOT / "benchmarks" / "peer_programs")]
-    sys.path[:0] = folders
-    yield importlib.import_module
-    for folder in folders:
-        sys.path.remove(folder)
+ROOT = pathlib.Path(__file__).parent.parent.parent
 
 
 def _kernels(description, shape) -> list[int]:
