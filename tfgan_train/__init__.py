@@ -9,14 +9,15 @@ import os
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import Config
+from tfgan_train.training.callbacks import Callback
 
 # The user's keras.json or environment may name another backend; this package computes with TensorFlow.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-__all__ = ["Config", "UserError", "train", "load"]
+__all__ = ["Callback", "Config", "UserError", "train", "load"]
 
 
-def train(config: Config, fresh: bool = False, data=None, held_out=None, value_range=None):
+def train(config: Config, fresh: bool = False, data=None, held_out=None, value_range=None, callbacks=()):
     """Trains (or resumes) a run and returns it; see `tfgan_train.training.loop.train`.
 
     Args:
@@ -27,6 +28,7 @@ def train(config: Config, fresh: bool = False, data=None, held_out=None, value_r
         A run that was begun with data is resumed with the same data. None: what `config.dataset` names.
       held_out: images that aren't trained on, in the same forms.
       value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
+      callbacks: objects with some of the methods of `Callback`, called as the run goes on.
 
     Raises:
       UserError: for anything that you can mend.
@@ -41,7 +43,7 @@ def train(config: Config, fresh: bool = False, data=None, held_out=None, value_r
         ]
     from tfgan_train.training import loop  # TensorFlow takes seconds to import; Config needs none.
 
-    return loop.train(config, fresh=fresh, data=given[0], held_out=given[1])
+    return loop.train(config, fresh=fresh, data=given[0], held_out=given[1], callbacks=callbacks)
 
 
 def load(run_dir):

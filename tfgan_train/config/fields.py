@@ -112,6 +112,13 @@ class Config:
         "their features: classifier, efficientnet, inception, pixels; empty: the best there is",
         needs="eval_every",
     )
+    patience: int = _field(
+        0,
+        "run",
+        "end the run after this many evaluations without a better Frechet distance; 0: never",
+        minimum=0,
+        needs="eval_every",
+    )
     steps_per_loop: int = _field(
         0, "run", "steps in one call into the graph; 0: as many as the intervals allow", minimum=0
     )

@@ -49,8 +49,8 @@ class Run:
 
     @functools.cached_property
     def config(self):
-        """The run's settings."""
-        return self.loaded.config
+        """The run's settings, resolved."""
+        return RunDir(self.run_dir).read()[0]
 
     @property
     def report_path(self) -> pathlib.Path:

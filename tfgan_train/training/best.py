@@ -2,6 +2,8 @@
 
 import pathlib
 
+import numpy as np
+
 from tfgan_train.runs import checkpoints
 from tfgan_train.score.during_training import BEST_BY, QuickEval
 
@@ -56,3 +58,21 @@ class Selection:
         """
         stored = {name: best.extra.get(name, value) for name, value in protocol.items()}
         return stored == protocol and isinstance(best.extra.get("value"), (int, float))
+
+
+def patience_lost(patience: int, rows: list[dict]) -> str:
+    """Why a run ends by --patience, in words; empty where it goes on.
+
+    Args:
+      patience: evaluations without a better figure that end it; 0: none do.
+      rows: of the run's metrics.jsonl. Only evaluations of the newest one's features and number are compared.
+    """
+    rows = [row for row in rows if row["kind"] == "eval" and BEST_BY in row]
+    if not patience or not rows:
+        return ""
+    last = (rows[-1]["features"], rows[-1]["num"])
+    rows = [row for row in rows if (row["features"], row["num"]) == last]
+    best = int(np.argmin([row[BEST_BY] for row in rows]))
+    if len(rows) - 1 - best < patience:
+        return ""
+    return f"--patience={patience}: no evaluation since step {rows[best]['step']:,} had a lower {last[0]}"

@@ -7,7 +7,7 @@ made of in parts.py.
 import contextlib
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
@@ -17,8 +17,10 @@ from tfgan_train.pictures import of_run
 from tfgan_train.pictures.training_samples import GRID
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
+from tfgan_train.runs.rows import read_rows
 from tfgan_train.runs.run import Run
-from tfgan_train.training import finite, parts, start
+from tfgan_train.training import best, finite, parts, start
+from tfgan_train.training.callbacks import Callbacks
 from tfgan_train.training.devices import is_chief
 from tfgan_train.training.machine_peak import measured_peak
 from tfgan_train.training.pacing import is_due, is_sample_due
@@ -26,7 +28,14 @@ from tfgan_train.training.signals import stop_signals
 from tfgan_train.training.step import METRICS
 
 
-def train(config: Config, given: Collection[str] | None = None, fresh: bool = False, data=None, held_out=None) -> Run:
+def train(
+    config: Config,
+    given: Collection[str] | None = None,
+    fresh: bool = False,
+    data=None,
+    held_out=None,
+    callbacks: Sequence = (),
+) -> Run:
     """Trains a run to its last step, resuming it if it was begun before.
 
     Args:
@@ -35,6 +44,7 @@ def train(config: Config, given: Collection[str] | None = None, fresh: bool = Fa
         others. None: all of `config` was asked for.
       fresh: begin a new run in the next numbered directory instead of resuming.
       data, held_out: Sources to train on and to judge by, instead of what --dataset names.
+      callbacks: objects with some of the methods of `callbacks.Callback`.
 
     Returns:
       The run; `run.stopped` names the signal that ended it early, if one did.
@@ -43,8 +53,9 @@ def train(config: Config, given: Collection[str] | None = None, fresh: bool = Fa
       UserError: for anything the user can mend.
     """
     begin = time.monotonic()
+    calls = Callbacks(callbacks)
     prepared = start.prepare(config, given, fresh, data, held_out)
-    stopped = None
+    run = Run(prepared.run.path)
     with contextlib.ExitStack() as stack:
         if is_chief(prepared.strategy):
             files = prepared.run
@@ -54,15 +65,17 @@ def train(config: Config, given: Collection[str] | None = None, fresh: bool = Fa
                     f"--run_dir={files.path}: another process has begun a run there just now; start again to resume it"
                 )
         else:  # Another machine's worker: it does all that the chief does, and none of it stays.
-            files = RunDir(stack.enter_context(tempfile.TemporaryDirectory()))
+            files, calls = RunDir(stack.enter_context(tempfile.TemporaryDirectory())), Callbacks()
         try:
             built = parts.build(prepared, files, begin)
             if not built.is_complete:
                 with contextlib.closing(built):
-                    loop = Loop(built)
+                    loop = Loop(built, calls)
                     with stop_signals(loop.stop):
+                        calls.call("on_begin", run)
                         loop.train()
-                    stopped = loop.stopped
+                        run.stopped = loop.stopped
+                        calls.call("on_end", run)
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             raise UserError(
                 f"this run needs more memory than there is ({reason(error)[:120]}); choose a smaller --batch_size, "
@@ -70,39 +83,53 @@ def train(config: Config, given: Collection[str] | None = None, fresh: bool = Fa
             ) from None
         except OSError as error:
             raise UserError(unwritable(error, prepared.run.path)) from None
-    return Run(prepared.run.path, stopped)
+    if calls.failure is not None:
+        raise calls.failure
+    return run
 
 
 class Loop:
     """One process's part in a run.
 
+    Args:
+      built: its parts.
+      calls: the callbacks.
+
     Attributes:
       stopped: number of the signal that ends the run early, or None.
     """
 
-    def __init__(self, built: parts.Parts):
-        self._parts, self._config, self._clock = built, built.config, built.clock
-        self._step = self._saved = built.step
+    def __init__(self, built: parts.Parts, calls: Callbacks):
+        self._parts, self._config, self._clock, self._calls = built, built.config, built.clock, calls
+        self._step = self._saved = self._drawn = built.step
+        self._patience_lost = self._look_at_patience()
         self._called: set[bool] = set()  # which of the two graphs have run: with and without the penalty
         self.stopped: int | None = None
 
     def train(self) -> None:
-        """Runs to the last step, or until `stopped` is set."""
+        """Runs to the last step, or until `stopped` is set, a callback wants it or --patience is lost."""
         parts, config = self._parts, self._config
         if self._step == 0:
             parts.pictures.real(parts.batches.first(GRID))
             self._draw()
         self._clock.started()
+        stopping = ending = False
         while self._step < config.steps:
-            steps, stopping = parts.workers.agree(parts.pace.steps_in_call(self._step), self.stopped is not None)
-            if stopping:
-                self.stopped = self.stopped or parts.STOPPED_BY_ANOTHER
+            broken = self._calls.failure is not None
+            steps, stopping, ending = parts.workers.agree(
+                parts.pace.steps_in_call(self._step), self.stopped is not None or broken, bool(self._why_end())
+            )
+            if stopping or ending:
                 break
             self._advance(steps)
             self._do_what_is_due()
-        if self._step < config.steps:
+        if stopping:
+            if self._calls.failure is None:
+                self.stopped = self.stopped or parts.STOPPED_BY_ANOTHER
             self._end_early()
         else:
+            if ending:
+                self._make_this_the_last()
             self._end()
             self.stopped = None  # It came too late to stop anything.
 
@@ -150,7 +177,7 @@ class Loop:
                 self._draw()
         if is_due(config.eval_every, step, last):
             with self._clock.section("evaluation"):
-                parts.recorder.write(parts.selection.evaluate(step))
+                self._evaluate()
         if is_due(config.checkpoint_every, step, last):
             self._save()
             if step != last:  # The last report is written at the end, with all its pictures.
@@ -169,10 +196,21 @@ class Loop:
         )
         parts.monitor.train_row(row)
         parts.events.scalars(self._step, {name: row[name] for name in (*METRICS, "images_per_second")})
+        self._calls.call("on_log", self._step, _figures(row))
 
     def _draw(self):
         self._parts.files.require()
-        self._parts.monitor.sample_row(self._step, *self._parts.pictures.draw(self._step))
+        images, labels = self._parts.pictures.draw(self._step)
+        self._parts.monitor.sample_row(self._step, images, labels)
+        self._drawn = self._step
+        self._calls.call("on_samples", self._step, images)
+
+    def _evaluate(self):
+        parts = self._parts
+        row = parts.selection.evaluate(self._step)
+        parts.recorder.write(row)
+        self._patience_lost = self._look_at_patience()
+        self._calls.call("on_evaluate", self._step, _figures(row))
 
     def _save(self):
         parts = self._parts
@@ -187,7 +225,8 @@ class Loop:
                     {"pending": parts.recorder.state(), "seconds": self._seconds()},
                     self._config.keep_checkpoints,
                 )
-            self._saved = self._step
+                self._saved = self._step
+                self._calls.call("on_checkpoint", self._step, parts.files.checkpoints_dir / f"{self._step:08d}")
 
     def _seconds(self):
         return self._parts.seconds_before + self._clock.elapsed()
@@ -198,6 +237,24 @@ class Loop:
         of_run.write_all(
             parts.files.samples_dir, parts.pictures.sampler, parts.source, parts.held_out, self._config.seed
         )
+
+    def _look_at_patience(self) -> str:
+        patience = self._config.patience
+        return best.patience_lost(patience, read_rows(self._parts.files.metrics_path)) if patience else ""
+
+    def _why_end(self) -> str:
+        """Why this step shall be the last, in words; empty where it needn't."""
+        return self._patience_lost or self._calls.why_end
+
+    def _make_this_the_last(self):
+        """Does what is done at a last step, where it wasn't due."""
+        parts = self._parts
+        parts.progress.note(f"step {self._step:,} is the last: {self._why_end() or 'another worker ended the run'}")
+        if parts.recorder.waiting:
+            self._log()
+        if self._drawn != self._step:
+            self._draw()
+        self._save()
 
     def _end_early(self):
         self._save()
@@ -220,3 +277,8 @@ class Loop:
             parts.monitor.report("finished", {"step": self._step, **self._clock.facts()})
         parts.recorder.write({"kind": "clock", "step": self._step, **self._clock.facts()})
         parts.progress.note(self._clock.summary(self._step, parts.shown))
+
+
+def _figures(row: dict) -> dict[str, float]:
+    """The numbers of a row of metrics.jsonl."""
+    return {name: value for name, value in row.items() if isinstance(value, (int, float)) and name != "step"}

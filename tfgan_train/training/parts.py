@@ -17,8 +17,7 @@ from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.events import EventWriter
 from tfgan_train.runs.rows import Recorder, read_rows
-from tfgan_train.training import start
-from tfgan_train.training.best import Selection
+from tfgan_train.training import best, start
 from tfgan_train.training.finite import Soundness
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.monitor import Watch
@@ -131,12 +130,13 @@ def _is_complete(parts: Parts) -> bool:
             f"--steps={steps} is fewer than the {step:,} steps that {parts.shown} has done; legal: {step} or more, "
             "or --fresh to begin anew"
         )
-    if step < steps or not any(
-        row.get("kind") == "clock" and row["step"] == step for row in read_rows(parts.files.metrics_path)
-    ):
+    rows = [row for row in read_rows(parts.files.metrics_path) if row["step"] <= step]
+    impatient = bool(best.patience_lost(parts.config.patience, rows)) and step < steps
+    if (step < steps and not impatient) or not any(row["kind"] == "clock" and row["step"] == step for row in rows):
         return False
+    more = "--patience" if impatient else "--steps"
     parts.progress.note(
-        f"{parts.shown} is complete at step {step:,}; give more --steps to go on, or --fresh to begin anew"
+        f"{parts.shown} is complete at step {step:,}; give more {more} to go on, or --fresh to begin anew"
     )
     parts.is_complete = True
     return True
@@ -169,7 +169,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
         progress.note,
     )
     if config.eval_every:
-        parts.selection = Selection(
+        parts.selection = best.Selection(
             files.checkpoints_dir,
             parts.gan,
             config,

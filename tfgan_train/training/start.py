@@ -28,6 +28,7 @@ FREE = {
     "eval_every",
     "eval_num",
     "eval_features",
+    "patience",
     "steps_per_loop",
     "data_dir",
     "cache_dir",

@@ -53,17 +53,19 @@ class Workers:
         self._strategy = strategy
         self.several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and check_tf_config() > 1
 
-    def agree(self, steps: int, stop: bool) -> tuple[int, bool]:
-        """(steps of the next call, whether to stop now) for all: the chief's steps; a stop on any worker stops all.
+    def agree(self, steps: int, stop: bool, end: bool) -> tuple[int, bool, bool]:
+        """(steps of the next call, whether to stop now, whether to end now) for all.
+
+        The steps are the chief's. What stops or ends one worker stops or ends all.
 
         Every worker must call this at the same step. Each worker's own clock would choose other numbers of
         steps, and a collective inside a loop meets only its partner of the same iteration.
         """
         if not self.several:
-            return steps, stop
+            return steps, stop, end
         with self.losses():
-            chosen, stopping = self._sum(tf.constant([steps, int(stop)])).numpy()
-        return int(chosen), bool(stopping)
+            chosen, stopping, ending = self._sum(tf.constant([steps, int(stop), int(end)])).numpy()
+        return int(chosen), bool(stopping), bool(ending)
 
     def share(self, variables: list[tf.Variable]) -> None:
         """Gives every worker the chief's values of the variables: only the chief needs a checkpoint."""
@@ -89,7 +91,7 @@ class Workers:
             replica = tf.distribute.get_replica_context()
             # The first replica of all is the chief's; a stop counts from anywhere.
             first = tf.cast(tf.equal(replica.replica_id_in_sync_group, 0), values.dtype)
-            return replica.all_reduce(tf.distribute.ReduceOp.SUM, values * tf.stack([first, tf.ones_like(first)]))
+            return replica.all_reduce(tf.distribute.ReduceOp.SUM, values * tf.stack([first, 1, 1]))
 
         return self._strategy.experimental_local_results(self._strategy.run(on_replica, (values,)))[0]
 
