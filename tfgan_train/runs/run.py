@@ -1,4 +1,5 @@
 """A run as Python callers hold it."""
+
 import functools
 import pathlib
 from typing import Optional, Union
@@ -45,6 +46,7 @@ class Run:
     def _sampler(self):
         """One for all calls: a new one would trace its graph anew."""
         from tfgan_train.runs.sampler import Sampler
+
         return Sampler(self.loaded.generator, self.loaded.config, self.loaded.data)
 
     @functools.cached_property
