@@ -61,6 +61,7 @@ setup(
             "tfgan-sample=tfgan_train.sample:main",
             "tfgan-evaluate=tfgan_train.evaluate:main",
             "tfgan-compare=tfgan_train.compare:main",
+            "tfgan-inspect-data=tfgan_train.inspect_data:main",
             "tfgan-export=export.main:main",
         ]
     },

@@ -83,9 +83,10 @@ ROOMS = [
     "doctor",
     "score",
     "report",
+    "inspection",
     "training",
 ]
-COMMANDS = ["main", "sample", "evaluate", "compare", "export"]
+COMMANDS = ["main", "sample", "evaluate", "compare", "export", "inspect_data"]
 # export/ hands generators to other apps: it reads runs and knows nothing of training.
 EXPORT_MAY = {"common", "ops", "config", "models", "runs", "pictures"}
 # Rooms that look upon arrays, files or pictures, not on networks in training.

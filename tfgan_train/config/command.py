@@ -109,10 +109,12 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def define_config_flags(values: flags.FlagValues) -> None:
-    """One flag for every field of Config."""
+def define_config_flags(values: flags.FlagValues, group: str = "") -> None:
+    """One flag for every field of Config, or for those of one group."""
     kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
     for name, field in FIELDS.items():
+        if group not in ("", field.metadata["group"]):
+            continue
         kinds[field.type](
             name, field.default, field.metadata["help"], flag_values=values, module_name=field.metadata["group"]
         )
@@ -120,7 +122,7 @@ def define_config_flags(values: flags.FlagValues) -> None:
 
 def given_config(values: flags.FlagValues) -> dict:
     """The Config fields that stood on the command line (or in a flagfile), as name -> value."""
-    return {name: values[name].value for name in FIELDS if values[name].present}
+    return {name: values[name].value for name in FIELDS if name in values and values[name].present}
 
 
 def define(values: flags.FlagValues, kind: str, name: str, default, text: str) -> None:

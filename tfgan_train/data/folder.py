@@ -24,16 +24,7 @@ def load(config, split: str) -> source.Source:
       UserError: no such folder, no images, one image, too many damaged files
         (--max_bad_fraction), or images of different sizes without --image_size.
     """
-    root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
-    if not root.is_dir():
-        hint = (
-            f"; for arrays in a file write npz:{root}"
-            if root.suffix in (".npz", ".npy")
-            else "; unpack the archive first"
-            if root.is_file()
-            else ""
-        )
-        raise UserError(f"--dataset={config.dataset}: {root} is not a folder{hint}")
+    root = root_of(config)
     files = layout.of(root, split)
     if files is None:
         raise source.NoSuchSplit(f"{root} has no {split} split; a folder with the subfolders train and test has one")
@@ -62,6 +53,25 @@ def load(config, split: str) -> source.Source:
         images.reader(paths, labels),
         **facts,
     )
+
+
+def root_of(config) -> pathlib.Path:
+    """The folder named in --dataset.
+
+    Raises:
+      UserError: when there is none.
+    """
+    root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
+    if not root.is_dir():
+        hint = (
+            f"; for arrays in a file write npz:{root}"
+            if root.suffix in (".npz", ".npy")
+            else "; unpack the archive first"
+            if root.is_file()
+            else ""
+        )
+        raise UserError(f"--dataset={config.dataset}: {root} is not a folder{hint}")
+    return root
 
 
 def _range_notes(paths: Sequence[pathlib.Path], value_range: str) -> tuple[str, ...]:
@@ -144,7 +154,7 @@ class _Images:
 
 def _decode_all(files: layout.Layout, config):
     """(_Images, indices of the good files, (file, reason) of the others)."""
-    value_range = _value_range(config.value_range, files.paths)
+    value_range = range_of(config.value_range, files.paths)
     images = _Images(config.dataset, len(files.paths), config.channels, value_range, source.MEMORY_LIMIT)
     kept, skipped = _decode(files, range(len(files.paths)), config, images)
     return images, kept, tuple((files.name(files.paths[index]), why) for index, why in skipped.items())
@@ -175,7 +185,7 @@ def _cached(files: layout.Layout, config, split: str):
     """As `_decode_all`, of pixels that are kept in --cache_dir, and decoded first if they aren't there."""
 
     def plan() -> folder_cache.Plan:
-        value_range = _value_range(config.value_range, files.paths)
+        value_range = range_of(config.value_range, files.paths)
         first, size = _first_good(files, config, value_range)
 
         def make(part: range):
@@ -210,7 +220,7 @@ def _check_enough(files: layout.Layout, kept: int, skipped: Sequence[tuple[str, 
         )
 
 
-def _value_range(text: str, paths: Sequence[pathlib.Path]) -> tuple[int, int] | None:
+def range_of(text: str, paths: Sequence[pathlib.Path]) -> tuple[int, int] | None:
     """--value_range as (low, high); None: all of 16 bits."""
     if text != "auto":
         return parse_value_range(text)

@@ -154,7 +154,7 @@ def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[st
             or not only.is_dir()
             or len({path.relative_to(only).parts[0] for path in found.paths}) < 2
             or all(path.parent == only for path in found.paths)
-            or _split_of(only.name)
+            or split_of(only.name)
         ):
             break
         base = only
@@ -163,7 +163,8 @@ def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[st
     ]
 
 
-def _split_of(name: str) -> str | None:
+def split_of(name: str) -> str | None:
+    """The split that a folder of this name is ("train", "test" or "val"), or None."""
     return next((split for split, names in SPLITS.items() if name.lower() in names), None)
 
 
@@ -172,7 +173,7 @@ def _splits(base: pathlib.Path, found: _Found) -> dict[str, str]:
     names = sorted({path.relative_to(base).parts[0] for path in found.paths if len(path.relative_to(base).parts) > 1})
     splits: dict[str, str] = {}
     for name in names:
-        split = _split_of(name)
+        split = split_of(name)
         if split:
             splits.setdefault(split, name)
     return splits

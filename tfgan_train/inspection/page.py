@@ -1,0 +1,107 @@
+"""The findings as one HTML page with pictures."""
+
+import time
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from tfgan_train.data import decode
+from tfgan_train.inspection.findings import Section
+from tfgan_train.inspection.gather import Facts
+from tfgan_train.pictures import grid
+from tfgan_train.report.data_uris import picture_uri
+from tfgan_train.report.page import page
+
+SHOWN = 500  # rows of a section
+_SHEET, _TILE = 96, 64  # pictures of the contact sheet, and their side
+_GROUPS, _OF_GROUP = 24, 4
+_BUDGET = 1_500_000
+
+
+def render(facts: Facts, found: list[Section]) -> str:
+    """The page's HTML; it needs no network."""
+    bodies = [(one.key, one.title, one.title, _body(one) + _pictures(facts, one.key)) for one in found]
+    bodies.insert(1, ("sheet", "Contact sheet", "Contact sheet", _sheet(facts)))
+    return page(f"Data: {facts.dataset}", _headline(facts), bodies, "finished")
+
+
+def _headline(facts: Facts) -> str:
+    height, width = facts.rows["height"], facts.rows["width"]
+    same = len(np.unique(height)) == len(np.unique(width)) == 1
+    tiles = [
+        ("pictures", f"{len(facts.rows):,}"),
+        ("size", f"{height[0]}x{width[0]}" if same else "mixed"),
+        ("classes", f"{len(facts.label_names):,}"),
+        ("damaged", f"{len(facts.damaged):,}"),
+        ("exact duplicates", f"{facts.duplicates.copies:,}"),
+        ("near duplicates", f"{sum(len(group) - 1 for group in facts.duplicates.near):,}"),
+        ("ignored files", f"{len(facts.ignored):,}"),
+    ]
+    cells = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
+    return f"""<p class="over">Data report</p><h1>{escape(facts.dataset)}</h1>
+<p class="lead soft">{time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}</p><dl class="tiles">{cells}</dl>"""
+
+
+def _body(section: Section) -> str:
+    lead = f"<p>{escape(section.lead)}</p>" if section.lead else ""
+    if section.key == "command":
+        lead = f"<pre>{escape(section.lead)}</pre>"
+    head = "".join(f"<th>{escape(name)}</th>" for name in section.head)
+    shares = section.shares or [0.0] * len(section.rows)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}{_bar(share) if section.shares else ''}</tr>"
+        for row, share in zip(section.rows[:SHOWN], shares, strict=False)
+    )
+    more = len(section.rows) - SHOWN
+    rest = f'<p class="soft">… and {more:,} more</p>' if more > 0 else ""
+    return f'{lead}<div class="wide"><table>{f"<tr>{head}</tr>" if head else ""}{rows}</table></div>{rest}'
+
+
+def _bar(share: float) -> str:
+    return f'<td><meter value="{share:.4f}">{share:.0%}</meter></td>' if share else "<td></td>"
+
+
+def _sheet(facts: Facts) -> str:
+    """Pictures at equal distances through the training split, which is sorted by class."""
+    rows = facts.splits["train"].rows
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(_SHEET, len(rows))).astype(int))
+    tiles = _tiles(facts, "train", rows["index"][chosen])
+    return _figure(grid.grid(tiles, 12), f"{len(tiles)} of {len(rows):,} training pictures, square crops")
+
+
+def _pictures(facts: Facts, key: str) -> str:
+    """For the near duplicates: the first groups side by side."""
+    if key != "near" or not facts.duplicates.near:
+        return ""
+    strips = []
+    for group in facts.duplicates.near[:_GROUPS]:
+        tiles = np.full((_OF_GROUP, _TILE, _TILE, 3), grid.BACKGROUND, np.uint8)
+        for place, number in enumerate(group[:_OF_GROUP]):
+            split, row = facts.locate(number)
+            tiles[place] = _tiles(facts, split, [int(facts.splits[split].rows[row]["index"])])[0]
+        strips.append(grid.grid(tiles, _OF_GROUP))
+    lines = [grid.beside(strips[start : start + 3]) for start in range(0, len(strips), 3)]
+    width = max(line.shape[1] for line in lines)
+    padded = [
+        np.pad(one, ((0, 8), (0, width - one.shape[1]), (0, 0)), constant_values=grid.BACKGROUND) for one in lines
+    ]
+    return _figure(np.concatenate(padded), f"The first {len(strips)} groups")
+
+
+def _tiles(facts: Facts, split: str, indices) -> np.ndarray:
+    """uint8 [n, _TILE, _TILE, 3]."""
+    pictures = facts.splits[split].read(indices, (_TILE, _TILE))
+    return np.stack([np.asarray(decode.fit(_rgb(pixels), (_TILE, _TILE))) for pixels in pictures])
+
+
+def _rgb(pixels: np.ndarray) -> Image.Image:
+    channels = pixels.shape[2]
+    if channels == 1 or channels == 2:
+        return Image.fromarray(pixels[..., 0]).convert("RGB")
+    return Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+
+
+def _figure(picture: np.ndarray, caption: str) -> str:
+    image = f'<img src="{picture_uri(picture, _BUDGET)}" alt="{escape(caption)}">'
+    return f'<figure class="wide">{image}<figcaption>{escape(caption)}</figcaption></figure>'
