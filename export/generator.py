@@ -111,7 +111,7 @@ def of_run(run: LoadedRun) -> Generator:
     facts = Facts(
         run_name=run.path.path.resolve().name,
         step=run.step,
-        architecture=config.architecture,
+        architecture=config.generator or config.architecture,
         latent_dim=config.latent_dim,
         latent_distribution=config.latent_distribution,
         image_shape=tuple(data.image_shape),

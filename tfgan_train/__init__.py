@@ -17,7 +17,16 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 __all__ = ["Callback", "Config", "UserError", "train", "load"]
 
 
-def train(config: Config, fresh: bool = False, data=None, held_out=None, value_range=None, callbacks=()):
+def train(
+    config: Config,
+    fresh: bool = False,
+    data=None,
+    held_out=None,
+    value_range=None,
+    generator=None,
+    discriminator=None,
+    callbacks=(),
+):
     """Trains (or resumes) a run and returns it; see `tfgan_train.training.loop.train`.
 
     Args:
@@ -28,11 +37,19 @@ def train(config: Config, fresh: bool = False, data=None, held_out=None, value_r
         A run that was begun with data is resumed with the same data. None: what `config.dataset` names.
       held_out: images that aren't trained on, in the same forms.
       value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
+      generator, discriminator: your own networks, functions that return a new keras.Model at each call:
+        z [n, latent_dim] (and label int32 [n] where config.conditional) -> images [n, H, W, C] in [-1, 1], and
+        images (and label) -> logits [n] or [n, 1]; see docs/own_networks.md. The run stores their names.
       callbacks: objects with some of the methods of `Callback`, called as the run goes on.
 
     Raises:
       UserError: for anything that you can mend.
     """
+    own = {"generator": generator, "discriminator": discriminator}
+    if any(own.values()):
+        from tfgan_train.models.keras_adapter import text_of
+
+        config = config.replace(**{side: text_of(function, side) for side, function in own.items() if function})
     given = [None, None]
     if data is not None:
         from tfgan_train.data import array_data

@@ -14,16 +14,24 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from tfgan_train.common.dotted import is_dotted
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes
 
 MOST_STEPS = 10**9
 PATHS = ("run_dir", "data_dir", "cache_dir")  # fields in which ~ is the home
 # Settings of the group "networks" that hold for every architecture; the others are for those that name them.
-OF_ALL_ARCHITECTURES = {"architecture", "d_architecture", "latent_dim", "latent_distribution"}
+OF_ALL_ARCHITECTURES = {
+    "architecture",
+    "d_architecture",
+    "generator",
+    "discriminator",
+    "latent_dim",
+    "latent_distribution",
+}
 
 
-def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None, needs=""):
+def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None, needs="", dotted=False):
     """A field with its help.
 
     Args:
@@ -32,6 +40,7 @@ def _field(default, group, text, choices=None, minimum=None, maximum=None, above
       minimum, maximum, above: bounds of a number.
       needs: settings without which it would do nothing, the alternatives separated by spaces: "penalty" (any but
         none), "schedule!=constant", "g_optimizer=adam d_optimizer=adam".
+      dotted: whether an object of the user's own, `python:package.module:name`, is as good as one of the choices.
     """
     if needs:
         text = f"{text} (with {' or '.join(f'--{one}' for one in needs.split())} only)"
@@ -45,6 +54,7 @@ def _field(default, group, text, choices=None, minimum=None, maximum=None, above
             "maximum": maximum,
             "above": above,
             "needs": needs,
+            "dotted": dotted,
         },
     )
 
@@ -124,9 +134,25 @@ class Config:
     )
 
     # --- networks
-    architecture: str = _field("dcgan", "networks", "family of both networks", choices="tfgan_train.models:MODELS")
+    architecture: str = _field(
+        "dcgan",
+        "networks",
+        "family of both networks, or python:package.module",
+        choices="tfgan_train.models:MODELS",
+        dotted=True,
+    )
     d_architecture: str = _field(
-        "", "networks", "another family for D; empty: that of G", choices="tfgan_train.models:MODELS"
+        "",
+        "networks",
+        "another family for D, or python:package.module; empty: that of G",
+        choices="tfgan_train.models:MODELS",
+        dotted=True,
+    )
+    generator: str = _field(
+        "", "networks", "your own G: package.module:function, which returns a keras.Model; empty: the family's"
+    )
+    discriminator: str = _field(
+        "", "networks", "your own D: package.module:function, which returns a keras.Model; empty: the family's"
     )
     latent_dim: int = _field(100, "networks", "length of z", minimum=1)
     latent_distribution: str = _field(
@@ -349,7 +375,9 @@ class Config:
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some fields changed."""
-        return Config(**(dataclasses.asdict(self) | changes))
+        made = Config(**(dataclasses.asdict(self) | changes))
+        object.__setattr__(made, "given", self.given | changes.keys())
+        return made
 
     def as_dict(self) -> dict:
         """Field name -> value, as config.json stores it."""
@@ -409,9 +437,8 @@ def check_needs(config: Config, given: Iterable[str]) -> None:
             continue
         needs = FIELDS[name].metadata["needs"].split()
         met = not needs or any(_holds(config, need) for need in needs)
-        families = readers(name)
-        if met and families and not _families(config, name) & set(families):
-            met, needs = False, [f"architecture={','.join(families)}"]
+        if met and not _is_read(config, name):
+            met, needs = False, [f"architecture={','.join(_readers(name))}"]
         if not met:
             goes_with = " or ".join(f"--{need}" for need in needs)
             raise UserError(f"--{name} would do nothing here: it goes with {goes_with} only; leave it out")
@@ -422,14 +449,23 @@ def readers(name: str) -> list[str]:
     if FIELDS[name].metadata["group"] != "networks" or name in OF_ALL_ARCHITECTURES:
         return []
     models = importlib.import_module("tfgan_train.models").MODELS
-    found = [key for key, entry in models.items() if name in entry.settings]
-    return [] if len(found) == len(models) else found
+    return [] if len(found := _readers(name)) == len(models) else found
 
 
-def _families(config: Config, name: str) -> set[str]:
-    """The architectures of the networks that a network setting is for."""
-    of_d = config.d_architecture or config.architecture
-    return {"g_": {config.architecture}, "d_": {of_d}}.get(name[:2], {config.architecture, of_d})
+def _readers(name: str) -> list[str]:
+    """The architectures of the package that read a network setting."""
+    models = importlib.import_module("tfgan_train.models").MODELS
+    return [key for key, entry in models.items() if name in entry.settings]
+
+
+def _is_read(config: Config, name: str) -> bool:
+    """Whether one of the networks that a setting is for reads it."""
+    if FIELDS[name].metadata["group"] != "networks" or name in OF_ALL_ARCHITECTURES:
+        return True
+    families = importlib.import_module("tfgan_train.models").architectures(config)
+    of_d = name.startswith("d_") or name == "minibatch_discrimination"
+    sides = "d" if of_d else "g" if name.startswith("g_") else "gd"
+    return any(name in families[side].settings for side in sides)
 
 
 def _is_off(field, value) -> bool:
@@ -447,7 +483,7 @@ def _holds(config, need: str) -> bool:
 
 def _check_value(field, value, legal):
     meta = field.metadata
-    if legal and value not in legal:
+    if legal and value not in legal and not (meta["dotted"] and is_dotted(value)):
         raise UserError(unknown(f"value of --{field.name}:", value, legal))
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"--{field.name}={value} is not a finite number")

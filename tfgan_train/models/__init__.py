@@ -1,10 +1,16 @@
-"""Architectures by name. To add one, write a file with an `Architecture` and add its line to MODELS."""
+"""Architectures by name. To add one, write a file with an `Architecture` and add its line to MODELS.
+
+A user's own are not in MODELS: a module with an ARCHITECTURE is named as python:package.module, and functions that
+return a keras.Model stand in for one side or both (see keras_adapter).
+"""
 
 import tensorflow as tf
 
+from tfgan_train.common import dotted
 from tfgan_train.common.errors import UserError
 from tfgan_train.models import dcgan, mlp, resnet
 from tfgan_train.models.architecture import Architecture
+from tfgan_train.models.keras_adapter import KERAS
 
 MODELS: dict[str, Architecture] = {
     "dcgan": dcgan.ARCHITECTURE,
@@ -17,14 +23,28 @@ def architectures(config) -> dict[str, Architecture]:
     """The families of the two networks: "g" -> G's, "d" -> D's.
 
     Raises:
-      UserError: when the one that is to draw has a discriminator only.
+      UserError: when the one that is to draw has a discriminator only, or a module of the user's can't be imported.
     """
-    families = {"g": MODELS[config.architecture], "d": MODELS[config.d_architecture or config.architecture]}
+    of_d = ("d_architecture", config.d_architecture) if config.d_architecture else ("architecture", config.architecture)
+    families = {
+        "g": KERAS if config.generator else _named("architecture", config.architecture),
+        "d": KERAS if config.discriminator else _named(*of_d),
+    }
     if families["g"].generator is None:
         raise UserError(
             f"--architecture={config.architecture} has no generator; give it as --d_architecture={config.architecture}"
         )
     return families
+
+
+def _named(flag: str, name: str) -> Architecture:
+    if not dotted.is_dotted(name):
+        return MODELS[name]
+    module = dotted.resolve(name, flag)
+    found = module if isinstance(module, Architecture) else getattr(module, "ARCHITECTURE", None)
+    if not isinstance(found, Architecture):
+        raise UserError(f"--{flag}={name} has no ARCHITECTURE, an Architecture of tfgan_train.models.architecture")
+    return found
 
 
 def dummy_inputs(config, data, batch: int = 2):

@@ -14,11 +14,13 @@ def every(network) -> list[tf.Variable]:
 
 
 def named(network) -> dict[str, tf.Variable]:
-    """The network's tf.Variables by their paths within it, which are the same in every process.
+    """The network's tf.Variables by names that are the same in every process: paths within it, or its own `named`.
 
     Raises:
       ValueError: two variables have one path; one of them would be lost.
     """
+    if hasattr(network, "named"):
+        return network.named()
     found = {variable.path.partition("/")[2]: variable.value for variable in network.variables}
     if len(found) != len(network.variables):
         raise ValueError(f"two variables of {network.name} have the same path; name its layers")

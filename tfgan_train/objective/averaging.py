@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfgan_train.ops.replicas import local_value
+from tfgan_train.ops.replicas import assign, local_value
 
 
 def ema_decay(step, batch_size: int, half_life_images: float) -> tf.Tensor:
@@ -26,13 +26,16 @@ def ema_decay(step, batch_size: int, half_life_images: float) -> tf.Tensor:
 
 
 def ema_update(averages, values, decay) -> None:
-    """average = decay average + (1 - decay) value, for each pair of float32 variables.
+    """average = decay average + (1 - decay) value, for each pair of variables; whole numbers (seeds) are copied.
 
     To be called on every replica, each of which moves its own copy; `values` must be equal on
     all of them. `decay` is a float32 scalar.
     """
     share = 1.0 - tf.cast(decay, tf.float32)
     for average, value in zip(averages, values, strict=True):
+        if not average.dtype.is_floating:
+            assign(average, local_value(value))
+            continue
         tf.raw_ops.ResourceApplyGradientDescent(
             var=average.handle, alpha=share, delta=local_value(average) - local_value(value)
         )

@@ -14,6 +14,7 @@ from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_json
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.config.fields import FIELDS, MOST_STEPS, Config, check_needs
+from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training.validation import validate, validate_with_data
 
@@ -99,6 +100,8 @@ def prepare(
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     check_needs(config, chosen)
     config = resolve(config, data).replace(run_dir=str(run.path))
+    if config.generator or config.discriminator:
+        data = dataclasses.replace(data, notes=(*data.notes, *check_own_networks(config, data)))
     return Start(config, run, source, held_out, data, strategy, stored is not None)
 
 
@@ -194,6 +197,8 @@ def resolve(config: Config, data: DataFacts) -> Config:
             f"legal: up to {MOST_STEPS:,} steps"
         )
     sample_every = config.sample_every or max(25, steps // 20)
+    if config.generator:
+        chosen["g_output_bias"] = "zero"  # A recipe's, of a layer that only the package's own networks have.
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
 
 

@@ -88,6 +88,7 @@ def _targets(config):
 def _wasserstein(config):
     if (
         config.loss == "wasserstein"
+        and not config.discriminator
         and not config.weight_clip
         and config.penalty == "none"
         and config.d_norm != "spectral"
@@ -96,7 +97,7 @@ def _wasserstein(config):
 
 
 def _penalised_norm(config):
-    if config.penalty in ("wgan_gp", "dragan") and config.d_norm == "batch":
+    if config.penalty in ("wgan_gp", "dragan") and config.d_norm == "batch" and not config.discriminator:
         return (
             f"--penalty={config.penalty} is of single images, and --d_norm=batch mixes those of a batch; "
             "use --d_norm=layer, instance, spectral or none"
