@@ -14,13 +14,28 @@ _DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() 
 
 
 @dataclasses.dataclass(frozen=True)
+class Tensor:
+    """An input or output. An integer q of a quantised one stands for (q - zero_point) * scale.
+
+    Attributes:
+      dtype: such as "float32".
+      scale, zero_point: None where it isn't quantised.
+    """
+
+    shape: list[int]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Contents:
     """What a .tflite file holds.
 
     Attributes:
       operators: names of all operators, custom ones by their own name.
       stored_bytes: size of all constants, each copy counted.
-      signatures: name -> {"inputs": {name: (shape, dtype)}, "outputs": the same}.
+      signatures: name -> {"inputs": {name: Tensor}, "outputs": the same}.
     """
 
     operators: frozenset[str]
@@ -50,12 +65,9 @@ def contents(content: bytes) -> Contents:
     return Contents(frozenset(operators), stored, signatures)
 
 
-def _described(maps, tensors) -> dict:
-    """Name -> (shape, dtype) of a signature's inputs or outputs."""
-    return {
-        entry.name.decode(): (_shape(tensors[entry.tensorIndex]), _DTYPES[tensors[entry.tensorIndex].type])
-        for entry in maps
-    }
+def _described(maps, tensors) -> dict[str, Tensor]:
+    """Name -> Tensor of a signature's inputs or outputs."""
+    return {entry.name.decode(): _tensor(tensors[entry.tensorIndex]) for entry in maps}
 
 
 def with_metadata(content: bytes, description: str, facts: dict) -> bytes:
@@ -97,5 +109,9 @@ def _unpacked(content: bytes) -> schema.ModelT:
     return model
 
 
-def _shape(tensor) -> list[int]:
-    return [] if tensor.shape is None else [int(size) for size in tensor.shape]
+def _tensor(tensor) -> Tensor:
+    shape = [] if tensor.shape is None else [int(size) for size in tensor.shape]
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return Tensor(shape, _DTYPES[tensor.type])
+    return Tensor(shape, _DTYPES[tensor.type], float(quantization.scale[0]), int(quantization.zeroPoint[0]))

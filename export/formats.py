@@ -20,6 +20,7 @@ class Artefact:
       floor_db: lowest accepted peak signal-to-noise ratio of its images, whose range is 2.
       weight_bytes: bytes that it stores for each weight; 0 where it holds none.
       write: called with (generator, path, TFLite batches).
+      dtype: of the z that its signatures take and the images that they give.
     """
 
     path: str
@@ -27,13 +28,14 @@ class Artefact:
     floor_db: float
     weight_bytes: int
     write: Callable[[Generator, pathlib.Path, Sequence[int]], None]
+    dtype: str = "float32"
 
 
-def _tflite(number: str, path: str, floor_db: float, weight_bytes: int) -> tuple[Artefact]:
+def _tflite(number: str, path: str, floor_db: float, weight_bytes: int, dtype: str = "float32") -> tuple[Artefact]:
     def write(generator, file, batches):
         tflite.write(generator, file, number, batches)
 
-    return (Artefact(path, "tflite", floor_db, weight_bytes, write),)
+    return (Artefact(path, "tflite", floor_db, weight_bytes, write, dtype),)
 
 
 FORMATS = {
@@ -45,7 +47,7 @@ FORMATS = {
     "tflite": _tflite("tflite", "generator.tflite", 100, 4),
     "tflite_float16": _tflite("tflite_float16", "generator_float16.tflite", 60, 2),
     "tflite_dynamic": _tflite("tflite_dynamic", "generator_dynamic.tflite", 40, 1),
-    "tflite_int8": _tflite("tflite_int8", "generator_int8.tflite", 30, 1),
+    "tflite_int8": _tflite("tflite_int8", "generator_int8.tflite", 30, 1, "int8"),
     "tflite_weight_int8": _tflite("tflite_weight_int8", "generator_weight_int8.tflite", 50, 1),
     "onnx": (
         Artefact(

@@ -50,7 +50,10 @@ def load_tflite(path, threads):
     def run(signature, inputs):
         if signature not in runners:
             runners[signature] = interpreter.get_signature_runner(signature)
-        return runners[signature](**inputs)
+        runner = runners[signature]
+        takes, gives = runner.get_input_details(), runner.get_output_details()
+        outputs = runner(**{name: quantized(value, takes[name]) for name, value in inputs.items()})
+        return {name: dequantized(value, gives[name]) for name, value in outputs.items()}
 
     return run, {}
 
@@ -67,6 +70,22 @@ def load_onnx(path, threads):
 
 
 LOADERS = {"saved_model": load_saved_model, "tflite": load_tflite, "onnx": load_onnx}
+
+
+def quantized(value, details):
+    """The integers that stand for `value` in an int8 tensor; `value` itself for any other."""
+    if details["dtype"] != np.int8:
+        return value
+    scale, zero_point = details["quantization"]
+    return np.clip(np.rint(value / scale) + zero_point, -128, 127).astype(np.int8)
+
+
+def dequantized(value, details):
+    """What an int8 tensor's integers stand for, float32; `value` itself for any other."""
+    if details["dtype"] != np.int8:
+        return value
+    scale, zero_point = details["quantization"]
+    return (value.astype(np.float32) - zero_point) * np.float32(scale)
 
 
 def decoded(png):

@@ -121,21 +121,26 @@ def manifest(facts: Facts, entries: Sequence[dict], failed: dict[str, list[str]]
 def signatures(artefact: Artefact, path: pathlib.Path, facts: Facts) -> dict[str, dict]:
     """Signature -> {"inputs": {name: {"shape", "dtype", "range", ...}}, "outputs": the same}.
 
-    In a shape, -1 is any size.
+    In a shape, -1 is any size. An int8 tensor's "quantization" has its scale and zero point.
     """
     read = {"saved_model": _saved_model_signatures, "tflite": _tflite_signatures, "onnx": _onnx_signatures}
     found, known = read[artefact.loader](path), meanings(facts)
     for sides in found.values():
         for tensors in sides.values():
             for name, tensor in tensors.items():
-                values = known[name]["range"]
+                values = [-128, 127] if tensor["dtype"] == "int8" else known[name]["range"]
                 tensor["range"] = values[tensor["dtype"]] if isinstance(values, dict) else values
     return found
 
 
 def _tflite_signatures(path):
     def described(tensors):
-        return {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in sorted(tensors.items())}
+        found = {}
+        for name, tensor in sorted(tensors.items()):
+            found[name] = {"shape": tensor.shape, "dtype": tensor.dtype}
+            if tensor.scale is not None:
+                found[name]["quantization"] = {"scale": tensor.scale, "zero_point": tensor.zero_point}
+        return found
 
     return {
         name: {side: described(tensors) for side, tensors in sides.items()}

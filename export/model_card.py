@@ -30,6 +30,7 @@ def model_card(manifest: dict, config: Mapping, data: Mapping, figures: Mapping)
         _files(manifest),
         "## Loading it",
         _tensors(generator),
+        *_integers(manifest),
         *_usage(manifest),
     ]
     return "\n\n".join(sections) + "\n"
@@ -111,6 +112,25 @@ def _tensors(generator: dict) -> str:
     return "\n".join(lines)
 
 
+def _integers(manifest: dict) -> list[str]:
+    """What the int8 file's numbers stand for; nothing where there is no such file."""
+    for entry in manifest["files"]:
+        signature = next(iter(entry["signatures"].values()))
+        tensors = signature["inputs"] | signature["outputs"]
+        lines = [
+            f"| {name} | {tensor['quantization']['scale']:.9g} | {tensor['quantization']['zero_point']} |"
+            for name, tensor in tensors.items()
+            if "quantization" in tensor
+        ]
+        if lines:
+            text = (
+                f"{entry['path']} computes with integers alone, for microcontrollers too: z and images are int8, and "
+                "an int8 stands for (int8 - zero point) * scale."
+            )
+            return ["\n".join([text, "", "| tensor | scale | zero point |", "|---|---|---|", *lines])]
+    return []
+
+
 def _range(values) -> str:
     if values is None:
         return ""
@@ -131,7 +151,8 @@ def _usage(manifest: dict) -> list[str]:
     if tflite:
         add("Python, without TensorFlow", "python", snippets.python_tflite(generator, tflite))
         add("Android (Kotlin)", "kotlin", snippets.kotlin(generator, tflite))
-        add("Browser (JavaScript)", "js", snippets.javascript(generator, tflite))
+        if snippets.takes_seeds(tflite):  # LiteRT.js has no int8 tensors.
+            add("Browser (JavaScript)", "js", snippets.javascript(generator, tflite))
     if "saved_model" in by_path:
         add("Python, with TensorFlow", "python", snippets.python_saved_model(generator, by_path["saved_model"]))
         add("TensorFlow Serving, which wants a folder for each version", "sh", snippets.serving(generator))

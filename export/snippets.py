@@ -10,14 +10,18 @@ Image.fromarray(pixels[0].squeeze()).save("image.png")"""
 
 
 def python_tflite(generator: dict, entry: dict) -> str:
-    """LiteRT's interpreter, by seed where the file has the signature, else by z."""
+    """LiteRT's interpreter, by seed where the file has the signature, else by int8 latents."""
     name, batch, seeded = _tflite_signature(entry)
+    image_lines = PYTHON_IMAGE
     if seeded:
         arguments = "seed=np.int32(7), index=np.int32(0), truncation=np.float32(1)"
         comment = "# Rows index, index+1, ... of the seed's endless sequence."
     else:
-        arguments = f"z={_numpy_latents(generator, batch)}"
-        comment = "# A fully quantised file takes latents, not a seed."
+        (scale, zero), (image_scale, image_zero) = _quantization(entry, name)
+        latents = _numpy_latents(generator, batch)
+        arguments = f"z=np.clip(np.rint({latents} / {scale}) + {zero}, -128, 127).astype(np.int8)"
+        comment = "# An integer file takes latents, not a seed; an int8 stands for (int8 - zero point) * scale."
+        image_lines = f"images = (images.astype(np.float32) - {image_zero}) * {image_scale}\n{PYTHON_IMAGE}"
     if generator["labels"]:
         arguments += f", label=np.full([{batch}], 0, np.int32)"
     return f"""import numpy as np
@@ -28,7 +32,7 @@ interpreter = Interpreter("{entry["path"]}")
 {comment}
 images = interpreter.get_signature_runner("{name}")(
     {arguments})["images"]
-{PYTHON_IMAGE}"""
+{image_lines}"""
 
 
 def python_saved_model(generator: dict, entry: dict) -> str:
@@ -59,6 +63,7 @@ def kotlin(generator: dict, entry: dict) -> str:
     """The LiteRT interpreter of Android."""
     name, batch, seeded = _tflite_signature(entry)
     image = generator["image"]
+    numbers, pixel = "FloatArray", "images[0][y][x][0]"
     if seeded:
         inputs = f'"seed" to {SEED}, "index" to 0, "truncation" to 1f'
     else:
@@ -67,29 +72,28 @@ def kotlin(generator: dict, entry: dict) -> str:
             if generator["latent"]["distribution"] == "normal"
             else "Random().nextFloat() * 2 - 1"
         )
-        inputs = f'"z" to Array({batch}) {{ FloatArray({generator["latent"]["size"]}) {{ {latents} }} }}'
+        (scale, zero), (image_scale, image_zero) = _quantization(entry, name)
+        latents = f"(({latents}) / {scale}f).roundToInt().plus({zero}).coerceIn(-128, 127).toByte()"
+        inputs = f'"z" to Array({batch}) {{ ByteArray({generator["latent"]["size"]}) {{ {latents} }} }}'
+        numbers, pixel = "ByteArray", f"(images[0][y][x][0] - ({image_zero})) * {image_scale}f"
     if generator["labels"]:
         inputs += f', "label" to IntArray({batch}) {{ 0 }}'
     height, width, channels = image["height"], image["width"], image["channels"]
     return f"""// implementation("com.google.ai.edge.litert:litert:1.4.0"); {entry["path"]} in assets/
 val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{entry["path"]}"))
-val images = Array({batch}) {{ Array({height}) {{ Array({width}) {{ FloatArray({channels}) }} }} }}
+val images = Array({batch}) {{ Array({height}) {{ Array({width}) {{ {numbers}({channels}) }} }} }}
 interpreter.runSignature(mapOf({inputs}), mapOf("images" to images), "{name}")
-val grey = ((images[0][y][x][0] + 1) * 127.5f).roundToInt().coerceIn(0, 255)"""
+val grey = (({pixel} + 1) * 127.5f).roundToInt().coerceIn(0, 255)"""
 
 
 def javascript(generator: dict, entry: dict) -> str:
-    """LiteRT.js, which is the npm package @litertjs/core."""
-    name, batch, seeded = _tflite_signature(entry)
-    if seeded:
-        inputs = [
-            f"seed: new Tensor(new Int32Array([{SEED}]), [])",
-            "index: new Tensor(new Int32Array([0]), [])",
-            "truncation: new Tensor(new Float32Array([1]), [])",
-        ]
-    else:
-        size, distribution = generator["latent"]["size"], generator["latent"]["distribution"]
-        inputs = [f"z: new Tensor(z, [{batch}, {size}])  // Float32Array({batch * size}), {distribution}"]
+    """LiteRT.js, which is the npm package @litertjs/core; for a file that takes a seed."""
+    name, batch, _ = _tflite_signature(entry)
+    inputs = [
+        f"seed: new Tensor(new Int32Array([{SEED}]), [])",
+        "index: new Tensor(new Int32Array([0]), [])",
+        "truncation: new Tensor(new Float32Array([1]), [])",
+    ]
     if generator["labels"]:
         inputs.insert(0, f"label: new Tensor(new Int32Array({batch}), [{batch}])")
     listed = ",\n  ".join(inputs)
@@ -129,6 +133,18 @@ def _tflite_signature(entry: dict) -> tuple[str, int, bool]:
     batch, name = min((int(name.rpartition("b")[2]), name) for name in entry["signatures"])
     seeded = f"generate_b{batch}" in entry["signatures"]
     return f"generate_b{batch}" if seeded else name, batch, seeded
+
+
+def _quantization(entry: dict, name: str) -> list[tuple[float, int]]:
+    """(scale, zero point) of a signature's z, and of its images."""
+    signature = entry["signatures"][name]
+    tensors = signature["inputs"]["z"], signature["outputs"]["images"]
+    return [(tensor["quantization"]["scale"], tensor["quantization"]["zero_point"]) for tensor in tensors]
+
+
+def takes_seeds(entry: dict) -> bool:
+    """Whether a .tflite file draws its latents itself."""
+    return _tflite_signature(entry)[2]
 
 
 def _numpy_latents(generator: dict, batch: int) -> str:

@@ -1,4 +1,4 @@
-"""Writes a Generator as .tflite files: fixed batches, builtin operators, float inputs and outputs."""
+"""Writes a Generator as .tflite files: fixed batches, builtin operators; float z and images, int8 in the int8 file."""
 
 import functools
 import pathlib
@@ -41,7 +41,7 @@ def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[
 def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> dict:
     """Signature name -> tf.function of fixed batch.
 
-    b<N>: z [N, latent_dim] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
+    b<N>: z float32 [N, latent_dim] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
     generate_b<N> (where `seeded`): seed, index, truncation (and label int32 [N], below 0: drawn)
       -> images, the z they were made from (and the labels): rows index .. index+N-1 of the seed.
     """
@@ -93,6 +93,7 @@ def _convert(generator: Generator, number: str, batches: tuple[int, ...]) -> byt
     if number == "tflite_int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _calibration(generator, batches)
+        converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
 
 

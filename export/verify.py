@@ -157,10 +157,22 @@ def structure_failures(generator: Generator, artefact: Artefact, path: pathlib.P
         )
         if strange:
             failures.append(f"operators that are not TFLite's own: {', '.join(strange)}")
+        failures += _dtype_failures(artefact, contents)
     least, most = expected_bytes(generator, artefact.weight_bytes)
     if not least <= stored <= most:
         failures.append(f"{stored:,} bytes of constants, where {least:,} to {most:,} are in line with the parameters")
     return failures
+
+
+def _dtype_failures(artefact: Artefact, contents: flatbuffer.Contents) -> list[str]:
+    """Whether z and images have the promised type, so that an integer file needs no float arithmetic at all."""
+    return [
+        f"{signature}: {name} is {tensor.dtype} and not {artefact.dtype}"
+        for signature, sides in contents.signatures.items()
+        for tensors in sides.values()
+        for name, tensor in tensors.items()
+        if name in ("z", "images") and tensor.dtype != artefact.dtype
+    ]
 
 
 def expected_bytes(generator: Generator, weight_bytes: int) -> tuple[int, int]:

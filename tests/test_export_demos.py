@@ -129,6 +129,9 @@ def test_snippets_for_a_file_without_seeds():
     stored = json.loads((exported("dcgan") / "manifest.json").read_text())
     entry = next(file for file in stored["files"] if file["path"] == "generator_int8.tflite")
     code = snippets.python_tflite(stored["generator"], entry)
+    card = (exported("dcgan") / "MODEL_CARD.md").read_text()
+    for tensor in (entry["signatures"]["b1"]["inputs"]["z"], entry["signatures"]["b1"]["outputs"]["images"]):
+        assert f"| {tensor['quantization']['scale']:.9g} | {tensor['quantization']['zero_point']} |" in card
     assert "standard_normal([1, 9]" in code and "seed" not in code.replace("not a seed", "")
     done = python(
         "-c",
@@ -136,8 +139,9 @@ def test_snippets_for_a_file_without_seeds():
         exported("dcgan"),
     )
     assert done.returncode == 0, done.stderr
-    for language in (snippets.kotlin, snippets.javascript):
-        assert '"b1"' in (text := language(stored["generator"], entry)).replace("'", '"') and "seed" not in text
+    text = snippets.kotlin(stored["generator"], entry)
+    assert '"b1"' in text and "ByteArray(9)" in text and "seed" not in text
+    assert not snippets.takes_seeds(entry)
 
 
 def test_card_shows_the_run_s_evaluation():

@@ -1,7 +1,6 @@
 // An exported .tflite: the facts stored inside it, and its signatures as plain functions.
 
 import {loadAndCompile, loadLiteRt, Tensor} from '@litertjs/core';
-import {labelOf, latentRow} from './latents.js';
 
 const WASM = './node_modules/@litertjs/core/wasm/';
 const METADATA = 'tfgan_train';
@@ -46,6 +45,9 @@ export class Model {
     if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
     const bytes = new Uint8Array(await response.arrayBuffer());
     const facts = readFacts(bytes);
+    if (!Object.keys(facts.signatures).some(name => name.startsWith('generate_b'))) {
+      throw new Error('this .tflite takes int8 numbers, and LiteRT.js has no int8 tensors: take another of the export');
+    }
     calmConsole();
     await loadLiteRt(WASM);
     return new Model(facts, await loadAndCompile(bytes, {accelerator: 'wasm'}));
@@ -56,7 +58,6 @@ export class Model {
     this.compiled = compiled;
     const batches = Object.keys(facts.signatures).filter(name => /^b\d+$/.test(name)).map(name => +name.slice(1));
     this.batches = batches.sort((a, b) => a - b);
-    this.seeded = `generate_b${this.batches[0]}` in facts.signatures;
   }
 
   // Images 0 .. count-1 of a seed: [{pixels, z, label}]. A label below 0 is drawn from the seed.
@@ -64,7 +65,7 @@ export class Model {
     const batch = this.batches.findLast(size => size <= count) ?? this.batches[0];
     const drawn = [];
     for (let index = 0; index < count; index += batch) {
-      drawn.push(...await (this.seeded ? this.runSeeded(seed, index, batch, label) : this.runUnseeded(seed, index, batch, label)));
+      drawn.push(...await this.runSeeded(seed, index, batch, label));
     }
     return drawn.slice(0, count);
   }
@@ -83,17 +84,6 @@ export class Model {
     if (this.facts.labels) inputs.label = new Tensor(new Int32Array(batch).fill(label), [batch]);
     const {images, z, labels} = await this.run(`generate_b${batch}`, inputs);
     return this.split(images, z, labels, batch);
-  }
-
-  async runUnseeded(seed, index, batch, label) {
-    const {latent: {size, distribution}, labels} = this.facts;
-    const z = new Float32Array(batch * size);
-    const asked = new Int32Array(batch);
-    for (let i = 0; i < batch; i++) {
-      z.set(latentRow(seed, index + i, size, distribution), i * size);
-      if (labels) asked[i] = label < 0 ? labelOf(seed, index + i, labels.count) : label;
-    }
-    return this.runLatents(z, asked, batch);
   }
 
   async runLatents(z, asked, batch) {
