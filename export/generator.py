@@ -108,13 +108,14 @@ def open_run(run_dir: str, step: int | str | None = None) -> LoadedRun:
 def of_run(run: LoadedRun) -> Generator:
     """The run's averaged generator with its sampler."""
     config, data = run.config, run.data
+    height, width, channels = data.image_shape
     facts = Facts(
         run_name=run.path.path.resolve().name,
         step=run.step,
         architecture=config.generator or config.architecture,
         latent_dim=config.latent_dim,
         latent_distribution=config.latent_distribution,
-        image_shape=tuple(data.image_shape),
+        image_shape=(height, width, channels),
         num_classes=data.num_classes if config.conditional else 0,
         label_names=tuple(data.label_names) if config.conditional else (),
         parameters=sum(variable.value.shape.num_elements() for variable in run.generator.variables),

@@ -16,7 +16,7 @@ import time
 _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != _HERE]
 # None makes an import fail, as it would where the package isn't installed.
-sys.modules["tfgan_train"] = sys.modules["export"] = None
+sys.modules["tfgan_train"] = sys.modules["export"] = None  # type: ignore[assignment]
 
 import numpy as np  # noqa: E402  (after the folder is out of the way)
 

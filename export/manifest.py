@@ -43,7 +43,7 @@ def meanings(facts: Facts) -> dict[str, dict]:
     """What each tensor of any signature holds, by its name; a range of None is all numbers."""
     whole = [-(2**31), 2**31 - 1]
     z_range = [-1, 1] if facts.latent_distribution == "uniform" else None
-    found = {
+    found: dict[str, dict] = {
         "z": {"range": z_range, "meaning": f"latent, {facts.latent_distribution}: one row an image"},
         "seed": {"range": whole, "meaning": "the same seed gives the same images in every file"},
         "index": {"range": whole, "meaning": "place of the first image in the seed's sequence"},
@@ -80,8 +80,9 @@ def file_entry(name: str, artefact: Artefact, path: pathlib.Path, facts: Facts, 
       name: the format, as --formats calls it.
       path: where the file is now.
     """
+    size: dict
     if path.is_dir():
-        members = {
+        members: dict[str, dict] = {
             str(file.relative_to(path)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
             for file in sorted(path.rglob("*"))
             if file.is_file()

@@ -1,6 +1,7 @@
 """Writes a Generator as ONNX: one graph for the images, a small one for the seeded latents."""
 
 import pathlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -69,7 +70,8 @@ def _settle_order(graph) -> None:
     # Optional inputs that are left out have an empty name.
     names = {"": ""} | {tensor.name: tensor.name for tensor in graph.input}
     results = {tensor.name for tensor in graph.output}
-    nodes, constants = [], []
+    nodes: list[Any] = []  # of onnx.NodeProto
+    constants: list[Any] = []  # of onnx.TensorProto
 
     def place(name):
         if name in names:

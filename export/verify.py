@@ -58,7 +58,7 @@ def verify(
     except ChildFailed as error:
         report.failures.append(f"does not run: {error}")
         return report
-    pairs = {}
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray | None]]] = {}
     for call in calls:
         outputs = {
             key.rpartition("/")[2]: value for key, value in results.items() if key.rpartition("/")[0] == call.name
@@ -125,7 +125,8 @@ def run_isolated(loader: str, path: pathlib.Path, calls: Sequence[Call], threads
     """
     with tempfile.TemporaryDirectory() as folder:
         calls_path, results_path = (str(pathlib.Path(folder) / name) for name in ("calls.npz", "results.npz"))
-        np.savez(calls_path, **{f"{call.name}/{name}": value for call in calls for name, value in call.inputs.items()})
+        inputs = {f"{call.name}/{name}": value for call in calls for name, value in call.inputs.items()}
+        np.savez(calls_path, allow_pickle=False, **inputs)
         program = pathlib.Path(__file__).with_name("isolated.py")
         command = [sys.executable, str(program), loader, str(path), calls_path, results_path, str(threads)]
         try:

@@ -98,8 +98,13 @@ def test_a_doubling_block_is_what_it_says():
     generator, _ = _network(g_activation="relu")
     block = generator.stages[0]
     x = _normal(1, 2, 4, 4, 12)
-    large = lambda x: tf.repeat(tf.repeat(x, 2, 1), 2, 2)
-    scaled = lambda x: x / np.sqrt(1 + 1e-5)  # the norms' first moving statistics are 0 and 1
+
+    def large(x):
+        return tf.repeat(tf.repeat(x, 2, 1), 2, 2)
+
+    def scaled(x):
+        return x / np.sqrt(1 + 1e-5)  # the norms' first moving statistics are 0 and 1
+
     h = _conv(block.conv1, large(tf.nn.relu(scaled(x))))
     h = _conv(block.conv2, tf.nn.relu(scaled(h)))
     expected = h + _conv(block.skip, large(x))

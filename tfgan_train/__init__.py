@@ -6,6 +6,7 @@ images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
 """
 
 import os
+from typing import Any
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import Config
@@ -50,7 +51,7 @@ def train(
         from tfgan_train.models.keras_adapter import text_of
 
         config = config.replace(**{side: text_of(function, side) for side, function in own.items() if function})
-    given = [None, None]
+    given: list[Any] = [None, None]
     if data is not None:
         from tfgan_train.data import array_data
 

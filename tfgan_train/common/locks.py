@@ -5,7 +5,7 @@ import errno
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 # What a file system without locks answers; only EWOULDBLOCK means that another process holds the lock.
 REFUSED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 from absl import flags, logging
 
@@ -111,7 +112,12 @@ def _drop_output() -> None:
 
 def define_config_flags(values: flags.FlagValues, group: str = "") -> None:
     """One flag for every field of Config, or for those of one group."""
-    kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
+    kinds: dict[Any, Callable] = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }
     for name, field in FIELDS.items():
         if group not in ("", field.metadata["group"]):
             continue
@@ -177,8 +183,10 @@ def _parse(values, argv) -> list[str]:
             unknown("flag", f"--{error.flagname}", [f"--{name}" for name in sorted(values) if len(name) > 1])
         ) from None
     except flags.CantOpenFlagFileError as error:
-        cause = error.__context__
-        raise UserError(f"--flagfile={cause.filename} can't be read: {cause.strerror}") from None
+        if not isinstance(error.__context__, OSError):
+            raise
+        name, why = error.__context__.filename, error.__context__.strerror
+        raise UserError(f"--flagfile={name} can't be read: {why}") from None
     except flags.Error as error:
         raise UserError(str(error).replace("flag --", "--").splitlines()[0]) from None
 

@@ -354,7 +354,7 @@ class Config:
         given = {name: _typed(FIELDS[name], value) for name, value in given.items()}
         dataset = given.get("dataset", FIELDS["dataset"].default)
         recipe = given.get("recipe") or recipes.default_for(dataset)
-        values = {name: field.default for name, field in FIELDS.items()}
+        values: dict[str, Any] = {name: field.default for name, field in FIELDS.items()}
         # A stored config is complete: it can be read where its recipe isn't installed.
         laid_under = {} if given.keys() == FIELDS.keys() else recipes.read(recipe)
         for name, value in laid_under.items():
@@ -370,8 +370,13 @@ class Config:
         values |= {name: os.path.expanduser(values[name]) for name in PATHS}
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        # What was asked for, beside what the recipe and the defaults say; no field, so that nothing stores it.
-        object.__setattr__(self, "given", frozenset(given))
+        # No field, so that nothing stores it.
+        object.__setattr__(self, "_given", frozenset(given))
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names of the settings that were asked for, beside what the recipe and the defaults say."""
+        return self._given  # type: ignore[attr-defined]
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some fields changed."""
@@ -474,9 +479,9 @@ def _is_off(field, value) -> bool:
 
 
 def _holds(config, need: str) -> bool:
-    name, sign, values = re.match(r"(\w+)(!?=)?(.*)", need).groups()
+    name, sign, values = re.findall(r"(\w+)(!?=)?(.*)", need)[0]
     value = getattr(config, name)
-    if sign is None:
+    if not sign:
         return value not in (0, "", "none", False)
     return (value in values.split(",")) == (sign == "=")
 
@@ -507,18 +512,19 @@ def _short(value) -> str:
 
 def _typed(field: dataclasses.Field, value: Any):
     """`value` (text from a flagfile, or a Python value) as the field's type."""
-    if type(value) is field.type:
+    kind: Any = field.type
+    if type(value) is kind:
         return value
     try:
         if value is None or isinstance(value, bool):  # int(True) is 1, which nobody means.
             raise TypeError
-        if field.type is bool:
+        if kind is bool:
             return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
-        if field.type is int and isinstance(value, float) and value != int(value):
+        if kind is int and isinstance(value, float) and value != int(value):
             raise ValueError
-        return field.type(value)
+        return kind(value)
     except (KeyError, ValueError, TypeError):
-        raise UserError(f"--{field.name}={value} is not {_KIND[field.type]}") from None
+        raise UserError(f"--{field.name}={value} is not {_KIND[kind]}") from None
 
 
 _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

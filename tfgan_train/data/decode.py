@@ -52,10 +52,8 @@ def decode(
                 # A JPEG is decoded at the smallest scale that leaves twice the wanted pixels.
                 image.draft(None, (2 * max(size),) * 2)
             _check_size(image)
-            upright = image
-            if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-                upright = ImageOps.exif_transpose(image)
-            plain = _to_grey_or_rgb(upright, value_range)
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            plain = _to_grey_or_rgb(ImageOps.exif_transpose(image) if turned else image, value_range)
             if channels:
                 plain = _in_mode(plain, "L" if channels == 1 else "RGB")
             pixels = np.asarray(fit(plain, size) if size else plain)
@@ -80,7 +78,8 @@ def wide_range(path) -> tuple[int, int] | None:
             if not image.mode.startswith("I"):
                 return None
             _check_size(image)
-            return tuple(max(0, int(value)) for value in image.getextrema())
+            low, high = np.asarray(image.getextrema()).clip(0).tolist()
+            return int(low), int(high)
     except Exception:  # Decoding it will say why.
         return None
 
@@ -142,7 +141,7 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
-        return f"has more than {2 * Image.MAX_IMAGE_PIXELS // 10**6} million pixels"
+        return f"has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return " ".join(str(error).split()) or type(error).__name__

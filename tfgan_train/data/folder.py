@@ -105,7 +105,7 @@ class _Images:
 
     def __init__(self, name: str, count: int, channels: int, value_range: tuple[int, int] | None, limit: float):
         self.held: np.ndarray | None = None
-        self.shape: tuple[int, int, int] | None = None
+        self.shape = (0, 0, 0)  # until the first size is known
         self.value_range = value_range
         self._name, self._count, self._limit = name, count, limit
         self._channels = channels or 1
@@ -119,18 +119,18 @@ class _Images:
 
     def add(self, path: str, pixels: np.ndarray) -> None:
         """Takes the next image, uint8 [H, W, 1 or 3]."""
-        if self.shape is None:
+        height, width, channels = pixels.shape
+        if not self._first:
             self._first = path
-            self._hold(pixels.shape[:2])
-        if pixels.shape[:2] != self.shape[:2]:
-            height, width = pixels.shape[:2]
+            self._hold((height, width))
+        if (height, width) != self.shape[:2]:
             raise UserError(
                 f"--dataset={self._name}: the images differ in size ({self._first} is {self.shape[0]}x{self.shape[1]}, "
                 f"{path} is {height}x{width}); give --image_size, such as --image_size=64 or --image_size=96x64"
             )
-        if pixels.shape[2] > self._channels:
-            self._channels = pixels.shape[2]
-            self._hold(self.shape[:2])
+        if channels > self._channels:
+            self._channels = channels
+            self._hold((height, width))
         if self.held is not None:
             self.held[self._kept] = pixels
         self._kept += 1

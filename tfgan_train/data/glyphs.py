@@ -121,7 +121,7 @@ def _font_files() -> list[str]:
     return sorted(map(str, found), key=lambda path: (os.path.basename(path), path))
 
 
-def _masks(font: ImageFont.FreeTypeFont) -> tuple[tuple[Image.Image, ...], ...]:
+def _masks(font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tuple[tuple[Image.Image, ...], ...]:
     """Masks [stroke][letter], or () for a font that does not have ten different letters."""
     masks = tuple(tuple(_mask(font, letter, stroke) for letter in LETTERS) for stroke in _STROKES)
     plain = [_pixels(mask) for mask in masks[0]]
@@ -130,7 +130,7 @@ def _masks(font: ImageFont.FreeTypeFont) -> tuple[tuple[Image.Image, ...], ...]:
     return masks if usable else ()
 
 
-def _mask(font: ImageFont.FreeTypeFont, letter: str, stroke: int) -> Image.Image:
+def _mask(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, letter: str, stroke: int) -> Image.Image:
     """The letter in white on black ("L"), cropped to its ink; 1x1 for a letter without ink."""
     image = Image.new("L", (3 * _EM, 3 * _EM))
     ImageDraw.Draw(image).text((_EM, _EM // 2), letter, fill=255, font=font, stroke_width=stroke)

@@ -75,7 +75,7 @@ def _find(root: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
             f"{root} holds several IDX sets ({', '.join(prefix + '*' for prefix in prefixes)}); "
             "give a folder with one of them"
         )
-    files = {}
+    files: dict[tuple[str, str], pathlib.Path] = {}
     for match, path in matches:
         files.setdefault(("train" if match["split"] == "train" else "test", match["kind"]), path)
     return files

@@ -3,7 +3,7 @@
 import collections
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 
@@ -20,7 +20,7 @@ class Prefetcher(Generic[Item]):
         self._make = make
         self._ahead = ahead
         self._changed = threading.Condition()
-        self._ready: collections.deque[tuple[Item | None, BaseException | None]] = collections.deque()
+        self._ready: collections.deque[tuple[Any, BaseException | None]] = collections.deque()
         self._next = 0  # number of the item that `take` gives next
         self._thread: threading.Thread | None = None
         self._stop = False
@@ -65,10 +65,10 @@ class Prefetcher(Generic[Item]):
                 if self._stop:
                     return
             try:
-                made = self._make(number), None
+                made: tuple[Any, BaseException | None] = (self._make(number), None)
             # Whatever it is, it belongs to the reader's thread, which raises it.
             except BaseException as error:  # pylint: disable=broad-exception-caught
-                made = None, error
+                made = (None, error)
             with self._changed:
                 self._ready.append(made)
                 self._changed.notify_all()

@@ -126,10 +126,11 @@ def spool(batches: Iterable[tuple[np.ndarray, np.ndarray | None]], folder: pathl
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _own_folder(folder) as beside:
-            made, classes, size = [], 0, None
+            made: list[shards.Shard] = []
+            classes, size = 0, (0, 0)
             for images, labels in _pieces(batches, name):
                 classes = max(classes, 0 if labels is None else int(labels.max()) + 1)
-                size = images.shape[1:3]
+                size = (images.shape[1], images.shape[2])
                 labels = np.zeros(len(images), np.int32) if labels is None else labels
                 made.append(shards.write_shard(beside, len(made), (images, labels), {}))
             if not made:
@@ -139,7 +140,10 @@ def spool(batches: Iterable[tuple[np.ndarray, np.ndarray | None]], folder: pathl
             shards.move_into_place(beside, folder)
     except OSError as error:
         raise UserError(f"{folder} can't be written: {reason(error)}") from None
-    return opened(folder, name)
+    written = opened(folder, name)
+    if written is None:
+        raise UserError(f"{folder} was damaged while it was written; start again")
+    return written
 
 
 def opened(folder: pathlib.Path, name: str) -> Source | None:

@@ -135,7 +135,7 @@ def move_into_place(beside: pathlib.Path, folder: pathlib.Path) -> None:
             return
         except OSError:
             there = read_manifest(folder)
-            if there is not None and there.fingerprint == made.fingerprint:
+            if there is not None and made is not None and there.fingerprint == made.fingerprint:
                 shutil.rmtree(beside)
                 return
             old = beside.with_name(f"{beside.name}.old")

@@ -77,11 +77,11 @@ def _resized(source: Source, size: tuple[int, int] | None) -> Source:
 def _with_channels(source: Source, channels: int) -> Source:
     if channels not in (0, 1, 3):
         raise UserError(f"--channels={channels} is not legal; legal: 0 (as the data), 1 (grey), 3 (colour)")
-    *size, given = source.image_shape
+    height, width, given = source.image_shape
     if channels in (0, given):
         return source
     change = _to_grey if channels == 1 else lambda images: np.repeat(images, 3, axis=-1)
-    return _changed(source, (*size, channels), change)
+    return _changed(source, (height, width, channels), change)
 
 
 def _to_grey(images: np.ndarray) -> np.ndarray:

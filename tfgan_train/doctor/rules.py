@@ -97,7 +97,7 @@ def class_share(row: dict) -> float | None:
 def overfitting(row: dict) -> float | None:
     """r_v, see OVERFIT; None where not told or where D hardly tells real from fake."""
     train, held_out, fake = (row.get(key) for key in ("train_real_logits", "heldout_real_logits", "sample_logits"))
-    if None in (train, held_out, fake) or not train - fake > LEAST_GAP:
+    if train is None or held_out is None or fake is None or not train - fake > LEAST_GAP:
         return None
     return (train - held_out) / (train - fake)
 

@@ -100,7 +100,7 @@ def _say_once(say, text: str) -> None:
 
 def _pack(arrays: Arrays) -> bytes:
     payload = io.BytesIO()
-    np.savez(payload, **arrays)
+    np.savez(payload, allow_pickle=False, **arrays)
     return _header(payload.getvalue()) + payload.getvalue()
 
 

@@ -65,7 +65,8 @@ def kept(source) -> Optional["Classifier"]:
     # Reading all the images for their checksum is worth it only where something can be found.
     if source.num_classes < 2 or not is_any_kept("classifier-"):
         return None
-    weights = load(folder() / f"{_trained_on(source)[1]}.cache")
+    cache = folder()
+    weights = load(cache / f"{_trained_on(source)[1]}.cache") if cache else None
     return None if weights is None else Classifier(weights)
 
 
@@ -125,7 +126,7 @@ def _train(source, indices, request: Request) -> dict[str, np.ndarray]:
         int((network.run(held[0][i : i + 512])[1].argmax(axis=1) == held[1][i : i + 512]).sum())
         for i in range(0, len(held[0]), 512)
     )
-    return weights | {"accuracy": np.float64(right / len(held[0])), "tested": np.int64(len(held[0]))}
+    return weights | {"accuracy": np.array(right / len(held[0])), "tested": np.array(len(held[0]))}
 
 
 class _Trainer:

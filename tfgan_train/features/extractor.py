@@ -66,6 +66,7 @@ def extract(extractor: Extractor, images: np.ndarray, progress: Callable[[int], 
     for start in range(0, len(images), extractor.batch):
         f, p = extractor.run(images[start : start + extractor.batch])
         features.append(f)
-        probabilities.append(p)
+        if p is not None:
+            probabilities.append(p)
         progress(min(start + extractor.batch, len(images)))
-    return np.concatenate(features), None if probabilities[0] is None else np.concatenate(probabilities)
+    return np.concatenate(features), np.concatenate(probabilities) if probabilities else None

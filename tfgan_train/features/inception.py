@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from tfgan_train.features.inception_2015 import FromGraph, FromTorch
 from tfgan_train.pretrained.folded import colour
 
 KERAS_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-READERS = {".pb": FromGraph, ".pth": FromTorch, ".pt": FromTorch}
+READERS: dict[str, Any] = {".pb": FromGraph, ".pth": FromTorch, ".pt": FromTorch}
 
 
 def build(request: Request) -> Extractor:

@@ -62,14 +62,14 @@ METRICS = {
     ),
     "memorisation": Metric(
         lambda i: memorisation.measure(
-            *(as_rows(x) for x in (i.train_images, i.heldout_images, i.fake_images)), seed=i.seed
+            as_rows(i.train_images), as_rows(i.heldout_images), as_rows(i.fake_images), i.seed
         ),
         ("train_images", "heldout_images", "fake_images"),
         "nearest training images of samples against those of held-out images",
         of_data={"memorisation": 0.0, "copied_share": 0.0},
     ),
     "parzen": Metric(
-        lambda i: [parzen.measure(*(_flat(x) for x in (i.fake_images, i.validation_images, i.test_images)))],
+        lambda i: [parzen.measure(_flat(i.fake_images), _flat(i.validation_images), _flat(i.test_images))],
         ("fake_images", "validation_images", "test_images"),
         "Parzen-window log-likelihood (Goodfellow et al. 2014)",
         default=False,

@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
-
-import numpy as np
+from typing import Any, TypeAlias
 
 from tfgan_train.metrics.result import Result
 
-Array: TypeAlias = np.ndarray | None
+# An np.ndarray, or None where it isn't known: that a metric is asked only for what is known, `needs` says.
+Array: TypeAlias = Any
 # What the user lacks when a field is missing, in words.
 LACKING = {
     "real_probabilities": "a classifier of the data's own labels (--features=classifier)",
@@ -52,7 +51,7 @@ class Inputs:
     fake_channel_classes: Array = None
     fake_points: Array = None
     means: Array = None
-    sigma: float | None = None
+    sigma: Any = None
     train_logits: Array = None
     heldout_logits: Array = None
     fake_logits: Array = None

@@ -54,7 +54,7 @@ def ms_ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     count = scales(x.shape[1:3])
     weights = np.asarray(WEIGHTS[:count]) / sum(WEIGHTS[:count])
     x, y = x.astype(np.float64), y.astype(np.float64)
-    product = 1.0
+    product: np.ndarray = np.ones(())
     for level, weight in enumerate(weights):
         luminance, contrast = _ssim_maps(x, y)
         last = level == count - 1

@@ -128,7 +128,8 @@ class DcganDiscriminator(Discriminator):
 
     def _make_trunk(self) -> int:
         config, data = self.config, self.data
-        plan = size_plan(*data.image_shape[:2], config.d_depth)
+        height, width, _ = data.image_shape
+        plan = size_plan(height, width, config.d_depth)
         spectral = config.d_norm == "spectral"
         pieces = activation(config.d_activation)[1]
         self.stages = []

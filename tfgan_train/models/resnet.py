@@ -1,7 +1,10 @@
-"""Residual networks after Miyato et al. 2018 (arXiv:1802.05957) and Miyato & Koyama 2018 (arXiv:1802.05637), any image size.
+"""Residual networks after Miyato et al. 2018 (arXiv:1802.05957) and Miyato & Koyama 2018 (arXiv:1802.05637).
 
-G doubles by nearest neighbours; where it knows labels, its batch normalisations have a scale and a shift for each. D halves by
-means, sums its last features over space, and takes labels by projection. `--d_norm=spectral` is the articles'.
+Any image size will do.
+
+G doubles by nearest neighbours; where it knows labels, its batch normalisations have a scale and a shift for each.
+D halves by means, sums its last features over space, and takes labels by projection. `--d_norm=spectral` is the
+articles'.
 """
 
 import tensorflow as tf
@@ -32,7 +35,10 @@ class _Norm(Block):
 
 
 class UpBlock(Block):
-    """[n, h, w, inputs] -> [n, *size, channels]: conv(act(norm(conv(doubled(act(norm(x))))))) + doubled(1x1 conv(x))."""
+    """[n, h, w, inputs] -> [n, *size, channels].
+
+    conv(act(norm(conv(doubled(act(norm(x))))))) + doubled(1x1 conv(x)).
+    """
 
     def __init__(self, network, channels: int, size: tuple[int, int], num_classes: int, **kwargs):
         super().__init__(**kwargs)
@@ -100,7 +106,7 @@ class ResnetGenerator(Generator):
         self.base = DenseImage((*plan[0], widths[0]), self.new_init, True, name="base")
         self.stages = [
             UpBlock(self, width, size, num_classes, name=f"block{i}")
-            for i, (size, width) in enumerate(zip(plan[1:], widths[1:]))
+            for i, (size, width) in enumerate(zip(plan[1:], widths[1:], strict=True))
         ]
         self.last_norm = _Norm(config.g_norm, num_classes, name="last_norm")
         self._act = activation(config.g_activation)[0]
@@ -119,7 +125,8 @@ class ResnetDiscriminator(Discriminator):
 
     def _make_trunk(self) -> int:
         config, data = self.config, self.data
-        steps = len(size_plan(*data.image_shape[:2], config.d_depth)) - 1
+        height, width, _ = data.image_shape
+        steps = len(size_plan(height, width, config.d_depth)) - 1
         widths = [config.d_width * min(WIDEST, 2**i) for i in range(steps)]
         inputs = [data.image_shape[2], *widths]
         self.stages = [

@@ -93,8 +93,8 @@ def _frame_size(paths: Sequence) -> tuple[int, int]:
 
 def _frame(path, size: tuple[int, int], caption: str | None) -> Image.Image:
     with Image.open(path) as image:
-        image = image.convert("RGB")
-    image.thumbnail(size, Image.Resampling.LANCZOS)
+        plain = image.convert("RGB")
+    plain.thumbnail(size, Image.Resampling.LANCZOS)
     frame = Image.new("RGB", size, (grid.BACKGROUND,) * 3)
-    frame.paste(image)
+    frame.paste(plain)
     return frame if caption is None else to_image(grid.captioned(np.asarray(frame), caption))

@@ -83,7 +83,7 @@ def beside(pictures: list[np.ndarray], gap: int = 12) -> np.ndarray:
     """Pictures, uint8 [h, w, C], from left to right; shorter ones are filled up below."""
     height = max(picture.shape[0] for picture in pictures)
     channels = max(picture.shape[2] for picture in pictures)
-    parts = []
+    parts: list[np.ndarray] = []
     for picture in pictures:
         if parts:
             parts.append(np.full((height, gap, channels), BACKGROUND, np.uint8))

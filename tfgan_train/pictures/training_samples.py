@@ -1,7 +1,5 @@
 """The pictures a run makes of itself while it trains: grids, strips, the animation."""
 
-import re
-
 import numpy as np
 import tensorflow as tf
 
@@ -96,4 +94,4 @@ def animate(samples_dir, out) -> None:
 
 
 def _step_of(path) -> int:
-    return int(re.search(r"-(\d+)\.png$", path.name).group(1))
+    return int(path.stem.rpartition("-")[2])

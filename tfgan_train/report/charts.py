@@ -70,8 +70,7 @@ def line_chart(
     Returns:
       HTML, or "" where no series has a finite value.
     """
-    lines = [_Line.of(one) for one in series]
-    lines = [line for line in lines if line]
+    lines = [line for line in map(_Line.of, series) if line is not None]
     if not lines:
         return ""
     y_axis = _y_axis(lines, limits, logarithmic, guide)

@@ -81,7 +81,8 @@ def _series(rows: list[dict], key: str, name: str, colour: str) -> Series:
 
 def _each_step(rows: list[dict], key: str, name: str, colour: str) -> Series:
     """The values of every step under KEY_each where rows have them, else the rows' means."""
-    steps, values = [], []
+    steps: list[int] = []
+    values: list[float | None] = []
     for row in rows:
         each = row.get(f"{key}_each") or ([row[key]] if key in row else [])
         # The list ends at the row's own step.

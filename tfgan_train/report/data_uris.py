@@ -45,8 +45,8 @@ def _data_uri(path: pathlib.Path, budget: int, modified: int, size: int) -> str:
     if size <= budget:
         return _uri(path.read_bytes(), _TYPES[path.suffix])
     with Image.open(path) as image:
-        image = image.convert("L" if image.mode == "L" else "RGB")
-    return _small_jpeg(image, budget)
+        plain = image.convert("L" if image.mode == "L" else "RGB")
+    return _small_jpeg(plain, budget)
 
 
 def _small_jpeg(image: Image.Image, budget: int) -> str:

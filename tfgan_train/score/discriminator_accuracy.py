@@ -64,5 +64,5 @@ def over_the_data(
 def _fakes(sampler, seed: int, begin: int, count: int, labels: np.ndarray | None) -> np.ndarray:
     # A whole batch each time, so that the last one traces nothing new.
     z = sampler.latents(seed, tf.range(begin, begin + BATCH))
-    label = np.resize(labels, BATCH).astype(np.int32) if sampler.conditional else None
+    label = np.resize(labels, BATCH).astype(np.int32) if sampler.conditional and labels is not None else None
     return sampler.at(z, label).numpy()[:count]

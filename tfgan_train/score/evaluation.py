@@ -82,7 +82,8 @@ class Evaluation:
         self.split = "held-out" if held else "training"
         self.extractor = choose(features, Request(self.train, self.heldout, inception_weights, say))
         self._benchmark = ["stacked_modes"] if self.extractor.channels else []
-        self._source, self._other = (self.heldout, self.train) if held else (self.train, self.heldout)
+        self._source: Any = self.heldout if held else self.train
+        self._other: Any = self.train if held else self.heldout
         self._indices = source_data.some(self._source, num)
         self.count = len(self._indices)
         self.other_count = min(self._other.count, num) if self._other is not None else 0

@@ -39,5 +39,6 @@ def table(results: list[Result]) -> str:
 
 def to_json(results: list[Result], about: dict, dataset: str) -> dict:
     """What eval/STEP.json holds."""
-    metrics = {result.name: result.to_json() | {"real": METRICS[METRIC].of_data.get(result.name)} for result in results}
+    of_data = METRICS[METRIC].of_data or {}
+    metrics = {result.name: result.to_json() | {"real": of_data.get(result.name)} for result in results}
     return {"format": FORMAT} | about | {"dataset": dataset, "metrics": metrics}

@@ -24,11 +24,12 @@ def make_strategy(devices: str) -> tf.distribute.Strategy:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (ValueError, RuntimeError, tf.errors.OpError) as error:
             raise UserError(f"TF_CONFIG: the workers can't be joined: {reason(error)}") from None
-    kind, _, number = devices.partition(":")
     gpus = tf.config.list_physical_devices("GPU")
     if devices == "auto":
         kind, number = ("gpu", len(gpus)) if gpus else ("cpu", 1)
-    number = int(number)
+    else:
+        kind, _, digits = devices.partition(":")
+        number = int(digits)
     if kind == "cpu":
         _split_cpu(number)
         # NCCL, the default, knows no CPUs and would warn at each start.

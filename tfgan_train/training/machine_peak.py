@@ -34,7 +34,8 @@ def matmul_rate(precision: str, seconds: float = SECONDS) -> float:
     end = time.perf_counter() + seconds
     # One number of the product is fetched: it has to be waited for, and a whole matrix would be copied.
     multiply = tf.function(lambda a, b: tf.matmul(a, b)[0, 0])
-    matrices, shortest = {}, {}
+    matrices: dict[int, list[tf.Tensor]] = {}
+    shortest: dict[int, float] = {}
 
     def rate(side: int) -> float:
         return 2 * side**3 / shortest[side]

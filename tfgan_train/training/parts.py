@@ -59,7 +59,7 @@ class Parts:
     is_complete: bool = False
     held_out: Any = None
     batches: Any = None
-    flops: int = 0
+    flops: float = 0
     pace: Any = None
     train_step: Any = None
     finite: Any = None
@@ -100,7 +100,7 @@ def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
         gan.start_at_mean(_mean_image(prepared.source))
     workers = Workers(strategy)
     workers.share(gan.variables())
-    extra = last.extra if last else {"pending": [], "seconds": 0.0}
+    extra: dict[str, Any] = last.extra if last else {"pending": [], "seconds": 0.0}
     parts = Parts(
         config,
         files,

@@ -17,7 +17,7 @@ if not seeded:
 signature = max(seeded, key=lambda name: int(name.removeprefix("generate_b")))
 draw = interpreter.get_signature_runner(signature)
 
-inputs = {"seed": np.int32(seed), "index": np.int32(0), "truncation": np.float32(1)}
+inputs: dict[str, np.ndarray | np.generic] = {"seed": np.int32(seed), "index": np.int32(0), "truncation": np.float32(1)}
 if "label" in draw.get_input_details():
     inputs["label"] = np.full(draw.get_input_details()["label"]["shape"], -1, np.int32)  # -1: drawn from the seed
 images = draw(**inputs)["images"]

@@ -94,9 +94,10 @@ def main(arguments=None) -> int:
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        return 0
+        pass
     finally:
         server.server_close()
+    return 0
 
 
 if __name__ == "__main__":
