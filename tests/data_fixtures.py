@@ -21,6 +21,7 @@ def config(dataset: str, **changes) -> SimpleNamespace:
         binarize=False,
         invert=False,
         train_examples=0,
+        held_out=0.0,
         seed=1,
     )
     return SimpleNamespace(**(values | changes))

@@ -221,3 +221,42 @@ def test_a_file_that_disappears_while_streaming(classes, monkeypatch):
     assert streamed.read(np.arange(5))[0].shape == (5, 8, 8, 1)
     with pytest.raises(UserError, match="dog/c.png was readable when the run began"):
         streamed.read(np.arange(6))
+
+
+def numbered(tmp_path, count=60):
+    """Two classes, a third and two thirds of the pictures."""
+    names = [f"{'a' if number % 3 else 'b'}/{number}.png" for number in range(count)]
+    return write(tmp_path, {name: png(image) for name, image in zip(names, random_images(count), strict=True)})
+
+
+def test_held_out_pictures_are_never_trained_on(tmp_path):
+    root = numbered(tmp_path)
+    whole = {image.tobytes() for image in everything(load(root))[0]}
+    train, test = load(root, held_out=0.1), load(root, "test", held_out=0.1)
+    trained, held = ({image.tobytes() for image in everything(one)[0]} for one in (train, test))
+    assert (train.count, test.count) == (54, 6) and trained | held == whole and not trained & held
+    assert np.bincount(everything(test)[1]).tolist() == [4, 2] and test.label_names == ("a", "b")
+    assert "held out: 6 of 60 pictures; training never sees them" in train.notes
+
+
+def test_what_is_held_out_depends_on_names_alone(tmp_path):
+    root = numbered(tmp_path / "one")
+    held = {image.tobytes() for image in everything(load(root, "test", held_out=0.2))[0]}
+    moved = root.rename(tmp_path / "two")
+    for seed in (1, 7):
+        again = everything(load(moved, "test", held_out=0.2, seed=seed))[0]
+        assert {image.tobytes() for image in again} == held
+    # One more picture moves one at the most into or out of it.
+    write(moved, {"a/new.png": png(random_images(1, seed=9)[0])})
+    later = {image.tobytes() for image in everything(load(moved, "test", held_out=0.2))[0]}
+    assert len(held - later) <= 1
+
+
+def test_where_nothing_can_be_held_out(tmp_path):
+    root = numbered(tmp_path, 6)
+    assert data.load_held_out(config(f"folder:{root}", held_out=0.01)) is None
+    write(root, {f"test/a/{number}.png": png(random_images(1)[0]) for number in range(2)})
+    with pytest.raises(UserError, match="--held_out=0.1: .* has a held-out split of its own"):
+        load(root, held_out=0.1)
+    with pytest.raises(UserError, match="--held_out=0.1 goes with --dataset=folder: only"):
+        data.load(config("mnist10k", held_out=0.1))

@@ -158,3 +158,46 @@ def test_files_that_hold_no_records(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match="cut short or damaged"):
         Records([str(path)])
+
+
+def test_slices_are_those_of_tfds(prepared):
+    import tensorflow_datasets
+
+    def sliced(text, split="train", **options):
+        return data.load(config(f"tfds:tiny_pictures[{text}]", data_dir=str(prepared), **options), split)
+
+    for text in ("train[:50%]", "train[2:7]", "train[-3:]", "train[:2]+train[6:]", "test"):
+        stored = tensorflow_datasets.load("tiny_pictures", data_dir=str(prepared), split=text)
+        expected = np.stack([example["image"] for example in stored.as_numpy_iterator()])
+        loaded = sliced(text)
+        np.testing.assert_array_equal(loaded.read(np.arange(loaded.count))[0], expected)
+    # Held out: the data's own test split, and where that is trained on, what is left of it.
+    assert pairs(*sliced("train[:50%]", "test").read(np.arange(4))) == pairs(*load(prepared, "test").read(np.arange(4)))
+    rest = sliced("test[:2]", "test")
+    np.testing.assert_array_equal(rest.read(np.arange(2))[0], load(prepared, "test").read(np.array([2, 3]))[0])
+    with pytest.raises(NoSuchSplit, match="leaves nothing"):
+        sliced("test", "test")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[train[:x%]]", "legal: a split of"),
+        ("[nowhere]", "legal: a split of"),
+        ("[train[:0]]", "is empty"),
+        ("[train+test]", "several splits"),
+        ("[train[:5]", "legal: a split of"),
+        ("]", "is written tfds:NAME"),
+    ],
+)
+def test_slices_that_are_none(prepared, text, message):
+    with pytest.raises(UserError, match=message):
+        data.load(config(f"tfds:tiny_pictures{text}", data_dir=str(prepared)))
+
+
+def test_a_slice_has_a_cache_of_its_own(prepared, tmp_path):
+    for text, count in (("[train[:3]]", 3), ("[train[:5]]", 5), ("", 8)):
+        cached = config(f"tfds:tiny_pictures{text}", data_dir=str(prepared), cache_dir=str(tmp_path))
+        plain = config(f"tfds:tiny_pictures{text}", data_dir=str(prepared))
+        for one, other in zip(*(data.load(c).read(np.arange(count)) for c in (cached, plain)), strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -72,7 +72,9 @@ class Config:
 
     # --- data
     dataset: str = _field(
-        "mnist", "data", "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:DIR or folder:DIR"
+        "mnist",
+        "data",
+        "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, tfds:NAME[SPLIT], idx:DIR or folder:DIR",
     )
     data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
     cache_dir: str = _field(
@@ -91,6 +93,13 @@ class Config:
     binarize: bool = _field(False, "data", "make each pixel black or white, split at one half")
     invert: bool = _field(False, "data", "exchange black and white")
     train_examples: int = _field(0, "data", "use only the first N training images; 0: all", minimum=0)
+    held_out: float = _field(
+        0.0,
+        "data",
+        "folder: without a test split: this share of the pictures is never trained on, and scores are taken on it",
+        minimum=0,
+        maximum=0.5,
+    )
     max_bad_fraction: float = _field(
         0.01, "data", "share of unreadable files in a folder that is still accepted", minimum=0, maximum=1
     )

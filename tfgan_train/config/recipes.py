@@ -24,7 +24,8 @@ DEFAULTS = {
 
 def default_for(dataset: str) -> str:
     """The name of the recipe used for `dataset` when none is asked for."""
-    return DEFAULTS.get(dataset, DEFAULTS.get(dataset.split(":")[0], "digits"))
+    whole = dataset.partition("[")[0]  # without a TFDS slice
+    return DEFAULTS.get(whole, DEFAULTS.get(whole.split(":")[0], "digits"))
 
 
 def folder() -> pathlib.Path:

@@ -8,6 +8,7 @@ from tfgan_train.data import (
     array_data,
     folder,
     glyphs,
+    held_out,
     idx,
     mnist,
     mnist10k,
@@ -56,7 +57,7 @@ def load(config, split: str = "train") -> Source:
 
     Args:
       config: has the attributes dataset, data_dir, cache_dir, image_size, channels, max_bad_fraction,
-        binarize, invert and train_examples.
+        binarize, invert, held_out and train_examples.
       split: "train", or "test" for images that training never sees.
 
     Raises:
@@ -67,6 +68,7 @@ def load(config, split: str = "train") -> Source:
         raise UserError(
             f"--cache_dir would do nothing here: it goes with --dataset={' or '.join(CACHED)} only; leave it out"
         )
+    held_out.check(config)
     source = remembered(transform.apply(config, _loader(config.dataset)(config, split), split))
     if source.count < 2:
         if split != "train":
@@ -123,7 +125,12 @@ def load_held_out(config) -> Source | None:
 
 def names() -> list[str]:
     """Every legal form of --dataset, for messages."""
-    arguments = {"tfds:": "tfds:NAME", "idx:": "idx:FOLDER", "folder:": "folder:FOLDER", "npz:": "npz:FILE"}
+    arguments = {
+        "tfds:": "tfds:NAME or tfds:NAME[train[:80%]]",
+        "idx:": "idx:FOLDER",
+        "folder:": "folder:FOLDER",
+        "npz:": "npz:FILE",
+    }
     return [arguments.get(key, key) for key in DATASETS if key != GIVEN]
 
 

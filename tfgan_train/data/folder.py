@@ -8,7 +8,7 @@ import numpy as np
 
 from tfgan_train.common.errors import UserError, printable
 from tfgan_train.common.images import aligned_empty
-from tfgan_train.data import decode, folder_cache, layout, source
+from tfgan_train.data import decode, folder_cache, held_out, layout, source
 from tfgan_train.data.transform import parse_image_size
 
 
@@ -25,9 +25,11 @@ def load(config, split: str) -> source.Source:
         (--max_bad_fraction), or images of different sizes without --image_size.
     """
     root = root_of(config)
-    files = layout.of(root, split)
+    files = held_out.layout_of(root, config, split)
     if files is None:
-        raise source.NoSuchSplit(f"{root} has no {split} split; a folder with the subfolders train and test has one")
+        raise source.NoSuchSplit(
+            f"{root} has no {split} split; a folder with the subfolders train and test has one; --held_out makes one"
+        )
     if not files.paths:
         raise UserError(
             f"--dataset={config.dataset}: no images under {root}; "

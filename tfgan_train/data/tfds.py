@@ -1,10 +1,12 @@
-"""`tfds:NAME`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
+"""`tfds:NAME` or `tfds:NAME[SLICE]`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
 
+import contextlib
 import difflib
 import functools
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +28,9 @@ class Unavailable(UserError):
 def load(config, split: str) -> source.Source:
     """The split of a TFDS dataset, prepared first if need be, in its stored order.
 
+    `tfds:NAME[train[:80%]]` trains on a part, written as TFDS writes it. Held out is the dataset's test split, or
+    where there is none (or it is trained on) what the slice leaves of its split.
+
     TFDS shuffles the examples when it prepares them, so the first N are a random N and not
     the first of the original publication. Examples are decoded as they are read.
 
@@ -35,11 +40,23 @@ def load(config, split: str) -> source.Source:
       UserError: an unknown name, data without images, or images of different sizes without
         --image_size.
     """
-    name = config.dataset.partition(":")[2]
+    name, part = parse_name(config.dataset)
     builder = find_builder(name, config.data_dir)
     if not is_prepared(builder):
         prepare(builder, name, config.data_dir)
-    return from_builder(builder, config, split)
+    return from_builder(builder, config, split, part)
+
+
+def parse_name(dataset: str) -> tuple[str, str]:
+    """ "tfds:NAME[SLICE]" -> (NAME, SLICE); "" where there is no slice.
+
+    Raises:
+      UserError: unbalanced brackets.
+    """
+    match = re.fullmatch(r"([^\[\]]+)(?:\[(.+)\])?", dataset.partition(":")[2])
+    if match is None:
+        raise UserError(f"--dataset={dataset}: a part of the data is written tfds:NAME[train[:80%]]")
+    return match[1], match[2] or ""
 
 
 def find_builder(name: str, data_dir: str) -> Any:
@@ -95,37 +112,40 @@ def prepare(builder: Any, name: str, data_dir: str) -> None:
     raise Unavailable(f"{where}, and it can't be downloaded ({reason})")
 
 
-def from_builder(builder: Any, config, split: str) -> source.Source:
-    """The Source of a split of a prepared builder."""
+def from_builder(builder: Any, config, split: str, part: str = "") -> source.Source:
+    """The Source of a split of a prepared builder, or of a `part` of its data, such as "train[:80%]"."""
     try:
-        found = _from_builder(builder, config, split)
-        return _kept(found, builder, config, split) if config.cache_dir else found
+        found = _from_builder(builder, config, split, part)
+        return _kept(found, builder, config, split, part) if config.cache_dir else found
     except UserError:
         raise
     except Exception as error:  # pylint: disable=broad-exception-caught
         raise UserError(f"tfds:{builder.name} in {builder.data_path} is damaged: {_one_line(error)}") from error
 
 
-def _from_builder(builder, config, split):
-    split_name = _split_name(builder, split)
+def _from_builder(builder, config, split, part):
+    split_name, chosen = _chosen(builder, split, part)
     image_key, label_key = _feature_keys(builder)
     shape = _image_shape(builder.info.features[image_key], builder.name, config)
     labels = builder.info.features[label_key] if label_key else None
     records, count = _records(builder, split_name)
+    count = count if chosen is None else len(chosen)
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _decode(records(indices), image_key, label_key, shape, builder.name)
+        return _decode(
+            records(indices if chosen is None else chosen[indices]), image_key, label_key, shape, builder.name
+        )
 
     return source.Source(
         builder.name, count, shape, labels.num_classes if labels else 0, tuple(labels.names) if labels else (), read
     )
 
 
-def _kept(found: source.Source, builder, config, split: str) -> source.Source:
+def _kept(found: source.Source, builder, config, split: str, part: str) -> source.Source:
     """The Source, decoded once and kept in --cache_dir."""
-    files = [pathlib.Path(path) for path in builder.info.splits[_split_name(builder, split)].filepaths]
+    files = [pathlib.Path(path) for path in builder.info.splits[_chosen(builder, split, part)[0]].filepaths]
     facts = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    settings = (os.fspath(builder.data_path), config.image_size, config.channels)
+    settings = (os.fspath(builder.data_path), part, config.image_size, config.channels)
     name = f"{builder.name}-{split}-{hashlib.sha256(repr(settings).encode()).hexdigest()[:12]}"
     try:
         return shard_cache.from_source(found, pathlib.Path(config.cache_dir, name), repr(facts))
@@ -151,6 +171,46 @@ def _folder(data_dir: str) -> str | None:
 def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
+
+
+def _chosen(builder: Any, split: str, part: str) -> tuple[str, np.ndarray | None]:
+    """(name of the stored split, int64 indices in it; None: all)."""
+    if not part:
+        return _split_name(builder, split), None
+    trained_on, inside = _slice(builder, part)
+    if split == "train":
+        return trained_on, inside
+    with contextlib.suppress(source.NoSuchSplit):
+        if (held_out := _split_name(builder, split)) != trained_on:
+            return held_out, None
+    rest = np.setdiff1d(np.arange(builder.info.splits[trained_on].num_examples), inside)
+    if not len(rest):
+        raise source.NoSuchSplit(f"tfds:{builder.name}[{part}] leaves nothing to hold out")
+    return trained_on, rest
+
+
+def _slice(builder: Any, part: str) -> tuple[str, np.ndarray]:
+    """(split, int64 indices in it) of a slice as TFDS writes it: "train[:80%]", "train[:10]+train[90:]".
+
+    Raises:
+      UserError: a slice that TFDS doesn't understand, of an unknown split, of several, or of nothing.
+    """
+    try:
+        ranges = _library().core.ReadInstruction.from_spec(part).to_absolute(builder.info.splits)
+    except (ValueError, AssertionError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"--dataset=tfds:{builder.name}[{part}]: {_one_line(error)}; legal: a split of "
+            f"{', '.join(builder.info.splits)}, such as train[:80%] or train[1000:]"
+        ) from error
+    names = {one.splitname for one in ranges}
+    if len(names) != 1:
+        raise UserError(f"--dataset=tfds:{builder.name}[{part}] takes parts of several splits; name one")
+    name = names.pop()
+    every = np.arange(builder.info.splits[name].num_examples)
+    inside = np.unique(np.concatenate([every[one.from_ : one.to] for one in ranges]))
+    if not len(inside):
+        raise UserError(f"--dataset=tfds:{builder.name}[{part}] is empty")
+    return name, inside
 
 
 def _split_name(builder: Any, split: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from tfgan_train import data
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.terminal import Countdown
-from tfgan_train.data import decode, folder, layout, reading
+from tfgan_train.data import decode, folder, held_out, layout, reading
 from tfgan_train.data.transform import parse_image_size
 from tfgan_train.inspection import duplicates, ignored, measure
 
@@ -96,7 +96,7 @@ def gather(config) -> Facts:
     if not config.dataset.startswith("folder:"):
         return _of_source(config)
     root = folder.root_of(config)
-    layouts = {split: found for split in ("train", "test") if (found := layout.of(root, split)) is not None}
+    layouts = {split: found for split in ("train", "test") if (found := held_out.layout_of(root, config, split))}
     if not layouts["train"].paths:
         raise UserError(f"--dataset={config.dataset}: no images under {root}")
     value_range = folder.range_of(config.value_range, layouts["train"].paths)

@@ -9,6 +9,7 @@ from tfgan_train.config import recipes
 from tfgan_train.inspection.gather import Facts
 
 SMALLEST, LARGEST = 28, 128  # sides that a CPU trains well; larger pictures are made smaller
+_WORTH_HOLDING_OUT = 1000  # pictures
 _ALIKE = 1.1  # aspect ratios within this factor are one shape
 _MOST_CROPPED = 1.25  # a picture of this aspect ratio loses a fifth by a square crop, which is still fine
 
@@ -18,7 +19,7 @@ def flags(facts: Facts) -> list[tuple[str, str]]:
     config = facts.config
     found = [(f"--dataset={config.dataset}", "")]
     found += [(f"--data_dir={config.data_dir}", "as given")] if config.data_dir else []
-    found += _size(facts) + _channels(facts) + _range(facts) + _bad(facts)
+    found += _size(facts) + _channels(facts) + _range(facts) + _held_out(facts) + _bad(facts)
     return found + _batch(facts)
 
 
@@ -66,6 +67,14 @@ def _range(facts: Facts) -> list[tuple[str, str]]:
     if len(wide) and wide[:, 3].max() <= 65535 // 4:
         return [("--value_range=auto", f"the 16-bit pictures go up to {wide[:, 3].max():,} of 65,535")]
     return []
+
+
+def _held_out(facts: Facts) -> list[tuple[str, str]]:
+    if facts.config.held_out:
+        return [(f"--held_out={facts.config.held_out:g}", "as given")]
+    if "test" in facts.splits or not facts.dataset.startswith("folder:") or len(facts.rows) < _WORTH_HOLDING_OUT:
+        return []
+    return [("--held_out=0.1", "no test split: a tenth that training never sees makes the scores honest")]
 
 
 def _bad(facts: Facts) -> list[tuple[str, str]]:

@@ -78,7 +78,8 @@ class Evaluation:
             raise UserError(f"{self.train.name} is points, not pictures; score a run on it with --run_dir")
         for note in self.train.notes:
             say(f"note: {note}")
-        held = self.heldout is not None and self.heldout.count >= num
+        # Few held-out images make a noisier figure; who asked for them wants it all the same.
+        held = self.heldout is not None and (self.heldout.count >= num or config.held_out > 0)
         self.split = "held-out" if held else "training"
         self.extractor = choose(features, Request(self.train, self.heldout, inception_weights, say))
         self._benchmark = ["stacked_modes"] if self.extractor.channels else []

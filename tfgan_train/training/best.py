@@ -28,7 +28,9 @@ class Selection:
     def __init__(self, folder: pathlib.Path, gan, config, source, held_out, sampler, tell):
         self._path, self._gan, self._sampler, self._tell = folder / BEST, gan, sampler, tell
         self._seed = (config.seed + SEED_OFFSET) % 2**31
-        self._evaluate = QuickEval(source, held_out, config.eval_num, config.eval_features, tell)
+        # Who holds images out wants to be judged by them, however few.
+        num = min(config.eval_num, held_out.count) if config.held_out else config.eval_num
+        self._evaluate = QuickEval(source, held_out, num, config.eval_features, tell)
 
     def evaluate(self, step: int) -> dict:
         """Scores this step, keeps its checkpoint if it is the best so far, and returns its row."""
