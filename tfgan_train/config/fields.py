@@ -390,7 +390,7 @@ class Config:
     def replace(self, **changes: Any) -> "Config":
         """A copy with some fields changed."""
         made = Config(**(dataclasses.asdict(self) | changes))
-        object.__setattr__(made, "given", self.given | changes.keys())
+        object.__setattr__(made, "_given", self.given | changes.keys())
         return made
 
     def as_dict(self) -> dict:
