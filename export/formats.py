@@ -1,13 +1,12 @@
 """The table of what can be exported: one entry for each file, with the promise it must keep."""
 
 import dataclasses
-import difflib
 import pathlib
 from collections.abc import Callable, Sequence
 
 from export import onnx, saved_model, tflite
 from export.generator import Generator
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +69,7 @@ def parse(text: str) -> tuple[str, ...]:
         return tuple(FORMATS)
     for name in asked:
         if name not in FORMATS:
-            near = difflib.get_close_matches(name, FORMATS, n=2)
+            near = nearest(name, FORMATS)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise UserError(f"--formats: unknown format '{name}'; {hint}legal: {', '.join(FORMATS)}, or all")
     if not asked:

@@ -14,7 +14,8 @@ from export import main as export_main
 from tests import binaries, exporting
 from tfgan_train import evaluate, main, sample
 from tfgan_train.config import command, recipes
-from tfgan_train.config.fields import FIELDS, Config
+from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.data import DATASETS
 
 PROMISED = (
     "dataset data_dir recipe run_dir steps epochs batch_size seed loss penalty g_lr d_lr checkpoint_every log_every "
@@ -37,7 +38,13 @@ def test_help_is_short_and_grouped_and_starts_no_tensorflow():
     assert {"Data:", "Run:", "Networks:", "Objective:", "Optimisation:"} <= set(headings)
     named = [match[1] for match in (re.match(r"  --(\w+)", line) for line in lines) if match]
     assert sorted(named) == sorted({*FIELDS, "fresh", "dry_run"})
-    assert len(lines) < len(FIELDS) + 25 and max(map(len, lines)) < 200
+    assert len(lines) < len(FIELDS) + 45 and max(map(len, lines)) < 200
+    flag_lines = {match[1]: line for line in lines if (match := re.match(r"  --(\w+)", line))}
+    for name, field in FIELDS.items():  # The help reads registries' names from their source, this from themselves.
+        for value in legal_values(field):
+            assert re.search(rf"\b{value}\b", flag_lines[name]), (name, value)
+    for name, known in DATASETS.items():
+        assert (f"  {known.form(name)} " in done.stdout) == bool(known.help)
 
 
 @pytest.mark.parametrize("binary", [main, sample, evaluate])

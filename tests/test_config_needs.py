@@ -4,6 +4,7 @@ import pytest
 
 from tfgan_train import Config, UserError
 from tfgan_train.config.fields import FIELDS, check_needs
+from tfgan_train.data import check_settings
 
 
 def _check(**given):
@@ -65,6 +66,20 @@ def test_a_recipes_own_settings_and_a_stored_config_are_not_the_users():
     check_needs(config, config.given)
     stored = Config(**Config(recipe="smoke", g_optimizer="sgd", d_optimizer="sgd").as_dict())
     check_needs(stored, stored.given)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (dict(dataset="mnist10k", max_bad_fraction=0.5), "--max_bad_fraction .*--dataset=folder:FOLDER only"),
+        (dict(dataset="npz:a.npz", value_range="auto"), "--value_range .*--dataset=folder:FOLDER only"),
+        (dict(dataset="folder:photos", data_dir="/data"), "--data_dir .*--dataset=mnist or tfds:NAME only"),
+    ],
+)
+def test_a_setting_of_other_datasets_is_refused(given, message):
+    with pytest.raises(UserError, match=message):
+        check_settings(given["dataset"], Config(**given).given)
+    check_settings("folder:photos", {"max_bad_fraction", "value_range", "cache_dir", "steps"})
 
 
 def test_the_help_says_what_a_setting_goes_with():

@@ -131,6 +131,7 @@ def test_train_examples_are_the_first_and_leave_the_test_split_alone():
         ("mnist:", "legal: mnist"),
         ("mnist:60000", "legal: mnist"),
         ("", "legal: mnist"),
+        ("python:", "must follow python:"),
         ("qqqq", "legal: mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, idx:FOLDER, folder:FOLDER"),
     ],
 )

@@ -147,3 +147,58 @@ def test_photographs_learn_the_classes_of_their_folders_unless_told_not_to(tmp_p
     assert not start.prepare(
         Config(dataset=dataset, run_dir=str(tmp_path / "b"), batch_size=8, conditional=False)
     ).config.conditional
+
+
+# --- a function of the user's
+
+
+MODULE = """
+import numpy as np
+
+def images(split):
+    return (np.full([20 if split == "train" else 6, 8, 8], 7, np.uint8), np.zeros(20 if split == "train" else 6, int))
+
+def floats():
+    return np.ones([20, 8, 8], np.float32), None, (-1, 1)
+
+def dataset(split):
+    import tensorflow as tf
+    return tf.data.Dataset.from_tensor_slices(np.zeros([12, 8, 8, 1], np.uint8)) if split == "train" else None
+
+def fails():
+    return 1 / 0
+
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def users_module(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"users_data_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    return name
+
+
+@pytest.mark.parametrize("function, count, held_out", [("images", 20, 6), ("floats", 20, None), ("dataset", 12, None)])
+def test_a_function_of_the_users_gives_data(function, count, held_out, users_module):
+    config = Config(dataset=f"python:{users_module}:{function}")
+    source = data.load(config)
+    assert (source.count, source.image_shape) == (count, (8, 8, 1))
+    assert source.read(np.array([0]))[0].max() == {"images": 7, "floats": 255, "dataset": 0}[function]
+    found = data.load_held_out(config)
+    assert (found and found.count) == held_out
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        ("fails", r"failed: ZeroDivisionError: division by zero \(.*\.py, line 15\)"),
+        ("NUMBER", "is a int, not a function"),
+        ("image", "did you mean images"),
+    ],
+)
+def test_a_function_that_is_none_or_fails_is_one_line(function, message, users_module):
+    with pytest.raises(UserError, match=message) as raised:
+        data.load(Config(dataset=f"python:{users_module}:{function}"))
+    assert "\n" not in str(raised.value)

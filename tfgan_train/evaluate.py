@@ -5,6 +5,7 @@ import time
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config import command
+from tfgan_train.metrics import METRICS
 
 FEWEST, USUAL = 8, 10_000
 
@@ -47,7 +48,7 @@ def _define(values):
         "",
         "the 2015 Inception network: classify_image_graph_def.pb or its PyTorch port",
     )
-    command.define(values, "string", "metrics", "", "comma-separated; empty: the default set")
+    command.define(values, "string", "metrics", "", f"comma-separated: {', '.join(METRICS)}; empty: the default set")
     command.define(values, "boolean", "parzen", False, "add the Parzen-window log-likelihood of Goodfellow et al. 2014")
     command.define(values, "boolean", "linear_probe", False, "add a linear classifier on D's features, and on pixels")
 

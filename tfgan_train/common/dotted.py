@@ -3,8 +3,11 @@
 A run stores the text and never the code, so every process imports the object anew.
 """
 
+import contextlib
 import importlib
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 from tfgan_train.common.errors import UserError, unknown
@@ -58,20 +61,29 @@ def name_of(thing: Any) -> str | None:
 
 def _module(name: str, written: str):
     importlib.invalidate_caches()  # It may have been written since this process began.
+    with users_code(f"{written}: importing {name}"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # It is a module that theirs imports.
+            missing = error.name
+    raise UserError(f"{written}: there is no module {missing} in the current folder, on PYTHONPATH or installed")
+
+
+@contextlib.contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """Turns what the user's code raises, or its exit, into one line that names `what` was run, and where it failed.
+
+    Raises:
+      UserError: "WHAT failed: ValueError: … (file.py, line 12)".
+    """
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise UserError(f"{written}: importing {name} failed: {_line(error)}") from None
-        raise UserError(
-            f"{written}: there is no module {error.name} in the current folder, on PYTHONPATH or installed"
-        ) from None
-    except (KeyboardInterrupt, MemoryError):
+        yield
+    except (UserError, KeyboardInterrupt, MemoryError):
         raise
-    except BaseException as error:  # The user's code runs as it is imported, and may raise or exit as it likes.
-        raise UserError(f"{written}: importing {name} failed: {_line(error)}") from None
-
-
-def _line(error: BaseException) -> str:
-    """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    except BaseException as error:
+        line = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+        at = f" ({frames[-1].filename}, line {frames[-1].lineno})"
+        raise UserError(f"{what} failed: {line}{'' if isinstance(error, SyntaxError) else at}") from error

@@ -15,10 +15,15 @@ class UserError(Exception):
     """
 
 
+def nearest(name: str, legal: Iterable) -> list[str]:
+    """The legal names that `name` may be a misspelling of, at most three, the likeliest first."""
+    return difflib.get_close_matches(str(name), [str(value) for value in legal], n=3, cutoff=0.5)
+
+
 def unknown(kind: str, name: str, legal: Iterable) -> str:
     """One line that says `name` is no legal `kind` and which legal ones are near."""
     legal = [str(value) for value in legal]
-    near = difflib.get_close_matches(str(name), legal, n=3, cutoff=0.5)
+    near = nearest(name, legal)
     hint = f"did you mean {' or '.join(near)}?" if near else f"legal: {', '.join(legal)}"
     return f"unknown {kind} '{name}'; {hint}"
 

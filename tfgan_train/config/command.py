@@ -6,6 +6,7 @@ Each binary has a FlagValues of its own, so importing one changes nothing for an
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from absl import flags, logging
 
 from tfgan_train.common.errors import UserError, file_error, unknown
 from tfgan_train.common.terminal import Terminal
-from tfgan_train.config.fields import FIELDS
+from tfgan_train.config import registries
+from tfgan_train.config.fields import FIELDS, legal_values
 
 EXIT_USER_ERROR = 2
 PATH_FLAGS = ("run_dir", "data_dir", "out", "out_dir", "images", "inception_weights")
@@ -197,7 +199,7 @@ def _help(values, name, purpose) -> str:
         for flag in members:
             if flag.name in FIELDS or module == "this command":
                 default = "" if flag.default in (None, "", False) else f" [{flag.default}]"
-                groups.setdefault(module, []).append(f"  --{flag.name:<22} {flag.help}{default}")
+                groups.setdefault(module, []).append(f"  --{flag.name:<22} {flag.help}{_choices(flag)}{default}")
     lines = [
         f"{name}: {purpose}",
         "",
@@ -205,7 +207,22 @@ def _help(values, name, purpose) -> str:
     ]
     for group, members in groups.items():
         lines += ["", group.capitalize() + ":", *members]
+    if "dataset" in FIELDS.keys() & set(values):
+        lines += ["", "Datasets:"]
+        for key, entry in registries.entries(registries.DATASETS).items():
+            if entry.help:
+                lines.append(f"  {entry.form(key):<34} {entry.help}; recipe {entry.recipe}")
+    own = [f"--{name}" for name, field in FIELDS.items() if field.metadata["dotted"] and name in values]
+    if own:
+        lines += ["", f"{', '.join(own)} take python:package.module:name of a module of yours too."]
     return "\n".join(lines)
+
+
+def _choices(flag) -> str:
+    """What the flag chooses from, where its help doesn't name it all."""
+    legal = legal_values(FIELDS[flag.name], imported=False) if flag.name in FIELDS else ()
+    named = all(re.search(rf"\b{re.escape(str(value))}\b", flag.help) for value in legal)
+    return "" if named else f" (one of {', '.join(str(value) for value in legal if value != '')})"
 
 
 def import_tensorflow() -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 from tfgan_train.common.dotted import is_dotted
 from tfgan_train.common.errors import UserError, unknown
-from tfgan_train.config import recipes
+from tfgan_train.config import recipes, registries
 
 MOST_STEPS = 10**9
+MODELS = "tfgan_train.models:MODELS"
 PATHS = ("run_dir", "data_dir", "cache_dir")  # fields in which ~ is the home
 # Settings of the group "networks" that hold for every architecture; the others are for those that name them.
 OF_ALL_ARCHITECTURES = {
@@ -31,7 +32,9 @@ OF_ALL_ARCHITECTURES = {
 }
 
 
-def _field(default, group, text, choices=None, minimum=None, maximum=None, above=None, needs="", dotted=False):
+def _field(
+    default, group, text, choices=None, minimum=None, maximum=None, above=None, needs="", dotted=False, several=False
+):
     """A field with its help.
 
     Args:
@@ -41,6 +44,7 @@ def _field(default, group, text, choices=None, minimum=None, maximum=None, above
       needs: settings without which it would do nothing, the alternatives separated by spaces: "penalty" (any but
         none), "schedule!=constant", "g_optimizer=adam d_optimizer=adam".
       dotted: whether an object of the user's own, `python:package.module:name`, is as good as one of the choices.
+      several: whether it takes any number of the choices, separated by commas.
     """
     if needs:
         text = f"{text} (with {' or '.join(f'--{one}' for one in needs.split())} only)"
@@ -55,6 +59,7 @@ def _field(default, group, text, choices=None, minimum=None, maximum=None, above
             "above": above,
             "needs": needs,
             "dotted": dotted,
+            "several": several,
         },
     )
 
@@ -71,11 +76,7 @@ class Config:
     """
 
     # --- data
-    dataset: str = _field(
-        "mnist",
-        "data",
-        "mnist, mnist10k, glyphs, stacked_mnist, ring2d, grid2d, tfds:NAME, tfds:NAME[SPLIT], idx:DIR or folder:DIR",
-    )
+    dataset: str = _field("mnist", "data", "what to learn; the forms are below")
     data_dir: str = _field("", "data", "where TFDS keeps prepared data; empty: TFDS's own folder")
     cache_dir: str = _field(
         "", "data", "folder: and tfds: keep the decoded images in this folder and read them from there; empty: no cache"
@@ -147,14 +148,14 @@ class Config:
         "dcgan",
         "networks",
         "family of both networks, or python:package.module",
-        choices="tfgan_train.models:MODELS",
+        choices=MODELS,
         dotted=True,
     )
     d_architecture: str = _field(
         "",
         "networks",
         "another family for D, or python:package.module; empty: that of G",
-        choices="tfgan_train.models:MODELS",
+        choices=MODELS,
         dotted=True,
     )
     generator: str = _field(
@@ -258,7 +259,13 @@ class Config:
     weight_clip: float = _field(
         0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0
     )
-    augment: str = _field("", "objective", "differentiable augmentations of all that D sees, comma-separated")
+    augment: str = _field(
+        "",
+        "objective",
+        "differentiable augmentations of all that D sees, comma-separated",
+        choices="tfgan_train.objective.augment:AUGMENTATIONS",
+        several=True,
+    )
     historical_averaging: float = _field(
         0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0
     )
@@ -408,12 +415,16 @@ class Config:
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 
 
-def legal_values(field: dataclasses.Field) -> tuple:
-    """The values `field` may take, or () where any value in its range will do."""
+def legal_values(field: dataclasses.Field, imported: bool = True) -> tuple:
+    """The values `field` may take, or () where any value in its range will do.
+
+    Args:
+      field: of Config.
+      imported: whether to import the registry that knows them, and TensorFlow with it; else its source is read.
+    """
     choices = field.metadata["choices"] or ()
     if isinstance(choices, str):
-        module, registry = choices.split(":")
-        choices = tuple(getattr(importlib.import_module(module), registry))
+        choices = tuple(registries.entries(choices)) if imported else registries.names(choices)
         choices = {"penalty": ("none",), "d_architecture": ("",)}.get(field.name, ()) + choices
     return choices
 
@@ -462,13 +473,12 @@ def readers(name: str) -> list[str]:
     """The architectures that read a setting, where not all do; else []. Imports TensorFlow."""
     if FIELDS[name].metadata["group"] != "networks" or name in OF_ALL_ARCHITECTURES:
         return []
-    models = importlib.import_module("tfgan_train.models").MODELS
-    return [] if len(found := _readers(name)) == len(models) else found
+    return [] if len(found := _readers(name)) == len(registries.entries(MODELS)) else found
 
 
 def _readers(name: str) -> list[str]:
     """The architectures of the package that read a network setting."""
-    models = importlib.import_module("tfgan_train.models").MODELS
+    models = registries.entries(MODELS)
     return [key for key, entry in models.items() if name in entry.settings]
 
 
@@ -497,8 +507,9 @@ def _holds(config, need: str) -> bool:
 
 def _check_value(field, value, legal):
     meta = field.metadata
-    if legal and value not in legal and not (meta["dotted"] and is_dotted(value)):
-        raise UserError(unknown(f"value of --{field.name}:", value, legal))
+    for one in value.split(",") if meta["several"] and value else () if meta["several"] else (value,):
+        if legal and one not in legal and not (meta["dotted"] and is_dotted(one)):
+            raise UserError(unknown(f"value of --{field.name}:", one, legal))
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"--{field.name}={value} is not a finite number")
     low, high, above = meta["minimum"], meta["maximum"], meta["above"]

@@ -1,31 +1,14 @@
 """Recipes: the flagfiles in flags/, found in a checkout and after installation alike."""
 
-import difflib
+import importlib
 import pathlib
 
-from tfgan_train.common.errors import UserError
-
-# The recipe that suits a dataset, by its name or by what stands before the colon.
-DEFAULTS = {
-    "mnist": "digits",
-    "mnist10k": "digits",
-    "idx": "digits",
-    "glyphs": "digits",
-    "stacked_mnist": "stacked_mnist",
-    "ring2d": "ring2d",
-    "grid2d": "grid2d",
-    "tfds:mnist": "digits",
-    "tfds:fashion_mnist": "digits",
-    "tfds:kmnist": "digits",
-    "tfds": "photos",
-    "folder": "photos",
-}
+from tfgan_train.common.errors import UserError, nearest
 
 
 def default_for(dataset: str) -> str:
     """The name of the recipe used for `dataset` when none is asked for."""
-    whole = dataset.partition("[")[0]  # without a TFDS slice
-    return DEFAULTS.get(whole, DEFAULTS.get(whole.split(":")[0], "digits"))
+    return importlib.import_module("tfgan_train.data").recipe(dataset)
 
 
 def folder() -> pathlib.Path:
@@ -48,7 +31,7 @@ def path(name: str) -> pathlib.Path:
     """
     if name not in names():
         hint = "; a flagfile of your own is read by --flagfile=FILE" if "/" in name or name.endswith(".flags") else ""
-        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
+        near = nearest(name, names()) or names()
         raise UserError(f"--recipe={name}: no such recipe; there are {', '.join(near)}{hint}")
     return folder() / f"{name}.flags"
 

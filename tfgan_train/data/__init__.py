@@ -1,9 +1,9 @@
-"""Datasets by name. To add one, write a file with `load` and add its line to DATASETS."""
+"""Datasets by name. To add one, write a file with `load` and add its `Dataset` to DATASETS."""
 
-import difflib
 import os
+from collections.abc import Iterable
 
-from tfgan_train.common.errors import UserError
+from tfgan_train.common.errors import UserError, nearest
 from tfgan_train.data import (
     array_data,
     folder,
@@ -12,12 +12,14 @@ from tfgan_train.data import (
     idx,
     mnist,
     mnist10k,
+    own,
     points,
     reading,
     stacked_mnist,
     tfds,
     transform,
 )
+from tfgan_train.data.dataset import Dataset
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
 
 GIVEN = "given"  # --dataset of a run whose data were passed from Python
@@ -29,25 +31,41 @@ def _given(config, split: str) -> Source:
     )
 
 
-# Name -> (config, split) -> Source. A key that ends in a colon is a prefix: what follows it
-# in --dataset says which data.
 DATASETS = {
-    "mnist": mnist.load,
-    "mnist10k": mnist10k.load,
-    "glyphs": glyphs.load,
-    "stacked_mnist": stacked_mnist.load,
-    "ring2d": points.load,
-    "grid2d": points.load,
-    "tfds:": tfds.load,
-    "idx:": idx.load,
-    "folder:": folder.load,
-    "npz:": array_data.load,
-    GIVEN: _given,
+    "mnist": Dataset(
+        mnist.load,
+        "60,000 digits by TFDS; the 10,000 that ship where they can't be had",
+        settings=frozenset({"data_dir"}),
+    ),
+    "mnist10k": Dataset(mnist10k.load, "the 10,000 digits that ship with the package"),
+    "glyphs": Dataset(glyphs.load, "the letters A-J drawn from this machine's fonts, as notMNIST"),
+    "stacked_mnist": Dataset(
+        stacked_mnist.load, "three digits as the colours of one image: 1,000 modes", recipe="stacked_mnist"
+    ),
+    "ring2d": Dataset(points.load, "points from 8 Gaussians on a circle", recipe="ring2d"),
+    "grid2d": Dataset(points.load, "points from 25 Gaussians on a grid", recipe="grid2d"),
+    "tfds": Dataset(
+        tfds.load,
+        "an image data set of tensorflow_datasets, or a slice: NAME[train[:80%]]",
+        argument="NAME",
+        recipe="photos",
+        recipes={"mnist": "digits", "fashion_mnist": "digits", "kmnist": "digits"},
+        settings=frozenset({"data_dir", "cache_dir"}),
+    ),
+    "idx": Dataset(idx.load, "a folder with files of MNIST's format", argument="FOLDER"),
+    "folder": Dataset(
+        folder.load,
+        "a folder of images; its folders are the labels",
+        argument="FOLDER",
+        recipe="photos",
+        settings=frozenset({"max_bad_fraction", "value_range", "cache_dir"}),
+    ),
+    "npz": Dataset(array_data.load, "arrays in a file: images and labels, or x_train and y_train", argument="FILE"),
+    "python": Dataset(
+        own.load, "what a function of your own returns", argument="package.module:function", recipe="photos"
+    ),
+    GIVEN: Dataset(_given, help=""),
 }
-
-
-PLACES = ("folder:", "idx:", "npz:")  # datasets whose argument is a path
-CACHED = ("folder:", "tfds:")  # datasets that are decoded, so that --cache_dir serves them
 
 
 def load(config, split: str = "train") -> Source:
@@ -64,12 +82,8 @@ def load(config, split: str = "train") -> Source:
       NoSuchSplit: the data have no such split.
       UserError: an unknown name, missing or damaged data, or an illegal option.
     """
-    if config.cache_dir and not config.dataset.startswith(CACHED):
-        raise UserError(
-            f"--cache_dir would do nothing here: it goes with --dataset={' or '.join(CACHED)} only; leave it out"
-        )
     held_out.check(config)
-    source = remembered(transform.apply(config, _loader(config.dataset)(config, split), split))
+    source = remembered(transform.apply(config, entry(config.dataset).load(config, split), split))
     if source.count < 2:
         if split != "train":
             raise NoSuchSplit(f"{source.name} has only one {split} image")
@@ -79,8 +93,8 @@ def load(config, split: str = "train") -> Source:
 
 def located(dataset: str) -> str:
     """--dataset with the folder or file that it names as an absolute path, so that it is one by any spelling."""
-    name, colon, argument = dataset.partition(":")
-    if name + colon in PLACES and argument:
+    name, _, argument = dataset.partition(":")
+    if argument and name in DATASETS and DATASETS[name].is_path:
         return f"{name}:{os.path.abspath(os.path.expanduser(argument))}"
     return dataset
 
@@ -104,7 +118,7 @@ def moved(config, facts, dataset: str | None, data_dir: str | None):
     if dataset is None:
         return config
     kind = config.dataset.partition(":")[0]
-    if kind + ":" not in PLACES or not dataset.startswith(f"{kind}:"):
+    if not may_move(config.dataset) or not dataset.startswith(f"{kind}:"):
         raise UserError(
             f"--dataset={dataset}: the run was trained on {config.dataset}; "
             "only a folder or file that was moved can be named anew"
@@ -123,36 +137,57 @@ def load_held_out(config) -> Source | None:
         return None
 
 
+def may_move(dataset: str) -> bool:
+    """Whether --dataset names a folder or file, which may be moved between two commands."""
+    return entry(dataset).is_path
+
+
+def recipe(dataset: str) -> str:
+    """The recipe of a run that names none; of a --dataset that isn't known, the first one's."""
+    name, _, argument = dataset.partition(":")
+    known = DATASETS.get(name, DATASETS["mnist"])
+    return known.recipes.get(argument.partition("[")[0], known.recipe)  # without a TFDS slice
+
+
 def names() -> list[str]:
     """Every legal form of --dataset, for messages."""
-    arguments = {
-        "tfds:": "tfds:NAME or tfds:NAME[train[:80%]]",
-        "idx:": "idx:FOLDER",
-        "folder:": "folder:FOLDER",
-        "npz:": "npz:FILE",
-    }
-    return [arguments.get(key, key) for key in DATASETS if key != GIVEN]
+    return [known.form(name) for name, known in DATASETS.items() if name != GIVEN]
 
 
 def check_name(dataset: str) -> None:
     """Raises UserError with the nearest legal names unless --dataset has a legal form."""
-    _loader(dataset)
+    entry(dataset)
 
 
-def _loader(dataset: str):
+def check_settings(dataset: str, given: Iterable[str]) -> None:
+    """Raises UserError where a setting that was given is read by other datasets only."""
+    read = entry(dataset).settings
+    for setting in sorted(given):
+        readers = [known.form(name) for name, known in DATASETS.items() if setting in known.settings]
+        if readers and setting not in read:
+            raise UserError(
+                f"--{setting} would do nothing here: it goes with --dataset={' or '.join(readers)} only; leave it out"
+            )
+
+
+def entry(dataset: str) -> Dataset:
+    """The entry of DATASETS that --dataset names.
+
+    Raises:
+      UserError: with the nearest legal names, where there is none.
+    """
     name, colon, argument = dataset.partition(":")
-    key = name + colon
-    if key in DATASETS and bool(colon) == bool(argument):
-        return DATASETS[key]
+    if name in DATASETS and bool(argument) == bool(colon) == bool(DATASETS[name].argument):
+        return DATASETS[name]
     hint = ""
-    if key in DATASETS:
-        hint = f"a name or folder must follow {key}; "
+    if name in DATASETS and colon and DATASETS[name].argument:
+        hint = f"a name or folder must follow {name}:; "
     elif dataset.endswith(array_data.ENDINGS) and os.path.isfile(dataset):
         hint = f"for arrays in a file write npz:{dataset}; "
     elif os.path.isdir(dataset):
         hint = f"for a folder of images write folder:{dataset}; "
-    else:
-        near = difflib.get_close_matches(name, [key.rstrip(":") for key in DATASETS], n=2, cutoff=0.5)
+    elif name not in DATASETS:
+        near = nearest(name, DATASETS)
         if near:
             hint = f"did you mean {' or '.join(near)}? "
     raise UserError(f"--dataset={dataset} is not known; {hint}legal: {', '.join(names())}")

@@ -1,7 +1,6 @@
 """`tfds:NAME` or `tfds:NAME[SLICE]`: any TensorFlow Datasets image dataset, prepared on disk or downloaded."""
 
 import contextlib
-import difflib
 import functools
 import hashlib
 import os
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.errors import UserError, nearest, reason
 from tfgan_train.data import decode, network, shard_cache, source
 from tfgan_train.data.records import Records
 from tfgan_train.data.transform import parse_image_size
@@ -80,7 +79,7 @@ def find_builder(name: str, data_dir: str) -> Any:
             found.append(builder)
     if found:
         return found[0]
-    near = difflib.get_close_matches(name.split("/")[0], library.list_builders(with_community_datasets=False), n=3)
+    near = nearest(name.split("/")[0], library.list_builders(with_community_datasets=False))
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UserError(
         f"--dataset=tfds:{name}: TFDS has no dataset of that name; {hint}"

@@ -88,6 +88,7 @@ def prepare(
         stored_config, stored = run.read()
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
     validate(config)
+    datasets.check_settings(config.dataset, chosen)
     source = datasets.load(config, "train") if data is None else data
     held_out = datasets.load_held_out(config) if data is None else held_out
     data = DataFacts.of(source, fingerprint(source))
@@ -176,8 +177,9 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
 
 
 def _may_be_moved(before: str, now: str) -> bool:
-    kind, colon, _ = before.partition(":")
-    return colon != "" and now.startswith(f"{kind}:") and kind in ("folder", "idx", "npz")
+    from tfgan_train.data import may_move
+
+    return may_move(before) and now.startswith(before.partition(":")[0] + ":")
 
 
 def resolve(config: Config, data: DataFacts) -> Config:

@@ -104,14 +104,6 @@ def _penalised_norm(config):
         )
 
 
-def _augmentations(config):
-    from tfgan_train.objective.augment import AUGMENTATIONS
-
-    for name in config.augment.split(",") if config.augment else ():
-        if name not in AUGMENTATIONS:
-            return unknown("value of --augment:", name, AUGMENTATIONS)
-
-
 def _momentum(config):
     if config.momentum_final and "adam" in (config.g_optimizer, config.d_optimizer):
         return "--momentum_final is for --g_optimizer and --d_optimizer sgd or rmsprop, not adam"
@@ -124,4 +116,4 @@ def _workers(config):
         return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
 
 
-RULES = (_length, _targets, _wasserstein, _penalised_norm, _augmentations, _momentum, _workers)
+RULES = (_length, _targets, _wasserstein, _penalised_norm, _momentum, _workers)

@@ -1,0 +1,31 @@
+"""Names of what a flag chooses from: losses, penalties, architectures, datasets …
+
+A registry is a dictionary at the top of a module, written here as "package.module:DICT".
+"""
+
+import ast
+import functools
+import importlib
+import importlib.util
+import pathlib
+
+DATASETS = "tfgan_train.data:DATASETS"
+
+
+def entries(registry: str) -> dict:
+    """The registry itself; imports its module."""
+    module, name = registry.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@functools.cache
+def names(registry: str) -> tuple[str, ...]:
+    """The registry's keys, read from the source: --help shows them without the seconds that TensorFlow's import takes."""
+    module, name = registry.split(":")
+    spec = importlib.util.find_spec(module)
+    tree = ast.parse(pathlib.Path(spec.origin).read_text(encoding="utf-8"))
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return tuple(key.value for key in node.value.keys if isinstance(key, ast.Constant))
+    raise LookupError(f"{module} has no dictionary {name}")
