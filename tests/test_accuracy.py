@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfgan_train import Config, train
 from tfgan_train.data.source import from_arrays
 from tfgan_train.features import classifier
+from tfgan_train.objective.losses import LOSSES
 from tfgan_train.runs.rows import read_rows
 from tfgan_train.score import discriminator_accuracy
 
@@ -38,7 +39,9 @@ def _logits(images, labels):
 
 def test_each_image_counts_once_whatever_the_batch():
     """Real images of brightness 100 are all taken for fakes; fakes above 127 for real ones."""
-    found = discriminator_accuracy.over_the_data("non_saturating", _logits, Brightness(), _real(), COUNT, seed=1)
+    found = discriminator_accuracy.over_the_data(
+        LOSSES["non_saturating"], _logits, Brightness(), _real(), COUNT, seed=1
+    )
     fakes = np.arange(COUNT) % 256
     assert found["d_accuracy_real"] == 0 and found["images"] == COUNT
     np.testing.assert_allclose(found["d_accuracy_fake"], np.mean(fakes < 127.5), rtol=1e-6)
@@ -50,7 +53,7 @@ def test_each_image_counts_once_whatever_the_batch():
 
 
 def test_a_paired_loss_compares_each_real_image_with_its_fake():
-    found = discriminator_accuracy.over_the_data("relativistic", _logits, Brightness(), _real(), COUNT, seed=1)
+    found = discriminator_accuracy.over_the_data(LOSSES["relativistic"], _logits, Brightness(), _real(), COUNT, seed=1)
     fakes = np.arange(COUNT) % 256
     expected = np.mean((fakes < 100) + 0.5 * (fakes == 100))
     np.testing.assert_allclose([found["d_accuracy"], found["d_accuracy_real"]], expected, rtol=1e-6)
@@ -59,7 +62,7 @@ def test_a_paired_loss_compares_each_real_image_with_its_fake():
 def test_conditional_fakes_have_the_real_images_labels():
     """The fakes' brightness is their label, and D takes nothing below 3 for a fake."""
     found = discriminator_accuracy.over_the_data(
-        "non_saturating",
+        LOSSES["non_saturating"],
         lambda images, labels: 2.5 - tf.constant(labels, tf.float32),
         Brightness(True),
         _real(),
@@ -70,7 +73,7 @@ def test_conditional_fakes_have_the_real_images_labels():
     np.testing.assert_allclose(found["d_accuracy_real"], np.mean(labels < 3), rtol=1e-6)
     seen = []
     discriminator_accuracy.over_the_data(
-        "non_saturating",
+        LOSSES["non_saturating"],
         lambda images, labels: seen.append((images[:, 0, 0, 0], labels)) or _logits(images, labels),
         Brightness(True),
         _real(),
@@ -86,7 +89,7 @@ def test_no_batch_is_a_small_remainder():
     sizes = []
     source = from_arrays("made", np.zeros((201, 1, 1, 1), np.uint8))
     discriminator_accuracy.over_the_data(
-        "non_saturating",
+        LOSSES["non_saturating"],
         lambda images, labels: sizes.append(len(images)) or _logits(images, labels),
         Brightness(),
         source,
@@ -99,7 +102,7 @@ def test_no_batch_is_a_small_remainder():
 def test_what_takes_too_long_ends_with_the_fewest(monkeypatch):
     source = from_arrays("made", np.zeros((5000, 1, 1, 1), np.uint8))
     found = discriminator_accuracy.over_the_data(
-        "non_saturating", _logits, Brightness(), source, 5000, seed=1, seconds=0
+        LOSSES["non_saturating"], _logits, Brightness(), source, 5000, seed=1, seconds=0
     )
     assert found["images"] == discriminator_accuracy.FEWEST
 

@@ -89,20 +89,24 @@ def test_flip_mirrors_left_and_right_half_of_the_time():
     assert 10 <= mirrored <= 30
 
 
+def _named(*names):
+    return [(name, AUGMENTATIONS[name]) for name in names]
+
+
 def test_one_after_the_other_in_the_order_given():
     x, draw = _images(), _draw()
     expected = AUGMENTATIONS["cutout"](AUGMENTATIONS["brightness"](x, draw.child("brightness")), draw.child("cutout"))
-    np.testing.assert_array_equal(augment(x, ["brightness", "cutout"], draw), expected)
-    other = augment(x, ["cutout", "brightness"], draw)
+    np.testing.assert_array_equal(augment(x, _named("brightness", "cutout"), draw), expected)
+    other = augment(x, _named("cutout", "brightness"), draw)
     assert not np.array_equal(other, expected)  # brightness lifts the box's 0
     assert augment(x, [], draw) is x
 
 
 def test_replicas_together_do_what_one_does():
-    whole = augment(_images(), AUGMENTATIONS, _draw())
-    parts = [augment(_images()[i : i + 20], AUGMENTATIONS, _draw(20, offset=i, total=_COUNT)) for i in (0, 20)]
+    whole = augment(_images(), AUGMENTATIONS.items(), _draw())
+    parts = [augment(_images()[i : i + 20], AUGMENTATIONS.items(), _draw(20, offset=i, total=_COUNT)) for i in (0, 20)]
     np.testing.assert_allclose(tf.concat(parts, 0), whole, atol=1e-6)
-    assert not np.allclose(augment(_images(), AUGMENTATIONS, _draw(step=3)), whole)
+    assert not np.allclose(augment(_images(), AUGMENTATIONS.items(), _draw(step=3)), whole)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

@@ -15,7 +15,7 @@ from tfgan_train.training.callbacks import Callback
 # The user's keras.json or environment may name another backend; this package computes with TensorFlow.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-__all__ = ["Callback", "Config", "UserError", "train", "load"]
+__all__ = ["Callback", "Config", "Loss", "Penalty", "UserError", "train", "load"]
 
 
 def train(
@@ -26,6 +26,10 @@ def train(
     value_range=None,
     generator=None,
     discriminator=None,
+    loss=None,
+    penalty=None,
+    augmentation=None,
+    optimizer=None,
     callbacks=(),
 ):
     """Trains (or resumes) a run and returns it; see `tfgan_train.training.loop.train`.
@@ -41,6 +45,11 @@ def train(
       generator, discriminator: your own networks, functions that return a new keras.Model at each call:
         z [n, latent_dim] (and label int32 [n] where config.conditional) -> images [n, H, W, C] in [-1, 1], and
         images (and label) -> logits [n] or [n, 1]; see docs/own_networks.md. The run stores their names.
+      loss: your own adversarial loss, a Loss(d=..., g=...).
+      penalty: a function (critic, real, fake, draw) -> [n] added to D's loss, or a Penalty that says what it costs.
+      augmentation: a function (images, draw) -> images of all that D sees, or several.
+      optimizer: a Keras optimizer of both networks, a class of them or a function that returns one, or a pair: G's
+        and D's. One made with a learning rate keeps it; --schedule sets its course.
       callbacks: objects with some of the methods of `Callback`, called as the run goes on.
 
     Raises:
@@ -59,9 +68,26 @@ def train(
             None if one is None else array_data.as_source(one, value_range, what)
             for one, what in ((data, "data"), (held_out, "held_out"))
         ]
-    from tfgan_train.training import loop  # TensorFlow takes seconds to import; Config needs none.
+    from tfgan_train.objective import objective  # TensorFlow takes seconds to import; Config needs none.
+    from tfgan_train.training import loop
 
-    return loop.train(config, fresh=fresh, data=given[0], held_out=given[1], callbacks=callbacks)
+    texts, own = objective.passed(loss, penalty, augmentation, optimizer)
+    if texts:
+        config = config.replace(**texts)
+    return loop.train(config, fresh=fresh, data=given[0], held_out=given[1], own=own, callbacks=callbacks)
+
+
+def __getattr__(name: str):
+    """Loss and Penalty, whose modules import TensorFlow."""
+    if name == "Loss":
+        from tfgan_train.objective.losses import Loss
+
+        return Loss
+    if name == "Penalty":
+        from tfgan_train.objective.penalties import Penalty
+
+        return Penalty
+    raise AttributeError(f"module 'tfgan_train' has no attribute '{name}'")
 
 
 def load(run_dir):

@@ -7,12 +7,13 @@ import contextlib
 import importlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfgan_train.common.errors import UserError, unknown
 
 PREFIX = "python:"
+GIVEN = "given"  # what a run stores of an object passed from Python that has no name
 
 
 def is_dotted(text: str) -> bool:
@@ -44,19 +45,29 @@ def resolve(text: str, flag: str) -> Any:
     return found
 
 
-def name_of(thing: Any) -> str | None:
+def name_of(thing: Any, beside: Iterable[Any] = ()) -> str | None:
     """The text by which `resolve` finds `thing` in another process, or None where there is none.
 
-    Functions and classes at the top of a module have one; lambdas, what is defined inside a function or in the
-    program that was started (`__main__`), and instances have none.
+    Functions and classes at the top of a module have one. Lambdas and what is defined inside a function or in the
+    program that was started (`__main__`) have none. An instance has one if it is at the top of the module of one of
+    the functions or classes in `beside`.
     """
-    module_name, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
-    if not isinstance(module_name, str) or not isinstance(name, str) or module_name == "__main__":
-        return None
-    found = sys.modules.get(module_name)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return f"{PREFIX}{module_name}:{name}" if found is thing else None
+    name = getattr(thing, "__qualname__", None)
+    for module in {str(getattr(one, "__module__", "__main__")) for one in (thing, *beside)} - {"__main__"}:
+        top = vars(sys.modules.get(module, sys))
+        names = [name] if isinstance(name, str) else [key for key, value in top.items() if value is thing]
+        for one in names:
+            found = top.get(one.partition(".")[0])
+            for part in one.split(".")[1:]:
+                found = getattr(found, part, None)
+            if found is thing:
+                return f"{PREFIX}{module}:{one}"
+    return None
+
+
+def text_of(thing: Any, beside: Iterable[Any] = ()) -> str:
+    """What config.json says of an object that was passed from Python: its name as `name_of` has it, or GIVEN."""
+    return name_of(thing, beside) or GIVEN
 
 
 def _module(name: str, written: str):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tfgan_train.common.dotted import is_dotted
+from tfgan_train.common.dotted import GIVEN, is_dotted
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import recipes, registries
 
@@ -237,7 +237,9 @@ class Config:
     )
 
     # --- objective
-    loss: str = _field("non_saturating", "objective", "adversarial loss", choices="tfgan_train.objective.losses:LOSSES")
+    loss: str = _field(
+        "non_saturating", "objective", "adversarial loss", choices="tfgan_train.objective.losses:LOSSES", dotted=True
+    )
     label_smoothing: float = _field(
         0.0, "objective", "one-sided: D's target for real images is 1 minus this", minimum=0, maximum=0.5
     )
@@ -252,7 +254,7 @@ class Config:
         0, "objective", "steps over which that noise falls to zero; 0: it stays", minimum=0, needs="instance_noise"
     )
     penalty: str = _field(
-        "none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES"
+        "none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES", dotted=True
     )
     penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0, needs="penalty")
     penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1, needs="penalty")
@@ -264,6 +266,7 @@ class Config:
         "objective",
         "differentiable augmentations of all that D sees, comma-separated",
         choices="tfgan_train.objective.augment:AUGMENTATIONS",
+        dotted=True,
         several=True,
     )
     historical_averaging: float = _field(
@@ -284,10 +287,10 @@ class Config:
         True, "optimisation", "G's update reuses the fakes of D's last one", needs="update=alternating"
     )
     g_optimizer: str = _field(
-        "adam", "optimisation", "optimiser of G", choices="tfgan_train.objective.optimizers:OPTIMIZERS"
+        "adam", "optimisation", "optimiser of G", choices="tfgan_train.objective.optimizers:OPTIMIZERS", dotted=True
     )
     d_optimizer: str = _field(
-        "adam", "optimisation", "optimiser of D", choices="tfgan_train.objective.optimizers:OPTIMIZERS"
+        "adam", "optimisation", "optimiser of D", choices="tfgan_train.objective.optimizers:OPTIMIZERS", dotted=True
     )
     g_lr: float = _field(2e-4, "optimisation", "learning rate of G", above=0)
     d_lr: float = _field(2e-4, "optimisation", "learning rate of D", above=0)
@@ -508,7 +511,7 @@ def _holds(config, need: str) -> bool:
 def _check_value(field, value, legal):
     meta = field.metadata
     for one in value.split(",") if meta["several"] and value else () if meta["several"] else (value,):
-        if legal and one not in legal and not (meta["dotted"] and is_dotted(one)):
+        if legal and one not in legal and not (meta["dotted"] and (is_dotted(one) or one == GIVEN)):
             raise UserError(unknown(f"value of --{field.name}:", one, legal))
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"--{field.name}={value} is not a finite number")

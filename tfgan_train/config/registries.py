@@ -20,12 +20,14 @@ def entries(registry: str) -> dict:
 
 @functools.cache
 def names(registry: str) -> tuple[str, ...]:
-    """The registry's keys, read from the source: --help shows them without the seconds that TensorFlow's import takes."""
+    """The registry's keys, read from the source: --help needn't wait for TensorFlow's import."""
     module, name = registry.split(":")
     spec = importlib.util.find_spec(module)
-    tree = ast.parse(pathlib.Path(spec.origin).read_text(encoding="utf-8"))
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return tuple(key.value for key in node.value.keys if isinstance(key, ast.Constant))
+    if spec is None or spec.origin is None:
+        raise LookupError(f"there is no module {module}")
+    for node in ast.parse(pathlib.Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return tuple(str(key.value) for key in node.value.keys if isinstance(key, ast.Constant))
     raise LookupError(f"{module} has no dictionary {name}")

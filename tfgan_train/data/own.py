@@ -34,5 +34,6 @@ def load(config, split: str) -> source.Source:
         raise UserError(f"{flag} returned None for the training split")
     value_range = None
     if isinstance(found, tuple) and len(found) == 3:
-        found, value_range = (found[0] if found[1] is None else found[:2]), found[2]
+        images, labels, value_range = found
+        found = images if labels is None else (images, labels)
     return as_source(found, value_range, flag)

@@ -15,7 +15,10 @@ LACKING = {
     **dict.fromkeys(
         ("train_images", "heldout_images", "validation_images", "test_images"), "data with held-out images"
     ),
-    **dict.fromkeys(("train_logits", "heldout_logits", "fake_logits"), "a run's discriminator and held-out images"),
+    **dict.fromkeys(
+        ("train_logits", "heldout_logits", "fake_logits"),
+        "a run's discriminator, its loss by a name, and held-out images",
+    ),
     "fake_channel_classes": "stacked digits (--dataset=stacked_mnist)",
     **dict.fromkeys(("fake_points", "means", "sigma"), "a 2-D mixture (--dataset=ring2d or grid2d)"),
 }

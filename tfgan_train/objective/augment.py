@@ -8,6 +8,8 @@ can be differentiated any number of times, as gradient penalties need. The stren
 filling (0, which is grey) are the paper's code's.
 """
 
+from collections.abc import Callable, Iterable
+
 import tensorflow as tf
 
 
@@ -86,8 +88,11 @@ AUGMENTATIONS = {
 }
 
 
-def augment(x, names, draw) -> tf.Tensor:
-    """Applies the named AUGMENTATIONS to images [n, H, W, C], one after the other."""
-    for name in names:
-        x = AUGMENTATIONS[name](x, draw.child(name))
+def augment(x, functions: Iterable[tuple[str, Callable]], draw) -> tf.Tensor:
+    """Applies augmentations, (name, function), to images [n, H, W, C], one after the other.
+
+    Each has the random numbers of its name.
+    """
+    for name, function in functions:
+        x = function(x, draw.child(name))
     return x

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.objective.losses import LOSSES, d_accuracy
+from tfgan_train.objective.losses import Loss, d_accuracy
 
 BATCH = 200  # real, and as many fake, at most
 FEWEST = 2000  # real images, however long they take
@@ -20,7 +20,7 @@ def how_many(count: int, flops: int) -> int:
 
 
 def over_the_data(
-    loss: str, judge: Callable, sampler, source, count: int, seed: int, seconds: float = math.inf
+    loss: Loss, judge: Callable, sampler, source, count: int, seed: int, seconds: float = math.inf
 ) -> dict:
     """How often D is right, of `count` real images spread evenly over the data and as many fakes.
 
@@ -44,7 +44,7 @@ def over_the_data(
     for batch in range(batches):
         real, labels = source.read(indices[batch::batches])
         fake = _fakes(sampler, seed, done, len(real), labels)
-        pair = d_accuracy(LOSSES[loss], judge(real, labels), judge(fake, labels))
+        pair = d_accuracy(loss, judge(real, labels), judge(fake, labels))
         right.append(np.stack([part.numpy() for part in pair]))
         done += len(real)
         if done >= FEWEST and time.monotonic() > end:

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.common.dotted import GIVEN
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import to_float
 from tfgan_train.common.terminal import Countdown
@@ -10,7 +11,7 @@ from tfgan_train.data import reading as source_data
 from tfgan_train.metrics import Result
 from tfgan_train.metrics.linear_probe import linear_probe
 from tfgan_train.metrics.pixels import as_rows
-from tfgan_train.objective.losses import LOSSES
+from tfgan_train.objective.objective import loss_of
 from tfgan_train.runs.sampler import Sampler
 
 SEED = 0  # of the latents: every evaluation of a checkpoint draws the same images
@@ -69,10 +70,10 @@ class Discriminator:
 
 
 def discriminator_fields(loaded, evaluation, images, labels) -> dict:
-    """The Inputs fields of the discriminator metric; {} without held-out images."""
-    if evaluation.heldout is None:
+    """The Inputs fields of the discriminator metric; {} without held-out images, and where the loss isn't at hand."""
+    if evaluation.heldout is None or loaded.config.loss == GIVEN:
         return {}
-    discriminator, loss = Discriminator(loaded), LOSSES[loaded.config.loss]
+    discriminator, loss = Discriminator(loaded), loss_of(loaded.config.loss)
     train, heldout = (
         source_data.labelled(source, source_data.some(source, JUDGED))
         for source in (evaluation.train, evaluation.heldout)

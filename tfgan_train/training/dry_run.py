@@ -27,7 +27,7 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     lines += ["config:", *_config_lines(config), ""]
     for network in (generator, discriminator):
         lines += [*layer_table(network), ""]
-    flops = step_flops(config, generator, discriminator)
+    flops = step_flops(config, generator, discriminator, prepared.objective)
     lines.append(
         f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
         f"({flops / 1e6:.1f} MFLOP an image); "

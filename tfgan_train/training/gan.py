@@ -5,30 +5,33 @@ import tensorflow as tf
 
 from tfgan_train.models import build_generator, build_networks
 from tfgan_train.models.variables import named, trainable
-from tfgan_train.objective.optimizers import OPTIMIZERS
+from tfgan_train.objective.objective import Objective
 
 
 class Gan:
     """The trained state of a run, built whole (every variable exists after __init__).
 
     Attributes:
+      objective: the losses and the other functions that train them.
       generator, discriminator: the networks in training.
       ema_generator: G's running average; the generator itself where --ema_half_life=0.
       step: completed generator updates, int64 scalar.
       loss_scale, scale_age: float16's loss scale, and the steps since it last changed.
     """
 
-    def __init__(self, config, data):
+    def __init__(self, config, data, objective: Objective | None = None):
         """Builds everything in the current distribution strategy's scope.
 
         Args:
           config: a resolved Config.
           data: facts of the data: image_shape, num_classes.
+          objective: None: what the Config names.
         """
+        self.objective = objective or Objective.of(config)
         self.generator, self.discriminator = build_networks(config, data)
         self.ema_generator = build_generator(config, data) if config.ema_half_life else self.generator
-        self.g_optimizer = OPTIMIZERS[config.g_optimizer](trainable(self.generator), config, "g_optimizer")
-        self.d_optimizer = OPTIMIZERS[config.d_optimizer](trainable(self.discriminator), config, "d_optimizer")
+        self.g_optimizer = self.objective.g_optimizer(trainable(self.generator), config, "g_optimizer")
+        self.d_optimizer = self.objective.d_optimizer(trainable(self.discriminator), config, "d_optimizer")
         self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
         self.loss_scale = tf.Variable(
             2.0**15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale"

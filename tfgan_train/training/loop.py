@@ -7,7 +7,8 @@ made of in parts.py.
 import contextlib
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -34,6 +35,7 @@ def train(
     fresh: bool = False,
     data=None,
     held_out=None,
+    own: Mapping[str, Any] | None = None,
     callbacks: Sequence = (),
 ) -> Run:
     """Trains a run to its last step, resuming it if it was begun before.
@@ -44,6 +46,7 @@ def train(
         others. None: all of `config` was asked for.
       fresh: begin a new run in the next numbered directory instead of resuming.
       data, held_out: Sources to train on and to judge by, instead of what --dataset names.
+      own: setting -> the object that was passed from Python for it.
       callbacks: objects with some of the methods of `callbacks.Callback`.
 
     Returns:
@@ -54,7 +57,7 @@ def train(
     """
     begin = time.monotonic()
     calls = Callbacks(callbacks)
-    prepared = start.prepare(config, given, fresh, data, held_out)
+    prepared = start.prepare(config, given, fresh, data, held_out, own)
     run = Run(prepared.run.path)
     with contextlib.ExitStack() as stack:
         if is_chief(prepared.strategy):

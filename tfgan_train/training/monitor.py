@@ -8,7 +8,6 @@ import tensorflow as tf
 from tfgan_train.common.images import to_float
 from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.features import classifier
-from tfgan_train.objective.losses import LOSSES
 from tfgan_train.pictures.nearest import pairwise_distance
 from tfgan_train.report.page import write_report
 from tfgan_train.runs.rows import read_rows
@@ -40,8 +39,8 @@ class Watch:
         self._source, self._sampler = source, sampler
         self._seed = (config.seed + SEED_OFFSET) % 2**31
         self._recorder, self._tell = recorder, tell
-        self._threshold = LOSSES[config.loss].threshold
-        self._paired = LOSSES[config.loss].accuracy == "paired"
+        self._threshold = gan.objective.loss.threshold
+        self._paired = gan.objective.loss.accuracy == "paired"
         self._doctor = Doctor(self._paired)
         for row in read_rows(run.metrics_path):  # A resumed run's doctor knows what it knew.
             self._doctor.observe(row)
@@ -94,7 +93,7 @@ class Watch:
         flops = 2 * self._gan.discriminator.flops() + self._gan.generator.flops()
         count = discriminator_accuracy.how_many(self._source.count, flops)
         found = discriminator_accuracy.over_the_data(
-            self._config.loss,
+            self._gan.objective.loss,
             self._logits,
             self._sampler,
             self._source,

@@ -91,7 +91,7 @@ def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
     """
     config, strategy = prepared.config, prepared.strategy
     with strategy.scope():
-        gan = Gan(config, prepared.data)
+        gan = Gan(config, prepared.data, prepared.objective)
     checkpoints.put_back_replaced(files.checkpoints_dir)
     last = checkpoints.latest(prepared.run.checkpoints_dir)
     if last is not None:
@@ -186,7 +186,9 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
         parts.batches.labels,
         steps_per_epoch=data.count / (config.batch_size * config.d_steps),
     )
-    parts.flops = config.batch_size * step_flops(config, parts.gan.generator, parts.gan.discriminator)
+    parts.flops = config.batch_size * step_flops(
+        config, parts.gan.generator, parts.gan.discriminator, prepared.objective
+    )
     parts.finite = Soundness(columns(config.d_steps), config.precision)
     parts.pace = Pace(config)
 

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tfgan_train.common import locks
@@ -52,6 +52,7 @@ class Start:
     data: DataFacts
     strategy: Any  # tf.distribute.Strategy
     resumes: bool
+    objective: Any  # objective.objective.Objective
 
 
 def prepare(
@@ -60,6 +61,7 @@ def prepare(
     fresh: bool = False,
     data=None,
     held_out=None,
+    own: Mapping[str, Any] | None = None,
 ) -> Start:
     """Finds or chooses the run directory, reads the data, resolves and checks the Config.
 
@@ -69,6 +71,7 @@ def prepare(
         resumed. None: all were.
       fresh: begin anew, in the next numbered directory if the run exists.
       data, held_out: Sources to train on and to judge by, instead of what --dataset names.
+      own: setting -> the object that was passed from Python for it.
 
     Raises:
       UserError: whatever is wrong, before anything is written.
@@ -87,7 +90,8 @@ def prepare(
     if run.exists():
         stored_config, stored = run.read()
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
-    validate(config)
+    objective = validate(config, own)
+    _check_rates(objective, chosen)
     datasets.check_settings(config.dataset, chosen)
     source = datasets.load(config, "train") if data is None else data
     held_out = datasets.load_held_out(config) if data is None else held_out
@@ -104,7 +108,13 @@ def prepare(
     config = resolve(config, data).replace(run_dir=str(run.path))
     if config.generator or config.discriminator:
         data = dataclasses.replace(data, notes=(*data.notes, *check_own_networks(config, data)))
-    return Start(config, run, source, held_out, data, strategy, stored is not None)
+    return Start(config, run, source, held_out, data, strategy, stored is not None, objective)
+
+
+def _check_rates(objective, chosen: Collection[str]) -> None:
+    for flag, optimizer in (("g_lr", objective.g_optimizer), ("d_lr", objective.d_optimizer)):
+        if flag in chosen and len(chosen) < len(FIELDS) and getattr(optimizer, "learning_rate", None):
+            raise UserError(f"--{flag} would do nothing here: your optimizer brings its learning rate; leave it out")
 
 
 def _check_same_data(config: Config, run: RunDir, stored: DataFacts, data: DataFacts) -> None:

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tfgan_train.models.variables import every, trainable
 from tfgan_train.objective.augment import augment
 from tfgan_train.objective.averaging import ema_decay, ema_update
-from tfgan_train.objective.losses import LOSSES, d_accuracy
-from tfgan_train.objective.penalties import PENALTIES, Critic
+from tfgan_train.objective.losses import d_accuracy
+from tfgan_train.objective.penalties import Critic
 from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
 from tfgan_train.objective.schedules import momentum, rate
 from tfgan_train.ops.host import shared_tensor
@@ -120,7 +120,7 @@ class _ReplicaStep:
     def __init__(self, config, gan, resident, steps_per_epoch):
         replica = tf.distribute.get_replica_context()
         self._config, self._gan, self._resident = config, gan, resident
-        self._loss, self._penalty = LOSSES[config.loss], PENALTIES.get(config.penalty)
+        self._loss, self._penalty = gan.objective.loss, gan.objective.penalty
         self._steps_per_epoch = steps_per_epoch
         self._replicas = replica.num_replicas_in_sync
         self._local = config.batch_size // self._replicas
@@ -151,7 +151,7 @@ class _ReplicaStep:
                     fake = self._fake(config.d_steps, label, at)
             fake_gradient = self._g_gradient(real, fake, label, at)
             g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
-        self._apply("g", gan.generator, gan.g_optimizer, g_gradients, gan.g_history)
+        self._apply("g", gan.generator, gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)
         if config.ema_half_life:
             ema_update(
                 every(gan.ema_generator), every(gan.generator), ema_decay(step, config.batch_size, config.ema_half_life)
@@ -200,7 +200,7 @@ class _ReplicaStep:
                 left = tf.maximum(0.0, 1.0 - tf.cast(draw.step, tf.float32) / config.instance_noise_steps)
             x += config.instance_noise * left * draw.child("noise").normal(tuple(x.shape[1:]))
         if config.augment:
-            x = augment(x, config.augment.split(","), draw.child("augment"))
+            x = augment(x, self._gan.objective.augmentations, draw.child("augment"))
         return self._gan.discriminator.logits_and_features(x, label, training=True, draw=draw.child("dropout"))
 
     # --- D
@@ -228,7 +228,9 @@ class _ReplicaStep:
             if postpone:
                 g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
         gradients = self._summed(tape.gradient(total, variables))
-        update = functools.partial(self._apply, "d", gan.discriminator, gan.d_optimizer, gradients, gan.d_history)
+        update = functools.partial(
+            self._apply, "d", gan.discriminator, gan.d_optimizer, gan.objective.d_lr, gradients, gan.d_history
+        )
         if postpone:
             return update, tape.gradient(g_total, fake)
         return update()
@@ -307,7 +309,7 @@ class _ReplicaStep:
             gradients = [gradient / local_value(self._gan.loss_scale) for gradient in gradients]
         return gradients
 
-    def _apply(self, side, network, optimizer, gradients, history):
+    def _apply(self, side, network, optimizer, base_rate, gradients, history):
         """Moves one network by the summed gradients, as its schedule says."""
         config, gan = self._config, self._gan
         variables = trainable(network)
@@ -322,7 +324,7 @@ class _ReplicaStep:
         step = tf.cast(local_value(gan.step), tf.float32)
         learning_rate = rate(
             config.schedule,
-            getattr(config, f"{side}_lr"),
+            base_rate,
             step,
             config.steps,
             config.schedule_decay,

@@ -1,11 +1,10 @@
 """What a training step costs, from the networks' own counts; weighted layers only."""
 
 from tfgan_train.config.fields import Config
-from tfgan_train.objective.losses import LOSSES
-from tfgan_train.objective.penalties import PENALTIES
+from tfgan_train.objective.objective import Objective
 
 
-def step_flops(config: Config, generator, discriminator) -> float:
+def step_flops(config: Config, generator, discriminator, objective: Objective | None = None) -> float:
     """Multiplications and additions of a training step for one image of its batch.
 
     A lazy penalty counts by its mean over steps. A backward pass costs a forward pass for the weights and another
@@ -17,22 +16,22 @@ def step_flops(config: Config, generator, discriminator) -> float:
     Args:
       config: a resolved Config.
       generator, discriminator: the networks, built.
+      objective: what trains them; None: what the Config names.
     """
+    objective = objective or Objective.of(config)
+    penalty_passes = objective.penalty.passes if objective.penalty else 0
     g, d = generator.flops(), discriminator.flops()
     g_inputs = d_inputs = 0  # FLOPs of the inputs' gradients that aren't computed
     if not config.conditional:
         g_inputs = _first_layer(generator)
     if not (config.conditional and config.d_conditioning == "concat"):
         d_inputs = _first_layer(discriminator)
-    d_update = (
-        2 * (3 * d - d_inputs)
-        + (PENALTIES[config.penalty].passes if config.penalty != "none" else 0) * d / config.penalty_every
-    )
+    d_update = 2 * (3 * d - d_inputs) + penalty_passes * d / config.penalty_every
     total = config.d_steps * (g + d_update) + 2 * g - g_inputs
     if config.update == "simultaneous":  # G's gradient goes back through D's own pass.
         return total + d
     total += 2 * d
-    if LOSSES[config.loss].uses_real or config.feature_matching:
+    if objective.loss.uses_real or config.feature_matching:
         total += d
     return total if config.shared_z else total + g
 

@@ -2,19 +2,35 @@
 
 import os
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
 from tfgan_train.config.fields import Config, check_values
 
+if TYPE_CHECKING:  # It imports TensorFlow.
+    from tfgan_train.objective.objective import Objective
 
-def validate(config: Config) -> None:
+
+def validate(config: Config, own: Mapping[str, Any] | None = None) -> "Objective":
     """Checks everything that can be known before the data is read.
+
+    Args:
+      config: any.
+      own: setting -> the object that was passed from Python for it.
+
+    Returns:
+      What trains the networks, with the user's own modules imported.
 
     Raises:
       UserError: naming the flag, what was given and what is legal.
     """
+    from tfgan_train.objective.objective import Objective
+
     check_values(config)
+    objective = Objective.of(config, own)
+    _check_targets(config, objective.loss)
     for rule in RULES:
         complaint = rule(config)
         if complaint:
@@ -29,6 +45,7 @@ def validate(config: Config) -> None:
     parse_image_size(config.image_size)
     parse_value_range(config.value_range)
     _check_networks(config)
+    return objective
 
 
 def validate_with_data(config: Config, source, replicas: int) -> None:
@@ -77,12 +94,18 @@ def _length(config):
         return "give --steps or --epochs, above 0, to say how long to train"
 
 
-def _targets(config):
+def _check_targets(config, loss):
     from tfgan_train.objective.losses import LOSSES
 
-    if (config.label_smoothing or config.fake_label_smoothing) and not LOSSES[config.loss].has_targets:
-        legal = ", ".join(name for name, loss in LOSSES.items() if loss.has_targets)
-        return f"--label_smoothing needs a loss with targets ({legal}), not --loss={config.loss}"
+    if (config.label_smoothing or config.fake_label_smoothing) and not loss.has_targets:
+        legal = ", ".join(name for name, known in LOSSES.items() if known.has_targets)
+        raise UserError(f"--label_smoothing needs a loss with targets ({legal}), not --loss={config.loss}")
+
+
+def _own_optimizer(config):
+    own = not {config.g_optimizer, config.d_optimizer} <= {"adam", "sgd", "rmsprop"}
+    if own and config.precision == "float16":
+        return "--precision=float16 skips updates, which a Keras optimizer can't; use --precision=bfloat16"
 
 
 def _wasserstein(config):
@@ -105,8 +128,8 @@ def _penalised_norm(config):
 
 
 def _momentum(config):
-    if config.momentum_final and "adam" in (config.g_optimizer, config.d_optimizer):
-        return "--momentum_final is for --g_optimizer and --d_optimizer sgd or rmsprop, not adam"
+    if config.momentum_final and not {config.g_optimizer, config.d_optimizer} <= {"sgd", "rmsprop"}:
+        return "--momentum_final is for --g_optimizer and --d_optimizer sgd or rmsprop, not others"
     if config.momentum_final and config.momentum_epochs <= 1:
         return f"--momentum_epochs={config.momentum_epochs} must be above 1 for --momentum_final to be reached"
 
@@ -116,4 +139,4 @@ def _workers(config):
         return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
 
 
-RULES = (_length, _targets, _wasserstein, _penalised_norm, _momentum, _workers)
+RULES = (_length, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _workers)
