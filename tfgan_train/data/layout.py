@@ -1,6 +1,7 @@
 """How people lay out folders of pictures: splits, classes, a folder around it all, strays; knows paths only."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import stat
@@ -85,15 +86,15 @@ def of(root: pathlib.Path, split: str) -> Layout | None:
             return None
         return _layout(root, found, held_out, part=_base(base, held_out[0]), classes=classes, notes=())
     notes += _split_notes(splits, held_out) + held_notes + train_notes + _left_out(root, found)
-    kept = [path for path in train if not classes or len(path.relative_to(part).parts) > 1]
+    kept = [path for path in train if not classes or len(_parts(path, part)) > 1]
     return _layout(root, found, (splits.get("train"), kept), part, classes, tuple(notes))
 
 
 def _layout(root, found, chosen, part, classes, notes) -> Layout:
     _, paths = chosen
     number = {name: label for label, name in enumerate(classes)}
-    paths = sorted(paths, key=lambda path: path.relative_to(root).as_posix())
-    labels = tuple(number[path.relative_to(part).parts[0]] for path in paths) if classes else ()
+    paths = sorted(paths, key=lambda path: "/".join(_parts(path, root)))
+    labels = tuple(number[_parts(path, part)[0]] for path in paths) if classes else ()
     skipped = tuple((printable(path.relative_to(root).as_posix()), why) for path, why in found.skipped)
     return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), tuple(notes), skipped)
 
@@ -138,6 +139,17 @@ def _take(path: pathlib.Path, found: _Found) -> None:
         found.others[suffix] += 1
 
 
+def _parts(path: pathlib.Path, base: pathlib.Path) -> list[str]:
+    """The names that lead from `base` to `path`, as path.relative_to(base).parts, which is slow for a million."""
+    return str(path)[_length(base) :].split(os.sep)
+
+
+@functools.lru_cache(maxsize=64)
+def _length(base: pathlib.Path) -> int:
+    """How many characters `base` and a separator take before a path in it."""
+    return 0 if base == pathlib.Path() else len(str(base).rstrip(os.sep)) + 1
+
+
 def _begins_as_picture(path: pathlib.Path) -> bool:
     with open(path, "rb") as file:
         return file.read(12).startswith(_SIGNATURES)
@@ -147,12 +159,12 @@ def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[st
     """The folder in which the data are: archives often have one folder around them all."""
     base = root
     while True:
-        names = {path.relative_to(base).parts[0] for path in found.paths}
+        names = {_parts(path, base)[0] for path in found.paths}
         only = base / next(iter(names)) if len(names) == 1 else None
         if (
             only is None
             or not only.is_dir()
-            or len({path.relative_to(only).parts[0] for path in found.paths}) < 2
+            or len({_parts(path, only)[0] for path in found.paths}) < 2
             or all(path.parent == only for path in found.paths)
             or split_of(only.name)
         ):
@@ -170,7 +182,7 @@ def split_of(name: str) -> str | None:
 
 def _splits(base: pathlib.Path, found: _Found) -> dict[str, str]:
     """Split -> the name of its folder in `base`; an empty folder is no split."""
-    names = sorted({path.relative_to(base).parts[0] for path in found.paths if len(path.relative_to(base).parts) > 1})
+    names = sorted({_parts(path, base)[0] for path in found.paths if len(_parts(path, base)) > 1})
     splits: dict[str, str] = {}
     for name in names:
         split = split_of(name)
@@ -182,8 +194,8 @@ def _splits(base: pathlib.Path, found: _Found) -> dict[str, str]:
 def _within(base, paths, folder: str | None, splits: dict[str, str]) -> list[pathlib.Path]:
     """The pictures in a split's folder; without one, those that are in no split's folder."""
     if folder is not None:
-        return [path for path in paths if path.relative_to(base).parts[0] == folder]
-    return [path for path in paths if path.relative_to(base).parts[0] not in splits.values()]
+        return [path for path in paths if _parts(path, base)[0] == folder]
+    return [path for path in paths if _parts(path, base)[0] not in splits.values()]
 
 
 def _base(base: pathlib.Path, folder: str | None) -> pathlib.Path:
@@ -193,7 +205,7 @@ def _base(base: pathlib.Path, folder: str | None) -> pathlib.Path:
 def _classes(base, paths: Sequence[pathlib.Path], folder: str | None) -> tuple[list[str], pathlib.Path, list[str]]:
     """(names of the class folders, the folder that they are in, notes)."""
     part = _base(base, folder)
-    parts = [path.relative_to(part).parts for path in paths]
+    parts = [_parts(path, part) for path in paths]
     names = sorted({inner[0] for inner in parts if len(inner) > 1})
     strays = sum(len(inner) == 1 for inner in parts)
     if len(names) < 2:
@@ -217,12 +229,8 @@ def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
         folder = splits[split]
         inside = _within(base, paths, folder, splits)
         if classes:
-            known = [
-                path
-                for path in inside
-                if len(path.relative_to(base / folder).parts) > 1
-                and path.relative_to(base / folder).parts[0] in classes
-            ]
+            names = [_parts(path, base / folder) for path in inside]
+            known = [path for path, inner in zip(inside, names, strict=True) if inner[0] in classes and len(inner) > 1]
             if len(known) < len(inside):
                 notes.append(
                     f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures "
