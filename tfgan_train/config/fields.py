@@ -93,6 +93,15 @@ class Config:
     )
     binarize: bool = _field(False, "data", "make each pixel black or white, split at one half")
     invert: bool = _field(False, "data", "exchange black and white")
+    flip: bool = _field(
+        False, "data", "mirror each real image left to right with probability 1/2, each time it is seen"
+    )
+    crop_padding: int = _field(
+        0,
+        "data",
+        "shift each real image by up to N pixels, each time it is seen; what comes in is reflected",
+        minimum=0,
+    )
     train_examples: int = _field(0, "data", "use only the first N training images; 0: all", minimum=0)
     held_out: float = _field(
         0.0,

@@ -16,6 +16,7 @@ from tfgan_train.objective.losses import d_accuracy
 from tfgan_train.objective.penalties import Critic
 from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
 from tfgan_train.objective.schedules import momentum, rate
+from tfgan_train.ops.flip_crop import flip_crop
 from tfgan_train.ops.host import shared_tensor
 from tfgan_train.ops.latents import latents
 from tfgan_train.ops.random import Draw
@@ -136,7 +137,7 @@ class _ReplicaStep:
         simultaneous = config.update == "simultaneous"
         for i in range(config.d_steps):
             at = draw.child(f"d{i}")
-            real, label = self._real(batch, i)
+            real, label = self._real(batch, i, at)
             with tf.GradientTape() as g_tape:
                 fake = self._fake(i, label, at)
             judged = self._d_update(real, fake, label, at, with_penalty, simultaneous and i == config.d_steps - 1)
@@ -163,7 +164,7 @@ class _ReplicaStep:
 
     # --- what goes in
 
-    def _real(self, batch, i):
+    def _real(self, batch, i, draw):
         """This replica's share of the i-th real batch: float32 images and labels."""
 
         def mine(x):
@@ -179,7 +180,8 @@ class _ReplicaStep:
         images = tf.ensure_shape(images, [self._local, *self._gan.discriminator.data.image_shape])
         if images.dtype == tf.uint8:  # Points are what the networks take already.
             images = tf.cast(images, tf.float32) / 127.5 - 1.0
-        return images, label
+        config = self._config
+        return flip_crop(images, config.flip, config.crop_padding, draw.child("real_images")), label
 
     def _fake(self, i, label, draw):
         """Fakes with the real batch's labels, from latents that no other batch of the run has."""

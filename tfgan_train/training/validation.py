@@ -67,8 +67,20 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
         raise UserError(
             f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate"
         )
+    _check_flips_and_crops(config, source)
     for side, family in architectures(config).items():
         family.check(config, source, side)
+
+
+def _check_flips_and_crops(config, source):
+    if (config.flip or config.crop_padding) and are_points(source.image_shape):
+        raise UserError(f"--flip and --crop_padding are for pictures, and {source.name} is points; leave them out")
+    most = min(source.image_shape[:2]) - 1
+    if config.crop_padding > most:
+        raise UserError(
+            f"--crop_padding={config.crop_padding} is too much for images of {source.image_shape[0]}x"
+            f"{source.image_shape[1]}; legal: 0 to {most}"
+        )
 
 
 def _check_networks(config):
