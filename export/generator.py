@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
+from tfgan_train.models.inference import graph_of, random_layers, variables_read
 from tfgan_train.ops.latents import labels as draw_labels
 from tfgan_train.ops.latents import latents
 from tfgan_train.runs.directory import LoadedRun, load_run
@@ -26,7 +27,7 @@ class Facts:
       image_shape: (height, width, channels).
       num_classes: labels that the generator takes; 0 for an unconditional one.
       label_names: one for each class, or () where the data names none.
-      parameters: number of floats in the generator's variables.
+      parameters: number of floats in the variables that make an image.
     """
 
     run_name: str
@@ -47,11 +48,14 @@ class Generator(tf.Module):
     SavedModel holds each variable once and none of Keras' own objects.
     """
 
-    def __init__(self, network: Any, facts: Facts):
-        """`network`: called as network(z, label, training=False) -> float32 images in [-1, 1]."""
+    def __init__(self, network: Any, weights: list[tf.Variable], facts: Facts):
+        """Takes a network that is called as network(z, label, training=False) -> float32 images in [-1, 1].
+
+        Args:
+          weights: the variables that such a call reads.
+        """
         super().__init__(name="generator")
-        self.facts = facts
-        self.weights = [variable.value for variable in network.variables]
+        self.facts, self.weights = facts, weights
         self._call = lambda z, label: network(z, label, training=False)
 
     @property
@@ -106,9 +110,24 @@ def open_run(run_dir: str, step: int | str | None = None) -> LoadedRun:
 
 
 def of_run(run: LoadedRun) -> Generator:
-    """The run's averaged generator with its sampler."""
+    """The run's averaged generator with its sampler.
+
+    Raises:
+      UserError: when it draws random numbers of its own, so that no file could draw the run's images.
+    """
     config, data = run.config, run.data
     height, width, channels = data.image_shape
+    label = tf.zeros([1], tf.int32) if config.conditional else None
+    graph = graph_of(run.generator, (tf.zeros([1, config.latent_dim]), label))
+    drawing = random_layers(graph, run.generator)
+    if drawing:
+        raise UserError(
+            f"{run.path.path} can't be exported: its generator's layer {drawing[0]} draws random numbers when it makes "
+            "an image, so that one z gives many; let it draw in training only"
+        )
+    # A user's model may have variables for training alone, such as the seeds of its dropout.
+    read = {id(variable) for variable in variables_read(graph)}
+    weights = [variable.value for variable in run.generator.variables if id(variable.value) in read]
     facts = Facts(
         run_name=run.path.path.resolve().name,
         step=run.step,
@@ -118,6 +137,6 @@ def of_run(run: LoadedRun) -> Generator:
         image_shape=(height, width, channels),
         num_classes=data.num_classes if config.conditional else 0,
         label_names=tuple(data.label_names) if config.conditional else (),
-        parameters=sum(variable.value.shape.num_elements() for variable in run.generator.variables),
+        parameters=sum(weight.shape.num_elements() for weight in weights),
     )
-    return Generator(run.generator, facts)
+    return Generator(run.generator, weights, facts)

@@ -1,5 +1,6 @@
 """A user's own Keras models as G and D: what they compute, what of them is kept, and what is refused."""
 
+import itertools
 import random
 
 import keras
@@ -8,12 +9,16 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tests import tiny, users_networks
+from export.generator import of_run
+from tests import tiny, two_replicas, users_networks
 from tfgan_train import UserError, models
 from tfgan_train.models import keras_adapter
 from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.models.variables import named
+from tfgan_train.objective.losses import LOSSES
+from tfgan_train.objective.penalties import PENALTIES
 from tfgan_train.ops.random import Draw
+from tfgan_train.runs.directory import LoadedRun, RunDir
 
 OWN = {"generator": "tests.users_networks:generator", "discriminator": "tests.users_networks:discriminator"}
 LABELLED = {
@@ -101,6 +106,50 @@ def test_steps_train_both_and_average_every_statistic():
     # The seed generators of Dropout, whose masks are the step's, stay; all else moves.
     assert {name.rpartition("/")[2] for name in kept} == {"seed_generator_state", "loss_scale:0", "scale_age:0"}, kept
     assert len(kept) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss, penalty", list(itertools.zip_longest(LOSSES, ["none", *PENALTIES], fillvalue="r1")))
+def test_every_loss_and_penalty_takes_a_step(loss, penalty):
+    loss = "non_saturating" if loss == "r1" else loss
+    smooth = "tests.users_networks:smooth_discriminator"
+    terms = {"feature_matching": 0.1, "historical_averaging": 0.1, "augment": "translation", "weight_clip": 0.5}
+    training = tiny.Training(
+        **{"g_width": 0, "d_width": 0, "loss": loss, "penalty": penalty} | OWN | terms | {"discriminator": smooth}
+    )
+    start = training.state()
+    assert np.isfinite(list(training.run(1)[0].values())).all()
+    weights = [name for name in start if name.startswith(("g/", "d/")) and "seed" not in name]
+    end = training.state()
+    # Losses of differences between logits say nothing of the last bias.
+    assert {name for name in weights if np.array_equal(start[name], end[name])} <= {"d/7/bias"}
+
+
+@pytest.mark.slow
+def test_two_replicas_take_the_same_steps_as_one():
+    two_replicas.run("test_own_networks", "check_two_replicas")
+
+
+def check_two_replicas(strategy):
+    """Batch statistics and dropout masks are those of the global batch."""
+    sgd = {"g_optimizer": "sgd", "d_optimizer": "sgd", "g_lr": 0.05, "d_lr": 0.05}
+    changes = {"g_width": 0, "d_width": 0, "ema_half_life": 24.0} | OWN | sgd
+    changes["discriminator"] = keras_adapter.text_of(lambda: users_networks.discriminator(0.0), "discriminator")
+    states = []
+    for one in (None, strategy):
+        training = tiny.Training(one, **changes)
+        start = training.state()
+        training.run(3)
+        states.append(training.state())
+    assert sum(not np.array_equal(start[name], states[0][name]) for name in start) > 30
+    for name, expected in states[0].items():
+        np.testing.assert_allclose(states[1][name], expected, rtol=1e-4, atol=2e-6, err_msg=name)
+    # SpatialDropout2D is Keras' own: each replica drops other channels, and its state moves alike on both.
+    training = tiny.Training(strategy, **changes | {"discriminator": OWN["discriminator"]})
+    assert np.isfinite(training.run(2)[-1]["d_loss"])
+    for variable in training.gan.discriminator.variables:
+        first, second = (part.numpy() for part in variable.value.values)
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -276,3 +325,38 @@ def test_settings_of_the_packages_networks_are_refused_beside_own_ones():
     with pytest.raises(UserError, match="--d_norm would do nothing here"):
         check_needs(_config(generator="", d_norm="layer"), {"d_norm"})
     check_needs(_config(discriminator=""), {"d_norm", "latent_dim", "generator"})
+
+
+# --- exports
+
+
+def _exportable(**changes):
+    config, facts = _config(**changes), tiny.facts()
+    return LoadedRun(RunDir("r"), config, facts, 1, *models.build_networks(config, facts))
+
+
+def test_an_export_holds_the_variables_that_make_an_image():
+    generator = of_run(_exportable())
+    seeds = 2  # of its Dropout
+    everything = sum(int(np.prod(v.shape)) for v in users_networks.generator().variables)
+    assert generator.facts.parameters == everything - seeds
+    assert generator.facts.architecture == OWN["generator"]
+
+
+class _Noise(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x), seed=self.seed_generator)
+
+
+def _always_noisy():
+    return _draws(layers.Dense(256), _Noise(name="always"), layers.Activation("tanh"), layers.Reshape(tiny.SHAPE))
+
+
+def test_a_layer_that_draws_random_numbers_at_inference_is_not_exported():
+    with pytest.raises(UserError, match="layer always draws random numbers"):
+        of_run(_exportable(generator=_always_noisy))
+    check_own_networks(_config(generator=_always_noisy), tiny.facts())  # It can be trained: its state is a variable.

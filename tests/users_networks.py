@@ -21,7 +21,7 @@ def generator():
     )
 
 
-def discriminator():
+def discriminator(spatial_dropout=0.1):
     images = keras.Input((16, 16, 1))
     x = layers.Conv2D(8, 5, strides=2, padding="same")(images)
     x = layers.LeakyReLU(0.2)(x)
@@ -29,7 +29,7 @@ def discriminator():
     x = layers.Conv2D(8, 5, strides=2, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.9)(x)
     x = layers.LeakyReLU(0.2)(x)
-    x = layers.SpatialDropout2D(0.1)(x)
+    x = layers.SpatialDropout2D(spatial_dropout)(x)
     return keras.Model(images, layers.Dense(1)(layers.Flatten()(x)))
 
 

@@ -56,10 +56,11 @@ def train(
       UserError: for anything that you can mend.
     """
     own = {"generator": generator, "discriminator": discriminator}
-    if any(own.values()):
+    if any(function is not None for function in own.values()):
         from tfgan_train.models.keras_adapter import text_of
 
-        config = config.replace(**{side: text_of(function, side) for side, function in own.items() if function})
+        given_names = {side: text_of(function, side) for side, function in own.items() if function is not None}
+        config = config.replace(**given_names)
     given: list[Any] = [None, None]
     if data is not None:
         from tfgan_train.data import array_data

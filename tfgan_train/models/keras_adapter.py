@@ -5,7 +5,9 @@ training passes whose state is the checkpoint's, batch statistics and dropout of
 """
 
 import contextlib
+import pathlib
 import random
+import sys
 import zlib
 
 import keras
@@ -43,9 +45,19 @@ def text_of(function, side: str) -> str:
     name = dotted.name_of(function)
     if name is not None:
         return name.removeprefix(dotted.PREFIX)
-    text = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__name__)}"
+    module = _program() if function.__module__ == "__main__" else function.__module__
+    text = f"{module}:{getattr(function, '__qualname__', type(function).__name__)}"
     _HERE[side, text] = function
     return text
+
+
+def _program() -> str:
+    """The name by which another process can import the program that was started; "__main__" where it can't."""
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None):  # python -m name
+        return main.__spec__.name
+    stem = pathlib.Path(getattr(main, "__file__", None) or "").stem
+    return stem if stem.isidentifier() else "__main__"
 
 
 def function_of(text: str, side: str):

@@ -98,6 +98,10 @@ def probe(loaded, evaluation) -> list[Result]:
         raise UserError(
             "--linear_probe: with --d_conditioning=concat D's features are told the label, so they say nothing"
         )
+    if loaded.config.conditional and loaded.config.discriminator:
+        raise UserError(
+            "--linear_probe: a conditional D of your own is told the label, so its features may just repeat it"
+        )
     (x, y), (xt, yt) = (
         source_data.labelled(source, source_data.some(source, PROBED))
         for source in (evaluation.train, evaluation.heldout)
