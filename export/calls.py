@@ -110,7 +110,7 @@ def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Cal
     for n in batches:
         z, label = _inputs(generator, 0, n, 1.0)
         num_images = {"num_images": np.array(n, np.int32)}
-        for name in ("generate", "generate_png"):
+        for name in ("generate", "generate_png")[: 1 + generator.facts.has_png]:
             calls.append(_call(generator, f"{name}:{n}", seed | num_images, z, label, ("labels",)))
             asked = _labels(generator, n)
             options = {"truncation": np.array(TRUNCATION, np.float32)} | ({} if asked is None else {"label": asked})

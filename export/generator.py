@@ -40,6 +40,11 @@ class Facts:
     label_names: tuple[str, ...]
     parameters: int
 
+    @property
+    def has_png(self) -> bool:
+        """Whether the images are of a number of channels that a PNG file can have as it is."""
+        return self.image_shape[2] in (1, 3, 4)
+
 
 class Generator(tf.Module):
     """z and labels -> images, and (seed, index) -> z and labels, in exportable ops.

@@ -33,7 +33,8 @@ def generator_facts(facts: Facts) -> dict:
         "architecture": facts.architecture,
         "parameters": facts.parameters,
         "latent": {"size": facts.latent_dim, "distribution": facts.latent_distribution},
-        "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8},
+        "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8}
+        | ({"alpha": "premultiplied"} if channels == 4 else {}),
         "labels": {"count": facts.num_classes, "names": list(facts.label_names)} if facts.num_classes else None,
         "tensors": meanings(facts),
     }
@@ -50,7 +51,7 @@ def meanings(facts: Facts) -> dict[str, dict]:
         "num_images": {"range": [1, whole[1]], "meaning": "how many images, from the start of the seed's sequence"},
         "truncation": {"range": [0, 1], "meaning": "multiplies z; 1 leaves it, less gives more typical images"},
         "images": {"range": {"float32": [-1, 1], "uint8": [0, 255]}, "meaning": "pixels"},
-        "png": {"range": None, "meaning": "PNG files"},
+        "png": {"range": None, "meaning": "PNG files; alpha, if any, is straight"},
     }
     if facts.num_classes:
         last = facts.num_classes - 1

@@ -38,12 +38,18 @@ def model_card(manifest: dict, config: Mapping, data: Mapping, figures: Mapping)
 
 def _what(generator: dict) -> str:
     image, labels = generator["image"], generator["labels"]
-    colour = "grey" if image["channels"] == 1 else "colour"
+    names = {1: "grey", 3: "colour", 4: "transparent colour"}
+    colour = names.get(image["channels"], f"{image['channels']}-channel")
     text = (
         f"Draws {colour} images of {image['height']} x {image['width']} pixels from "
         f"{generator['latent']['size']} {generator['latent']['distribution']} random numbers, "
         f"with {generator['parameters']:,} parameters."
     )
+    if image.get("alpha"):
+        text += (
+            " The four channels are red, green, blue and alpha, the colours premultiplied by alpha: divide them by it "
+            "for PNG or a canvas. PNG files that the model itself makes have a straight alpha."
+        )
     if labels:
         names = f": {', '.join(labels['names'])}" if labels["names"] else ""
         text += f" It takes the wanted label, one of {labels['count']}{names}."

@@ -86,7 +86,7 @@ FLOATS = IMAGES.astype(np.float32) / 255
         (np.where(IMAGES == IMAGES.max(), np.nan, FLOATS), (0, 1), "NaN"),
         (IMAGES.astype(np.int64), None, "int64; legal"),
         (IMAGES[0, 0], None, r"must be \[N, H, W\]"),
-        (np.zeros((4, 3, 32, 32), np.uint8), None, "1 or 3 channels"),
+        (np.zeros((4, 3, 32, 32), np.uint8), None, "1 to 8 channels"),
         (IMAGES[:0], None, "they are"),
         ((IMAGES, LABELS[:5]), None, r"labels must be integers \[40\]"),
         ((IMAGES, LABELS - 1), None, "labels go from -1"),

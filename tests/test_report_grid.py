@@ -44,7 +44,6 @@ def test_small_tiles_are_enlarged_by_whole_numbers(side, scale):
     [
         np.zeros((2, 3, 4, 1), np.float32),
         np.zeros((3, 4, 1), np.uint8),
-        np.zeros((2, 3, 4, 2), np.uint8),
         np.zeros((0, 3, 4, 1), np.uint8),
     ],
 )

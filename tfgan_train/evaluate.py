@@ -24,7 +24,7 @@ def _define(values):
     command.define(values, "string", "dataset", None, "what --images are compared with, as in training")
     command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data")
     command.define(values, "string", "image_size", "", "with --images: resize and centre-crop the dataset to this")
-    command.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 0 as the dataset")
+    command.define(values, "integer", "channels", 0, "with --images: 1 grey, 3 colour, 4 RGBA, 0 as the dataset")
     command.define(values, "string", "out", None, "with --images: also write the figures to this JSON file")
     command.define(
         values,

@@ -150,11 +150,13 @@ def _write_grid(out, batches, num):
 
 def _write_npz(out, batches, num):
     """Streams the images into the file, so that only a batch is in memory."""
+    from tfgan_train.common import alpha
 
     def write(file):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             with archive.open("images.npy", "w", force_zip64=True) as member:
                 for i, batch in enumerate(batches):
+                    batch = alpha.straight(batch) if alpha.has_alpha(batch) else batch
                     if i == 0:
                         header = {
                             "descr": np.lib.format.dtype_to_descr(batch.dtype),

@@ -6,6 +6,8 @@ import os
 import numpy as np
 from PIL import Image
 
+from tfgan_train.common import alpha
+
 ALIGNMENT = 64  # bytes: TensorFlow computes with nothing that lies otherwise
 POINT_SHAPE = (1, 1, 2)  # A point travels as an image of one pixel and two channels.
 
@@ -21,13 +23,19 @@ def to_float(images: np.ndarray) -> np.ndarray:
 
 
 def are_points(image_shape) -> bool:
-    """Whether data of this shape are points of the plane; pictures have one channel or three."""
+    """Whether data of this shape are points of the plane, and no pictures."""
     return tuple(image_shape) == POINT_SHAPE
 
 
 def to_image(picture: np.ndarray) -> Image.Image:
-    """uint8 [h, w, C] -> a Pillow image of mode L (C = 1) or RGB (C = 3)."""
-    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    """uint8 [h, w, C] -> a Pillow image of mode L (C = 1), RGB (C = 3) or RGBA (C = 4, premultiplied).
+
+    Other numbers of channels are shown as `alpha.shown` does.
+    """
+    if alpha.has_alpha(picture):
+        return Image.fromarray(alpha.straight(picture), "RGBA")
+    picture = alpha.shown(picture)
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else np.ascontiguousarray(picture))
 
 
 def aligned_empty(shape, dtype=np.uint8) -> np.ndarray:

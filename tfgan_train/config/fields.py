@@ -84,7 +84,12 @@ class Config:
     image_size: str = _field(
         "", "data", "resize and centre-crop to this: 64 or 96x64 (height x width); empty: as the data"
     )
-    channels: int = _field(0, "data", "1 grey, 3 colour, 0 as the data", choices=(0, 1, 3))
+    channels: int = _field(
+        0,
+        "data",
+        "1 grey, 3 colour, 4 colour with transparency (RGBA), 0 as the data, where transparent pictures lie on white",
+        choices=(0, 1, 3, 4),
+    )
     value_range: str = _field(
         "",
         "data",

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
 from tfgan_train.data.array_files import read_arrays
 
+MOST_CHANNELS = 8
 ENDINGS = (".npz", ".npy")
 # Split -> names of its images' array and of its labels', in the order in which they are looked for.
 _NAMES = {
@@ -59,7 +61,8 @@ def from_images(
 
     Args:
       what: how messages call the data.
-      images: uint8 [N, H, W] or [N, H, W, C], or floats within `value_range`.
+      images: uint8 [N, H, W] or [N, H, W, C], or floats within `value_range`. Four channels are RGBA, the alpha
+        straight; other numbers up to 8 are what they are.
       labels: integers [N], 0 and above; None for data without labels.
       value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
       name: of the Source.
@@ -71,13 +74,16 @@ def from_images(
     images = np.asarray(images)
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+    if images.ndim != 4 or images.shape[-1] > MOST_CHANNELS or 0 in images.shape:
         raise UserError(
-            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 or 3 channels; they are {list(images.shape)}"
+            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 to {MOST_CHANNELS} channels; "
+            f"they are {list(images.shape)}"
         )
-    return source.from_arrays(
-        name, to_bytes(what, images, value_range), *_checked_labels(what, labels, len(images), classes)
-    )
+    pixels, facts = to_bytes(what, images, value_range), {}
+    if alpha.has_alpha(pixels):
+        pixels = alpha.premultiplied(pixels)
+        facts["notes"] = (f"{what}: the four channels are taken for red, green, blue and alpha",)
+    return source.from_arrays(name, pixels, *_checked_labels(what, labels, len(images), classes), **facts)
 
 
 def to_bytes(what: str, images: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:

@@ -14,6 +14,7 @@ WIDEST = 65535  # of a 16-bit picture
 # Of an image as it is decoded: each thread holds one, and its copies.
 MOST_PIXELS = 100_000_000
 _GREY_MODES = ("1", "L", "LA", "La")
+_MODES = {1: "L", 3: "RGB", 4: "RGBa"}
 
 
 class BadImage(Exception):
@@ -28,15 +29,15 @@ def decode(
 ) -> np.ndarray:
     """Decodes an image of FORMATS (the first frame of an animation).
 
-    The camera's EXIF orientation is applied. Transparent pixels are laid over white. 16-bit
+    The camera's EXIF orientation is applied. Transparent pixels are laid over white unless `channels` is 4. 16-bit
     greyscale is scaled to 8 bits. CMYK, palettes and other modes become RGB; colour profiles
     are ignored.
 
     Args:
       encoded: a path, an open file, or the file's bytes.
       size: (height, width) to resize to; see `fit`. None keeps the image's own.
-      channels: 1 for grey (ITU-R 601 luma), 3 for RGB, 0 for 1 where the picture is grey and
-        3 where it has a colour.
+      channels: 1 for grey (ITU-R 601 luma), 3 for RGB, 4 for RGB and alpha, the colours premultiplied
+        (common/alpha.py), 0 for 1 where the picture is grey and 3 where it has a colour.
       value_range: (low, high) of 16-bit pictures, which become 0 and 255; None: 0 and 65,535.
 
     Returns:
@@ -53,9 +54,10 @@ def decode(
                 image.draft(None, (2 * max(size),) * 2)
             _check_size(image)
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            plain = _to_grey_or_rgb(ImageOps.exif_transpose(image) if turned else image, value_range)
+            upright = ImageOps.exif_transpose(image) if turned else image
+            plain = _premultiplied(upright, value_range) if channels == 4 else _to_grey_or_rgb(upright, value_range)
             if channels:
-                plain = _in_mode(plain, "L" if channels == 1 else "RGB")
+                plain = _in_mode(plain, _MODES[channels])
             pixels = np.asarray(fit(plain, size) if size else plain)
     except UnidentifiedImageError as error:
         raise BadImage("not a PNG, JPEG, WebP or BMP image, nor another that is read") from error
@@ -122,6 +124,13 @@ def _to_grey_or_rgb(image: Image.Image, value_range) -> Image.Image:
         white = Image.new("RGBA", solid.size, "white")
         image = Image.alpha_composite(white, solid)
     return _in_mode(image, "L" if grey else "RGB")
+
+
+def _premultiplied(image: Image.Image, value_range) -> Image.Image:
+    """Any mode -> "RGBa", Pillow's premultiplied RGBA; what has no transparency is solid."""
+    if not image.has_transparency_data:
+        image = _to_grey_or_rgb(image, value_range)
+    return _in_mode(_in_mode(image, "RGBA"), "RGBa")
 
 
 def _to_8_bits(wide: np.ndarray, low: int, high: int) -> np.ndarray:

@@ -27,7 +27,8 @@ class Source:
     Attributes:
       name: how messages call the data, e.g. "mnist" or "folder:photos".
       count: number of examples, indices 0..count-1 in the source's own order.
-      image_shape: (height, width, channels) of every image; channels is 1 or 3, or (1, 1, 2) for points (points.py).
+      image_shape: (height, width, channels) of every image; channels is 1 to 8 (4: premultiplied RGBA), or
+        (1, 1, 2) for points (points.py).
       num_classes: number of labels; 0 means that the data have none.
       label_names: a name for each class, in the labels' order.
       read: integer indices [n] -> (uint8 images [n, H, W, C], int32 labels [n]); labels are

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
 from tfgan_train.data import decode
@@ -67,20 +68,35 @@ def _resized(source: Source, size: tuple[int, int] | None) -> Source:
         return source
 
     def resize(images: np.ndarray) -> np.ndarray:
-        squeezed = images[..., 0] if channels == 1 else images
-        fitted = [np.asarray(decode.fit(Image.fromarray(image), size)) for image in squeezed]
-        return np.reshape(fitted, (-1, *size, channels))
+        if channels == 3:
+            return np.stack([np.asarray(decode.fit(Image.fromarray(image), size)) for image in images])
+        planes = images.transpose(0, 3, 1, 2).reshape(-1, height, width)
+        fitted = [np.asarray(decode.fit(Image.fromarray(plane), size)) for plane in planes]
+        return np.reshape(fitted, (-1, channels, *size)).transpose(0, 2, 3, 1)
 
     return _changed(source, (*size, channels), resize)
 
 
 def _with_channels(source: Source, channels: int) -> Source:
-    if channels not in (0, 1, 3):
-        raise UserError(f"--channels={channels} is not legal; legal: 0 (as the data), 1 (grey), 3 (colour)")
+    if channels not in (0, 1, 3, 4):
+        raise UserError(
+            f"--channels={channels} is not legal; legal: 0 (as the data), 1 (grey), 3 (colour), 4 (with transparency)"
+        )
     height, width, given = source.image_shape
     if channels in (0, given):
         return source
-    change = _to_grey if channels == 1 else lambda images: np.repeat(images, 3, axis=-1)
+    if given not in (1, 3, 4):
+        raise UserError(
+            f"--channels={channels}: {source.name} has {given} channels, which are no colours; leave it out"
+        )
+
+    def change(images: np.ndarray) -> np.ndarray:
+        colours = alpha.over(images, 255) if given == 4 else images
+        if channels == 1:
+            return colours if given == 1 else _to_grey(colours)
+        colours = np.repeat(colours, 3, axis=-1) if given == 1 else colours
+        return colours if channels == 3 else np.insert(colours, 3, 255, axis=-1)
+
     return _changed(source, (height, width, channels), change)
 
 
@@ -93,6 +109,8 @@ def _to_grey(images: np.ndarray) -> np.ndarray:
 def _recoloured(source: Source, binarize: bool, invert: bool) -> Source:
     if not (binarize or invert):
         return source
+    if source.image_shape[2] == 4:
+        return _changed(source, source.image_shape, lambda images: _recoloured_beneath_alpha(images, binarize, invert))
     table = np.arange(256)
     if binarize:
         table = np.where(table > 127, 255, 0)
@@ -100,6 +118,16 @@ def _recoloured(source: Source, binarize: bool, invert: bool) -> Source:
         table = 255 - table
     table = table.astype(np.uint8)
     return _changed(source, source.image_shape, lambda images: table[images])
+
+
+def _recoloured_beneath_alpha(images: np.ndarray, binarize: bool, invert: bool) -> np.ndarray:
+    """The same for premultiplied colours: the straight ones change, alpha doesn't."""
+    colours = alpha.straight(images)
+    if binarize:
+        colours[..., :3] = np.where(colours[..., :3] > 127, 255, 0)
+    if invert:
+        colours[..., :3] = 255 - colours[..., :3]
+    return alpha.premultiplied(colours)
 
 
 def _changed(source: Source, shape: tuple[int, int, int], change: Callable[[np.ndarray], np.ndarray]) -> Source:

@@ -32,6 +32,8 @@ def automatic(request: Request) -> tuple[str, str]:
     enough = source.num_classes >= 2 and source.count >= FEWEST_PER_LABEL * source.num_classes
     if enough and max(source.image_shape[:2]) <= LARGEST_SIDE:
         return "classifier", "small images with labels"
+    if source.image_shape[2] not in (1, 3, 4):
+        return "pixels", f"{source.image_shape[2]} channels, which ImageNet's networks don't know"
     if efficientnet.available():
         return "efficientnet", "ImageNet weights of the [features] extra"
     if inception.keras_weights().is_file():

@@ -102,7 +102,9 @@ def _orientations(aspects: np.ndarray) -> list[tuple[str, str]]:
 def _modes(facts: Facts) -> Section:
     pairs = Counter(zip(facts.rows["format"].tolist(), facts.rows["mode"].tolist(), strict=True)).most_common()
     rows = tuple((f"{form.decode()}, {mode.decode()}", f"{count:,}") for (form, mode), count in pairs)
-    return Section("modes", "Formats and modes", rows=rows, shares=tuple(n / len(facts.rows) for _, n in pairs))
+    clear = int(facts.rows["transparent"].sum())
+    lead = f"{clear:,} pictures have transparent parts; without --channels=4 they lie on white." if clear else ""
+    return Section("modes", "Formats and modes", lead, rows=rows, shares=tuple(n / len(facts.rows) for _, n in pairs))
 
 
 def _channels(facts: Facts) -> Section:
@@ -117,7 +119,8 @@ def _channels(facts: Facts) -> Section:
         mean = np.take_along_axis(rows["mean"], column[:, None], 1).mean(dtype=np.float64)
         square = np.take_along_axis(rows["square"], column[:, None], 1).mean(dtype=np.float64)
         table.append((name, f"{mean:.4f}", f"{np.sqrt(max(0.0, square - mean**2)):.4f}"))
-    return Section("channels", "Channels", "Of 0 (black) to 1 (white).", ("channel", "mean", "spread"), tuple(table))
+    lead = "Of 0 (black) to 1 (white)." + (" The colours are premultiplied by alpha." if channels == 4 else "")
+    return Section("channels", "Channels", lead, ("channel", "mean", "spread"), tuple(table))
 
 
 def _wide(facts: Facts) -> Section:

@@ -21,6 +21,7 @@ ROW = np.dtype(
         ("height", np.int32),  # as stored, turned upright
         ("width", np.int32),
         ("channels", np.uint8),  # as training sees it
+        ("transparent", bool),  # whether any pixel of the file is
         ("bytes", np.int64),
         ("content", "V16"),  # of the file's bytes
         ("pixels", "V16"),  # of the pixels as training sees them
@@ -83,6 +84,8 @@ def _measure_file(row: np.void, path, options) -> None:
         row["format"], row["mode"] = image.format.encode(), image.mode.encode()
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
         row["width"], row["height"] = image.size[::-1] if turned else image.size
+        if image.has_transparency_data:
+            row["transparent"] = image.convert("RGBA").getchannel("A").getextrema()[0] < 255
         if image.mode.startswith("I"):
             row["percentiles"] = np.clip(np.percentile(image, (0, 1, 99, 100)), 0, decode.WIDEST)
     _measure_pixels(row, pixels)

@@ -4,8 +4,9 @@ import time
 from html import escape
 
 import numpy as np
-from PIL import Image
 
+from tfgan_train.common.alpha import shown
+from tfgan_train.common.images import to_image
 from tfgan_train.data import decode
 from tfgan_train.inspection.findings import Section
 from tfgan_train.inspection.gather import Facts
@@ -91,15 +92,8 @@ def _pictures(facts: Facts, key: str) -> str:
 
 def _tiles(facts: Facts, split: str, indices) -> np.ndarray:
     """uint8 [n, _TILE, _TILE, 3]."""
-    pictures = facts.splits[split].read(indices, (_TILE, _TILE))
-    return np.stack([np.asarray(decode.fit(_rgb(pixels), (_TILE, _TILE))) for pixels in pictures])
-
-
-def _rgb(pixels: np.ndarray) -> Image.Image:
-    channels = pixels.shape[2]
-    if channels == 1 or channels == 2:
-        return Image.fromarray(pixels[..., 0]).convert("RGB")
-    return Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+    pictures = [to_image(shown(pixels)).convert("RGB") for pixels in facts.splits[split].read(indices, (_TILE, _TILE))]
+    return np.stack([np.asarray(decode.fit(picture, (_TILE, _TILE))) for picture in pictures])
 
 
 def _figure(picture: np.ndarray, caption: str) -> str:

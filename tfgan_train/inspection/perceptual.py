@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from tfgan_train.common import alpha
+
 THUMB = 16  # side of the grey miniature that confirms a pair
 SURE_BITS = 7  # of 64; pictures whose hashes differ in no more are always compared further
 MOST_BITS = 16  # pictures whose hashes differ in more never are
@@ -40,10 +42,8 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
     channels = pixels.shape[2]
     if channels == 1:
         return pixels[..., 0]
-    if channels == 4:  # Over grey: what is transparent has no colour.
-        alpha = pixels[..., 3:].astype(np.float32) / 255
-        return (pixels[..., :3] * alpha + 128 * (1 - alpha)).mean(-1).astype(np.uint8)
-    return pixels.mean(-1).astype(np.uint8)
+    colours = alpha.over(pixels, alpha.GREY) if channels == 4 else pixels
+    return colours.mean(-1).astype(np.uint8)
 
 
 def blank(thumbs: np.ndarray) -> np.ndarray:

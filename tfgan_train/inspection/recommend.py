@@ -54,6 +54,9 @@ def _size(facts: Facts) -> list[tuple[str, str]]:
 def _channels(facts: Facts) -> list[tuple[str, str]]:
     if facts.config.channels:
         return [(f"--channels={facts.config.channels}", "as given")]
+    clear = int(facts.rows["transparent"].sum())
+    if clear > 0.5 * len(facts.rows):
+        return [("--channels=4", f"{clear:,} of {len(facts.rows):,} pictures have transparent parts")]
     grey = int((facts.rows["channels"] == 1).sum())
     if 0 < len(facts.rows) - grey < 0.05 * len(facts.rows):
         return [("--channels=1", f"{grey:,} of {len(facts.rows):,} pictures are grey")]

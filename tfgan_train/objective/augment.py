@@ -10,6 +10,7 @@ filling (0, which is grey) are the paper's code's.
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -56,13 +57,15 @@ def brightness(x, draw):
 def saturation(x, draw):
     """Multiplies each pixel's difference from its own grey by a number in [0, 2).
 
-    Grey images, of one channel, have no such difference and stay as they are.
+    Grey images have no such difference, alpha and channels that aren't colours neither: they stay as they are.
     """
-    if x.shape[3] == 1:
-        return x
     channels = x.shape[3]
+    if channels not in (3, 4):
+        return x
     # As a matrix product, a mean that needn't be broadcast: a third of the time.
-    grey = tf.reshape(tf.reshape(x, (-1, channels)) @ tf.fill((channels, channels), 1.0 / channels), x.shape)
+    mean = np.eye(channels, dtype=np.float32)
+    mean[:3, :3] = 1 / 3
+    grey = tf.reshape(tf.reshape(x, (-1, channels)) @ tf.constant(mean, x.dtype), x.shape)
     return grey + draw.uniform((1, 1, 1), 0.0, 2.0) * (x - grey)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgan_train.common import files
+from tfgan_train.common.alpha import shown
 from tfgan_train.common.images import to_image
 
 BACKGROUND = 40  # a dark grey that frames black digits and photographs alike
@@ -40,19 +41,20 @@ def grid(
     """Lays images out row by row, with a border of `padding` round every tile.
 
     Args:
-      images: uint8 [n, H, W, C], n >= 1, C 1 (grey) or 3 (colour).
+      images: uint8 [n, H, W, C], n >= 1; transparent ones lie on a chequered ground (common/alpha.py).
       columns: tiles in a row; None: about square.
       padding: pixels between tiles and round the whole.
       background: grey level 0..255 of the padding and of tiles that are not there.
       scale: whole number each tile is enlarged by; None: `viewing_scale`.
 
     Returns:
-      uint8 [h, w, C].
+      uint8 [h, w, 1 or 3].
 
     Raises:
       ValueError: where `images` has another shape or type.
     """
     _check_images(images)
+    images = shown(images)
     count, height, width, channels = images.shape
     columns = columns or square_columns(count, height, width)
     scale = scale or viewing_scale(height, width)
@@ -135,8 +137,8 @@ def read_picture(path) -> np.ndarray:
 
 
 def _check_images(images: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
-        raise ValueError(f"expected uint8 [n >= 1, H, W, 1 or 3], got {images.dtype} {images.shape}")
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+        raise ValueError(f"expected uint8 [n >= 1, H, W, C], got {images.dtype} {images.shape}")
 
 
 def _text_strip(text: str, picture: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfgan_train.common.alpha import shown
 from tfgan_train.metrics import distances as row_distances
 from tfgan_train.pictures import grid
 
@@ -54,11 +55,12 @@ def pair_picture(samples: np.ndarray, train: np.ndarray, indices: np.ndarray, pa
       pairs_per_row: pairs side by side.
 
     Returns:
-      uint8 [h, w, C].
+      uint8 [h, w, 1 or 3].
     """
+    samples, train = shown(samples), shown(train[indices])
     scale = grid.viewing_scale(*samples.shape[1:3])
     gap = np.full((*samples.shape[:2], 1, samples.shape[3]), grid.BACKGROUND, np.uint8)
-    pairs = np.concatenate([samples, gap, train[indices]], axis=2)
+    pairs = np.concatenate([samples, gap, train], axis=2)
     return grid.grid(pairs, min(pairs_per_row, len(pairs)), padding=8, scale=scale)
 
 

@@ -3,6 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.common import alpha
+from tfgan_train.common.errors import UserError
+
 
 def convolution(weights: dict, conv: str, norm: str, epsilon: float, depthwise: bool = False):
     """(kernel in TensorFlow's layout, bias [out]) of a convolution without bias and its normalisation.
@@ -23,5 +26,15 @@ def convolution(weights: dict, conv: str, norm: str, epsilon: float, depthwise: 
 
 
 def colour(images: np.ndarray) -> np.ndarray:
-    """uint8 [n, H, W, 1 or 3] -> [n, H, W, 3]; grey is repeated."""
+    """uint8 [n, H, W, C] -> [n, H, W, 3]; grey is repeated, and transparent pictures lie on grey.
+
+    Raises:
+      UserError: for channels that are no colours.
+    """
+    if images.shape[3] not in (1, 3, 4):
+        raise UserError(
+            f"pictures of {images.shape[3]} channels have no ImageNet features; use --features=pixels or classifier"
+        )
+    if alpha.has_alpha(images):
+        return alpha.over(images, alpha.GREY)
     return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images

@@ -211,6 +211,6 @@ def _data_sentence(facts: dict) -> str:
     if are_points(facts["image_shape"]):
         return f"{facts['name']}: {facts['count']:,} points of the plane."
     height, width, channels = facts["image_shape"]
-    colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    colour = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(channels, f"{channels} channels")
     labels = f", {facts['num_classes']} classes" if facts.get("num_classes") else ""
     return f"{facts['name']}: {facts['count']:,} images of {height} × {width} pixels, {colour}{labels}."

@@ -6,6 +6,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.runs.directory import LoadedRun, RunDir, load_run
 from tfgan_train.runs.rows import read_rows
@@ -30,6 +31,8 @@ class Run:
     def generate(self, num: int, seed: int = 0, label: Optional[Union[int, str]] = None) -> np.ndarray:
         """Images uint8 [num, H, W, C]; the same for the same seed, here and in `tfgan_train.sample`.
 
+        Of four channels the last is a straight alpha.
+
         Args:
           num: how many.
           seed: -2**31 to 2**31 - 1.
@@ -40,7 +43,8 @@ class Run:
         """
         if num < 1:
             raise UserError(f"num={num} must be at least 1")
-        return self._sampler.images(num, seed, self.loaded.label_index(label))
+        images = self._sampler.images(num, seed, self.loaded.label_index(label))
+        return alpha.straight(images) if alpha.has_alpha(images) else images
 
     @functools.cached_property
     def _sampler(self):

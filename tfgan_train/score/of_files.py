@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from tfgan_train import data as datasets
+from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.data.array_files import read_arrays
 
@@ -13,7 +14,8 @@ def read(path: str, config, num: int) -> np.ndarray:
     """Up to `num` images, uint8 [n, H, W, C].
 
     Args:
-      path: a folder of images, or a .npz or .npy file with one uint8 array [n, H, W] or [n, H, W, C].
+      path: a folder of images, or a .npz or .npy file with one uint8 array [n, H, W] or [n, H, W, C];
+        four channels have a straight alpha.
       config: any Config; says how many damaged files are accepted.
 
     Raises:
@@ -30,7 +32,8 @@ def read(path: str, config, num: int) -> np.ndarray:
         return source.read(np.arange(min(num, source.count)))[0]
     if place.suffix not in (".npz", ".npy") or not place.is_file():
         raise UserError(f"--images={path} must be a folder of images, or a .npz or .npy file")
-    return _array(place)[:num]
+    images = _array(place)[:num]
+    return alpha.premultiplied(images) if alpha.has_alpha(images) else images
 
 
 def _array(place: pathlib.Path) -> np.ndarray:

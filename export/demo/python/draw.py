@@ -22,4 +22,7 @@ if "label" in draw.get_input_details():
     inputs["label"] = np.full(draw.get_input_details()["label"]["shape"], -1, np.int32)  # -1: drawn from the seed
 images = draw(**inputs)["images"]
 pixels = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)
+if pixels.shape[-1] == 4:  # Colours are premultiplied by alpha; PNG wants them straight.
+    alpha = pixels[..., 3:].astype(np.float32)
+    pixels[..., :3] = np.minimum(np.rint(pixels[..., :3] * 255 / np.maximum(alpha, 1)), 255)
 Image.fromarray(np.concatenate(pixels, axis=1).squeeze()).save(out)

@@ -13,9 +13,14 @@ function draw(canvas, pixels) {
   canvas.height = height;
   const rgba = new ImageData(width, height);
   for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) rgba.data[4 * i + c] = pixels[channels * i + (channels === 1 ? 0 : c)];
-    rgba.data[4 * i + 3] = 255;
+    // Of four channels the last is alpha, by which the colours are multiplied; a canvas wants them straight.
+    const alpha = channels === 4 ? pixels[4 * i + 3] : 255;
+    for (let c = 0; c < 3; c++) {
+      rgba.data[4 * i + c] = pixels[channels * i + (channels < 3 ? 0 : c)] * 255 / Math.max(alpha, 1);
+    }
+    rgba.data[4 * i + 3] = alpha;
   }
+  canvas.classList.toggle('transparent', channels === 4);
   canvas.getContext('2d').putImageData(rgba, 0, 0);
 }
 
