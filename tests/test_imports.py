@@ -131,7 +131,7 @@ def test_nobody_imports_a_command_or_the_loop():
     for command in COMMANDS:
         assert _importers(f"tfgan_train.{command}") == set()
     assert _importers("tfgan_train.training.loop") <= {"tfgan_train", "tfgan_train.main"}
-    assert _importers("tfgan_train.training.step") == {"tfgan_train.training.loop", "tfgan_train.training.parts"}
+    assert _importers("tfgan_train.training.step") == {"tfgan_train.training.duties", "tfgan_train.training.parts"}
 
 
 def test_common_needs_no_tensorflow():

@@ -20,7 +20,7 @@ from tfgan_train import data as datasets
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.rows import read_rows
-from tfgan_train.training import loop, pacing, start
+from tfgan_train.training import duties, loop, pacing, start
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = dict(
@@ -158,7 +158,7 @@ def test_a_finished_run_says_what_share_of_the_peak_it_reached(tmp_path, capsys,
 
 
 def test_a_run_that_is_stopped_measures_no_peak(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "measured_peak", lambda *_: pytest.fail("it takes time"))
+    monkeypatch.setattr(duties, "measured_peak", lambda *_: pytest.fail("it takes time"))
     monkeypatch.setattr(loop.Loop, "_draw", lambda self: self.stop(signal.SIGINT) if self._step == 4 else None)
     config = Config(**SMALL | dict(run_dir=str(tmp_path / "run"), steps=6, architecture="mlp", sample_every=4))
     assert train(config).stopped == signal.SIGINT

@@ -38,7 +38,7 @@ def _groups(leaders: np.ndarray, rows: np.ndarray | None = None) -> tuple[tuple[
     """Rows with the same leader, where there are two or more."""
     rows = np.arange(len(leaders)) if rows is None else rows
     order = np.argsort(leaders, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(leaders[order]) != 0]) if len(order) else []
+    starts = np.flatnonzero(np.r_[True, np.diff(leaders[order]) != 0]) if len(order) else order
     parts = [tuple(rows[part].tolist()) for part in np.split(order, starts[1:]) if len(part) > 1]
     return tuple(sorted(parts, key=lambda part: (-len(part), part)))
 

@@ -143,7 +143,11 @@ def _wide(facts: Facts) -> Section:
 def _classes(facts: Facts) -> Section:
     if not facts.label_names:
         return Section("classes", "")
-    counts = {name: np.bincount(split.labels, minlength=len(facts.label_names)) for name, split in facts.splits.items()}
+    counts = {
+        name: np.bincount(split.labels, minlength=len(facts.label_names))
+        for name, split in facts.splits.items()
+        if split.labels is not None
+    }
     train = counts["train"]
     order = np.argsort(-train, kind="stable")
     smallest, largest = int(train.min()), int(train.max())

@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from tfgan_train import data
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.terminal import Countdown
+from tfgan_train.config.fields import Config
 from tfgan_train.data import decode, folder, held_out, layout, reading
 from tfgan_train.data.transform import parse_image_size
 from tfgan_train.inspection import duplicates, ignored, measure
@@ -66,7 +68,7 @@ class Facts:
     misnamed: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     duplicates: duplicates.Duplicates
-    config: object
+    config: Config
 
     @property
     def rows(self) -> np.ndarray:
@@ -138,7 +140,7 @@ def _measured(paths: list[pathlib.Path], options: tuple) -> tuple[np.ndarray, li
     blocks = ((paths[i : i + _BLOCK] for i in starts), starts, (options for _ in starts))
     with contextlib.ExitStack() as ends:
         if len(paths) < _WORTH_PROCESSES:
-            work = map(measure.measure, *blocks)
+            work: Iterator = map(measure.measure, *blocks)
         else:
             # Spawned, not forked: whoever calls this from Python may have threads.
             spawn = multiprocessing.get_context("spawn")
@@ -191,11 +193,16 @@ def _of_source(config) -> Facts:
         splits[split] = Split(
             np.concatenate(rows),
             np.concatenate(labels) if source.num_classes else None,
-            lambda index, split=split: f"{split} {index:,}",
-            lambda indices, size, source=source: list(reading.images(source, np.asarray(indices))),
+            functools.partial("{} {:,}".format, split),
+            functools.partial(_images_of, source),
             source.count,
         )
     everything, train = np.concatenate([one.rows for one in splits.values()]), sources["train"]
     return Facts(
         config.dataset, splits, train.label_names, (), (), (), (), train.notes, duplicates.find(everything), config
     )
+
+
+def _images_of(source, indices: Sequence[int], size) -> list[np.ndarray]:
+    """`Split.read` of a source, whose images are of one size already."""
+    return list(reading.images(source, np.asarray(indices)))

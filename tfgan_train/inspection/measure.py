@@ -2,11 +2,11 @@
 
 import hashlib
 import io
-import os
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from tfgan_train.common.errors import reason
 from tfgan_train.data import decode
 from tfgan_train.inspection import perceptual
 
@@ -77,17 +77,17 @@ def _measure_file(row: np.void, path, options) -> None:
         with open(path, "rb") as file:
             encoded = file.read()
     except OSError as error:
-        raise decode.BadImage(os.strerror(error.errno).lower()) from error
+        raise decode.BadImage(reason(error).lower()) from error
     pixels = decode.decode(encoded, *options)
     row["bytes"], row["content"] = len(encoded), _digest(encoded)
     with Image.open(io.BytesIO(encoded), formats=decode.FORMATS) as image:
-        row["format"], row["mode"] = image.format.encode(), image.mode.encode()
+        row["format"], row["mode"] = (image.format or "").encode(), image.mode.encode()
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
         row["width"], row["height"] = image.size[::-1] if turned else image.size
         if image.has_transparency_data:
             row["transparent"] = image.convert("RGBA").getchannel("A").getextrema()[0] < 255
         if image.mode.startswith("I"):
-            row["percentiles"] = np.clip(np.percentile(image, (0, 1, 99, 100)), 0, decode.WIDEST)
+            row["percentiles"] = np.clip(np.percentile(np.asarray(image), (0, 1, 99, 100)), 0, decode.WIDEST)
     _measure_pixels(row, pixels)
 
 

@@ -34,7 +34,7 @@ def random_layers(graph: tf.Graph, network, seeded: bool = True) -> list[str]:
     names = {layer.name for layer in getattr(network, "model", network)._flatten_layers(include_self=False)}
     definition = graph.as_graph_def()
     nodes = [node for part in (definition.node, *(f.node_def for f in definition.library.function)) for node in part]
-    found = {}
+    found: dict[str, None] = {}
     for node in nodes:
         if _UNSEEDED.match(node.op) or (seeded and _SEEDED.match(node.op)):
             parts = [part if part in names else re.sub(r"_\d+$", "", part) for part in node.name.split("/")]

@@ -27,7 +27,8 @@ def check_own_networks(config, data) -> list[str]:
     Raises:
       UserError: for what can't be trained.
     """
-    notes, made = [], []
+    notes: list[str] = []
+    made: list[KerasGenerator | KerasDiscriminator] = []
     label = tf.range(PROBED) % max(data.num_classes, 1) if config.conditional else None
     z = latents(config.seed, tf.range(PROBED), config.latent_dim, config.latent_distribution)
     if config.generator:

@@ -1,10 +1,12 @@
 """What a run is made of: builds it new, or as its last checkpoint left it."""
 
 import dataclasses
+import pathlib
 import signal
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import remove_leftovers
@@ -12,6 +14,7 @@ from tfgan_train.common.images import to_float
 from tfgan_train.common.terminal import Progress
 from tfgan_train.config.fields import Config
 from tfgan_train.data.pipeline import Batches
+from tfgan_train.data.source import Source
 from tfgan_train.pictures.training_samples import Pictures
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
@@ -40,16 +43,17 @@ class Parts:
       flops: multiplications and additions of a training step.
       step: completed steps at the beginning.
       seconds_before: that the run has trained before.
-      is_complete: whether nothing is left to do; the parts below `gan` are then None.
+      is_complete: whether nothing is left to do; the parts from `held_out` on are then missing.
+      selection: None without evaluations.
     """
 
     STOPPED_BY_ANOTHER = int(signal.SIGTERM)  # what a run is stopped by when another worker was
 
     config: Config
     files: RunDir
-    shown: Any
-    strategy: Any
-    source: Any
+    shown: pathlib.Path
+    strategy: tf.distribute.Strategy
+    source: Source
     progress: Progress
     clock: Clock
     workers: Workers
@@ -57,23 +61,22 @@ class Parts:
     step: int
     seconds_before: float = 0.0
     is_complete: bool = False
-    held_out: Any = None
-    batches: Any = None
-    flops: float = 0
-    pace: Any = None
-    train_step: Any = None
-    finite: Any = None
-    recorder: Any = None
-    events: Any = None
-    pictures: Any = None
-    monitor: Any = None
-    selection: Any = None
+    held_out: Source | None = dataclasses.field(init=False)
+    batches: Batches = dataclasses.field(init=False)
+    flops: float = dataclasses.field(init=False)
+    pace: Pace = dataclasses.field(init=False)
+    train_step: TrainStep = dataclasses.field(init=False)
+    finite: Soundness = dataclasses.field(init=False)
+    recorder: Recorder = dataclasses.field(init=False)
+    events: EventWriter = dataclasses.field(init=False)
+    pictures: Pictures = dataclasses.field(init=False)
+    monitor: Watch = dataclasses.field(init=False)
+    selection: best.Selection | None = None
 
     def close(self) -> None:
         """Closes files, ends threads, and lets go of the data."""
         for part in (self.progress, self.recorder, self.events, self.batches, self.train_step):
-            if part is not None:
-                part.close()
+            part.close()
 
 
 def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
@@ -193,7 +196,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
     parts.pace = Pace(config)
 
 
-def _mean_image(source) -> np.ndarray:
+def _mean_image(source: Source) -> np.ndarray:
     """float [H, W, C] in [-1, 1] of at most MEAN_OF images."""
     total = np.zeros(source.image_shape)
     count = min(source.count, MEAN_OF)

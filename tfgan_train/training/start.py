@@ -202,7 +202,7 @@ def resolve(config: Config, data: DataFacts) -> Config:
         for name, value in family.defaults.items()
         if name.startswith(f"{side}_")
     }
-    chosen = {name: value for name, value in defaults.items() if not getattr(config, name)}
+    chosen: dict[str, Any] = {name: value for name, value in defaults.items() if not getattr(config, name)}
     steps = config.steps or math.ceil(config.epochs * data.count / config.batch_size)
     if steps > MOST_STEPS:
         raise UserError(
