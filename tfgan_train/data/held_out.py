@@ -31,7 +31,8 @@ def layout_of(root: pathlib.Path, config, split: str) -> layout.Layout | None:
         raise UserError(
             f"--held_out={config.held_out:g}: {root} has a held-out split of its own, which is used; leave the flag out"
         )
-    return cut(layout.of(root, "train"), config.held_out, split)
+    files = layout.of(root, "train")
+    return None if files is None else cut(files, config.held_out, split)
 
 
 def cut(files: layout.Layout, share: float, split: str) -> layout.Layout:
