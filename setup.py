@@ -42,7 +42,7 @@ setup(
     package_dir={"tfgan_train.recipe_files": "flags"},
     package_data={
         "tfgan_train.recipe_files": ["*.flags"],
-        "tfgan_train": ["py.typed", "data/assets/*", "report/*.html", "report/*.css", "report/*.js"],
+        "tfgan_train": ["py.typed", "data/assets/*", "report/templates/*.html", "report/*.css", "report/*.js"],
         "export": ["demo/web/*", "demo/c/*", "demo/python/*"],
     },
     install_requires=[
@@ -50,6 +50,7 @@ setup(
         "tensorflow-datasets>=4.9.10",
         "importlib_resources",  # tensorflow-datasets imports it and doesn't declare it
         "absl-py",
+        "jinja2",
         "numpy",
         "pillow",
         "ai-edge-litert",  # runs the TFLite files that an export verifies; TensorFlow's interpreter is deprecated

@@ -153,7 +153,7 @@ def test_a_finished_run_says_what_share_of_the_peak_it_reached(tmp_path, capsys,
     np.testing.assert_allclose(
         [rate, float(said[3]) / 100 * clock["peak_flops_per_second"]], clock["flops_per_second"], rtol=0.06
     )
-    assert "Of this machine's peak" in (tmp_path / "run" / "report.html").read_text().replace("&#x27;", "'")
+    assert "Of this machine's peak" in (tmp_path / "run" / "report.html").read_text().replace("&#39;", "'")
     assert len(loads) == 1  # whoever looks at held-out images is handed them
 
 

@@ -161,7 +161,7 @@ def test_each_step_ends_at_its_rows_step():
 def test_rows_give_the_charts_they_have_data_for():
     rows = [{"step": step, "d_loss": 1.0, "g_loss": 2.0, "d_accuracy": 0.7, "penalty": 0.0} for step in (50, 100)]
     titles = re.findall("<h3>(.*?)</h3>", "".join(curves.training_charts(rows, [])))
-    assert titles == ["Losses", "D&#x27;s accuracy"]
+    assert titles == ["Losses", "D&#39;s accuracy"]
     assert curves.training_charts([], []) == [""] * 6
 
 

@@ -1,7 +1,6 @@
 """The findings as one HTML page with pictures."""
 
 import time
-from html import escape
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tfgan_train.inspection.gather import Facts
 from tfgan_train.pictures import grid
 from tfgan_train.report.data_uris import picture_uri
 from tfgan_train.report.page import page
+from tfgan_train.report.templates import macros
 
 SHOWN = 500  # rows of a section
 _SHEET, _TILE = 96, 64  # pictures of the contact sheet, and their side
@@ -22,7 +22,7 @@ _BUDGET = 1_500_000
 
 def render(facts: Facts, found: list[Section]) -> str:
     """The page's HTML; it needs no network."""
-    bodies = [(one.key, one.title, one.title, _body(one) + _pictures(facts, one.key)) for one in found]
+    bodies = [(one.key, one.title, one.title, _body(one, _pictures(facts, one.key))) for one in found]
     bodies.insert(1, ("sheet", "Contact sheet", "Contact sheet", _sheet(facts)))
     return page(f"Data: {facts.dataset}", _headline(facts), bodies, "finished")
 
@@ -31,36 +31,28 @@ def _headline(facts: Facts) -> str:
     height, width = facts.rows["height"], facts.rows["width"]
     same = len(np.unique(height)) == len(np.unique(width)) == 1
     tiles = [
-        ("pictures", f"{len(facts.rows):,}"),
-        ("size", f"{height[0]}x{width[0]}" if same else "mixed"),
-        ("classes", f"{len(facts.label_names):,}"),
-        ("damaged", f"{len(facts.damaged):,}"),
-        ("exact duplicates", f"{facts.duplicates.copies:,}"),
-        ("near duplicates", f"{sum(len(group) - 1 for group in facts.duplicates.near):,}"),
-        ("ignored files", f"{len(facts.ignored):,}"),
+        ("pictures", f"{len(facts.rows):,}", None),
+        ("size", f"{height[0]}x{width[0]}" if same else "mixed", None),
+        ("classes", f"{len(facts.label_names):,}", None),
+        ("damaged", f"{len(facts.damaged):,}", None),
+        ("exact duplicates", f"{facts.duplicates.copies:,}", None),
+        ("near duplicates", f"{sum(len(group) - 1 for group in facts.duplicates.near):,}", None),
+        ("ignored files", f"{len(facts.ignored):,}", None),
     ]
-    cells = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
-    return f"""<p class="over">Data report</p><h1>{escape(facts.dataset)}</h1>
-<p class="lead soft">{time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}</p><dl class="tiles">{cells}</dl>"""
+    written = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    return macros("inspection").headline(facts.dataset, written, tiles)
 
 
-def _body(section: Section) -> str:
-    lead = f"<p>{escape(section.lead)}</p>" if section.lead else ""
-    if section.key == "command":
-        lead = f"<pre>{escape(section.lead)}</pre>"
-    head = "".join(f"<th>{escape(name)}</th>" for name in section.head)
-    shares = section.shares or [0.0] * len(section.rows)
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}{_bar(share) if section.shares else ''}</tr>"
-        for row, share in zip(section.rows[:SHOWN], shares, strict=False)
+def _body(section: Section, pictures: str) -> str:
+    return macros("inspection").section(
+        section.lead,
+        section.key == "command",
+        section.head,
+        section.rows[:SHOWN],
+        section.shares,
+        len(section.rows) - SHOWN,
+        pictures,
     )
-    more = len(section.rows) - SHOWN
-    rest = f'<p class="soft">… and {more:,} more</p>' if more > 0 else ""
-    return f'{lead}<div class="wide"><table>{f"<tr>{head}</tr>" if head else ""}{rows}</table></div>{rest}'
-
-
-def _bar(share: float) -> str:
-    return f'<td><meter value="{share:.4f}">{share:.0%}</meter></td>' if share else "<td></td>"
 
 
 def _sheet(facts: Facts) -> str:
@@ -97,5 +89,4 @@ def _tiles(facts: Facts, split: str, indices) -> np.ndarray:
 
 
 def _figure(picture: np.ndarray, caption: str) -> str:
-    image = f'<img src="{picture_uri(picture, _BUDGET)}" alt="{escape(caption)}">'
-    return f'<figure class="wide">{image}<figcaption>{escape(caption)}</figcaption></figure>'
+    return macros("inspection").figure(picture_uri(picture, _BUDGET), caption)

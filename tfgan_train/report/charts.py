@@ -7,13 +7,13 @@ through each bucket's lowest and highest value, so no spike is lost; the strong 
 """
 
 import dataclasses
-import html
 import json
 import math
 
 import numpy as np
 
 from tfgan_train.common.numbers import number
+from tfgan_train.report.templates import macros
 
 BUCKETS = 240
 _WIDTH, _HEIGHT = 1000, 400  # the SVG's own units
@@ -77,23 +77,25 @@ def line_chart(
     first = min(line.first_step for line in lines)
     last = max(line.last_step for line in lines)
     x_axis = Axis(first, last if last > first else first + 1)
-    svg = "".join(_path("grid", _level(y_axis.place(tick))) for tick in y_axis.ticks())
+    paths = [("grid", _level(y_axis.place(tick))) for tick in y_axis.ticks()]
     if guide:
-        svg += _path("guide", _level(y_axis.place(guide.value)))
-    svg += "".join(_path(f"raw {line.colour}", _points(x_axis, y_axis, line.raw_x, line.raw_y)) for line in lines)
-    svg += "".join(_path(f"smooth {line.colour}", _points(x_axis, y_axis, line.x, line.y)) for line in lines)
+        paths.append(("guide", _level(y_axis.place(guide.value))))
+    paths += [(f"raw {line.colour}", _points(x_axis, y_axis, line.raw_x, line.raw_y)) for line in lines]
+    paths += [(f"smooth {line.colour}", _points(x_axis, y_axis, line.x, line.y)) for line in lines]
     show = _percent if percent else number
-    summary = f"{title}: " + "; ".join(f"{line.name} now {show(line.last)}" for line in lines)
-    return f"""
-<figure class="chart" data-chart="{html.escape(_hover(lines, x_axis, y_axis, show))}">
-<figcaption><h3>{html.escape(title)}</h3>{_legend(lines, show)}{_note(note, lines)}</figcaption>
-<div class="plot" tabindex="0" role="img" aria-label="{html.escape(summary)}">
-<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{svg}</svg>
-{_tick_labels("y", ((1 - y_axis.place(tick), show(tick)) for tick in y_axis.ticks()))}
-{_tick_labels("x", ((x_axis.place(tick), number(tick)) for tick in x_axis.ticks()))}
-<span class="x-name">{html.escape(x_name)}</span>{_guide_label(guide, y_axis)}
-<i class="cursor" hidden></i><div class="tip" hidden></div>
-</div></figure>"""
+    return macros("chart").chart(
+        title,
+        legend=[(line.colour, line.name, show(line.last)) for line in lines],
+        note=_note(note, lines),
+        summary=f"{title}: " + "; ".join(f"{line.name} now {show(line.last)}" for line in lines),
+        hover=_hover(lines, x_axis, y_axis, show),
+        box=f"0 0 {_WIDTH} {_HEIGHT}",
+        paths=paths,
+        y_ticks=[(_share(1 - y_axis.place(tick)), show(tick)) for tick in y_axis.ticks()],
+        x_ticks=[(_share(x_axis.place(tick)), number(tick)) for tick in x_axis.ticks()],
+        x_name=x_name,
+        guide=(_share(1 - y_axis.place(guide.value)), guide.label) if guide else None,
+    )
 
 
 class Axis:
@@ -245,34 +247,15 @@ def _level(place: float) -> str:
     return f"M0 {(1 - place) * _HEIGHT:.1f}H{_WIDTH}"
 
 
-def _path(classes: str, data: str) -> str:
-    return f'<path class="{classes}" d="{data}"/>'
-
-
-def _legend(lines: list[_Line], show) -> str:
-    items = "".join(
-        f'<li class="{line.colour}">{html.escape(line.name)} <b>{show(line.last)}</b></li>' for line in lines
-    )
-    return f'<ul class="legend">{items}</ul>'
+def _share(place: float) -> str:
+    """A place on an axis in per cent, for CSS."""
+    return f"{100 * place:.2f}"
 
 
 def _note(note: str, lines: list[_Line]) -> str:
     missing = sum(line.missing for line in lines)
     gaps = f"{missing:,} value{'s are' if missing > 1 else ' is'} missing or not finite." if missing else ""
-    text = " ".join(part for part in (note, gaps) if part)
-    return f"<p>{html.escape(text)}</p>" if text else ""
-
-
-def _tick_labels(axis: str, places) -> str:
-    side = "top" if axis == "y" else "left"
-    return "".join(f'<span class="{axis}" style="{side}:{100 * place:.2f}%">{text}</span>' for place, text in places)
-
-
-def _guide_label(guide: Guide | None, y_axis: Axis) -> str:
-    if not guide:
-        return ""
-    top = 100 * (1 - y_axis.place(guide.value))
-    return f'<span class="guide-label" style="top:{top:.2f}%">{html.escape(guide.label)}</span>'
+    return " ".join(part for part in (note, gaps) if part)
 
 
 def _hover(lines: list[_Line], x_axis: Axis, y_axis: Axis, show) -> str:

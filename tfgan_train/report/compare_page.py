@@ -1,8 +1,7 @@
-"""The page of a comparison: groups, settings that differ, figures, curves, samples. HTML from comparison.py's facts."""
+"""The page of a comparison: groups, settings that differ, figures, curves, samples; from comparison.py's facts."""
 
 import functools
 import math
-from html import escape
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tfgan_train.report import comparison, data_uris
 from tfgan_train.report.charts import Guide, Series, line_chart
 from tfgan_train.report.comparison import Group
 from tfgan_train.report.page import page
+from tfgan_train.report.templates import macros
 from tfgan_train.runs.facts import RunFacts
 
 _COLOURS = 8  # classes c0 … of page.css
@@ -37,13 +37,7 @@ def render(groups: list[Group]) -> str:
         ("samples", "Samples", "Last samples", _samples(groups)),
         ("runs", "Runs", "Runs", _runs(groups)),
     ]
-    return page(
-        title,
-        f'<p class="over">GAN training comparison</p><h1>{escape(title)}</h1>'
-        f'<p class="lead">{escape(_lead(groups))}</p>',
-        found,
-        "finished",
-    )
+    return page(title, macros("compare").headline(title, _lead(groups)), found, "finished")
 
 
 def _lead(groups) -> str:
@@ -60,35 +54,25 @@ def _lead(groups) -> str:
 def _figures(groups: list[Group]) -> str:
     measured = [group.measured() for group in groups]
     names = dict.fromkeys(name for figures in measured for name in figures)
-    notes = _warnings(groups)
-    if not names:
-        return (
-            notes
-            + '<p class="soft">None of these runs has been evaluated: '
-            + "python -m tfgan_train.evaluate --run_dir=RUN does that.</p>"
-        )
-    rows = "".join(
-        _row(escape(name.replace("_", " ")) + _arrow(measured, name), _metric_cells(measured, name)) for name in names
-    )
-    return f"""{notes}<div class="wide"><table class="figures"><caption>Each run's last figure. Over several seeds:
-the mean ± the standard deviation over the runs. Of one run: ± what the metric says of its own uncertainty.</caption>
-{_head(groups)}{rows}</table></div>"""
+    rows = [(name.replace("_", " ") + _arrow(measured, name), _metric_cells(measured, name)) for name in names]
+    return macros("compare").figures(groups, _warnings(groups), rows)
 
 
-def _metric_cells(measured, name) -> list[str]:
+def _metric_cells(measured, name) -> list[tuple[str, int, bool] | None]:
+    """(text, number of runs, whether none is better) of each group; None where nothing was measured."""
     better = _better(measured, name)
     found = [figures.get(name) for figures in measured]
     means = [one.mean for one in found if one]
     best = {"lower": min, "higher": max}[better](means) if better in _ARROWS and len(means) > 1 else None
-    cells = []
-    for one in found:
-        if one is None:
-            cells.append('<span class="soft">–</span>')
-            continue
-        text = number(one.mean) + (f" ± {number(one.spread)}" if one.spread is not None else "")
-        text += f' <span class="soft">({one.runs} runs)</span>' if one.runs > 1 else ""
-        cells.append(f"<b>{text}</b>" if one.mean == best else text)
-    return cells
+    return [
+        one
+        and (
+            number(one.mean) + (f" ± {number(one.spread)}" if one.spread is not None else ""),
+            one.runs,
+            one.mean == best,
+        )
+        for one in found
+    ]
 
 
 def _better(measured, name) -> str:
@@ -100,7 +84,7 @@ def _arrow(measured, name) -> str:
     return _ARROWS.get(_better(measured, name), "")
 
 
-def _warnings(groups) -> str:
+def _warnings(groups) -> list[str]:
     """What keeps figures from being compared."""
     said = []
     data = dict.fromkeys(group.settings["data"] for group in groups)
@@ -115,22 +99,18 @@ def _warnings(groups) -> str:
     silent = [comparison.run_name(run) for group in groups for run in group.runs if not run.train]
     if silent:
         said.append(f"Nothing has been logged yet by {', '.join(silent)}.")
-    return "".join(f'<p class="note">{escape(text)}</p>' for text in said)
+    return said
 
 
 def _settings(groups: list[Group]) -> str:
     found = comparison.differing(groups)
-    if not found:
-        return '<p class="soft">Nothing: these runs have the same settings.</p>' if len(groups) == 1 else ""
-    rows = "".join(
-        _row(f"<code>{escape(name)}</code>", [f"<code>{escape(str(value))}</code>" for value in values])
-        for name, values in found.items()
-    )
-    return f'<div class="wide"><table>{_head(groups)}{rows}</table></div>'
+    if found:
+        return macros("compare").settings(groups, found)
+    return macros("compare").same_settings() if len(groups) == 1 else ""
 
 
 def _curves(groups: list[Group]) -> str:
-    charts = []
+    charts: list[str] = []
     for key, title, percent, logarithmic, guide in _TRAINING:
         charts += _pair(
             groups,
@@ -149,7 +129,8 @@ def _curves(groups: list[Group]) -> str:
         # A figure that no run has twice is in the table already.
         if any(len(points(run)) > 1 for group in groups for run in group.runs):
             charts += _pair(groups, name.replace("_", " "), points, logarithmic=True)
-    return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
+    charts = [chart for chart in charts if chart]
+    return macros("common").charts(charts) if charts else ""
 
 
 def _points_of(name: str, run: RunFacts) -> list[tuple[int, float]]:
@@ -183,37 +164,23 @@ def _samples(groups: list[Group]) -> str:
     if not last:
         return ""
     budget = min(_GRID_BYTES, _GRIDS_BYTES // len(last))
-    figures = []
-    for group, run, (step, path) in last:
-        words = escape(f"{_line_name(group, run)}: step {step:,}")
-        figures.append(
-            f'<figure><img src="{data_uris.data_uri(path, budget)}" alt="Samples of {words}">'
-            f"<figcaption>{words}</figcaption></figure>"
-        )
-    return f'<div class="pair">{"".join(figures)}</div>'
+    return macros("compare").samples(
+        (f"{_line_name(group, run)}: step {step:,}", data_uris.data_uri(path, budget))
+        for group, run, (step, path) in last
+    )
 
 
 def _runs(groups: list[Group]) -> str:
-    names = ("recipe", "run", "seed", "step", "time", "evaluated at")
-    head = "<tr>" + "".join(f"<th scope=col>{name}</th>" for name in names) + "</tr>"
     rows = []
     for group in groups:
         for run in group.runs:
             time, evaluated = comparison.seconds(run), comparison.evaluated_step(run)
             cells = [
-                escape(str(run.path)),
+                str(run.path),
                 str(run.config.get("seed")),
                 f"{run.step:,}",
                 duration(time) if time else "–",
                 "–" if evaluated is None else f"{evaluated:,}",
             ]
-            rows.append(_row(escape(group.name), cells))
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
-
-
-def _head(groups) -> str:
-    return "<tr><td></td>" + "".join(f"<th scope=col><b>{escape(group.name)}</b></th>" for group in groups) + "</tr>"
-
-
-def _row(title: str, cells: list[str]) -> str:
-    return f"<tr><th scope=row>{title}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+            rows.append((group.name, cells))
+    return macros("compare").runs(rows)

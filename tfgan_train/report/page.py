@@ -2,13 +2,10 @@
 
 import dataclasses
 import importlib.resources
-import json
 import pathlib
-import string
-from html import escape
 
 from tfgan_train.common import files
-from tfgan_train.report import galleries, sections
+from tfgan_train.report import galleries, sections, templates
 from tfgan_train.runs.facts import RunFacts, read_run
 
 STATUSES = ("running", "finished", "stopped")
@@ -64,25 +61,18 @@ def page(title: str, headline: str, found: list[tuple[str, str, str, str]], stat
 
     Args:
       title: the window's, as plain text.
-      headline: HTML of the page's head.
+      headline: HTML of the page's head, from a template.
       found: (anchor, name in the links, heading, HTML) of each section; one without HTML is left out.
       status: one of STATUSES; a running page reloads itself.
     """
-    found = [section for section in found if section[-1]]
-    fill = {
-        "title": escape(title),
-        "css": _resource("page.css"),
-        "js": _resource("page.js"),
-        "status": json.dumps(status),
-        "headline": headline,
-        "links": "".join(f'<li><a href="#{anchor}">{short}</a></li>' for anchor, short, _, _ in found),
-        "sections": "".join(
-            f'<section id="{anchor}" aria-labelledby="{anchor}-heading">'
-            f'<h2 id="{anchor}-heading">{heading}</h2>{body}</section>'
-            for anchor, _, heading, body in found
-        ),
-    }
-    return string.Template(_resource("page.html")).substitute(fill)
+    return templates.page(
+        title=title,
+        css=_resource("page.css"),
+        js=_resource("page.js"),
+        status=status,
+        headline=headline,
+        sections=[section for section in found if section[-1]],
+    )
 
 
 def _resource(name: str) -> str:

@@ -2,17 +2,16 @@
 
 import math
 import time
-from html import escape
 
 from tfgan_train.common.images import are_points
 from tfgan_train.common.numbers import duration, flop_rate, number, percent
 from tfgan_train.doctor.rules import SIGNS, variety
 from tfgan_train.report import curves, settings
+from tfgan_train.report.templates import macros
 from tfgan_train.runs.facts import Figure, RunFacts
 
 _BEST_TILES = 3
 _SKIPPED_SHOWN = 200
-_SILENCE = '<p class="well">Nothing: no sign of collapse, divergence, an overpowering or an overfitting D so far.</p>'
 _ARROWS = {
     "lower": "↓ lower is better",
     "higher": "↑ higher is better",
@@ -35,33 +34,22 @@ def status_of(run: RunFacts) -> str:
 def headline(run: RunFacts, status: str) -> str:
     """Title, status, one sentence on what and how long, and tiles with the figures of now."""
     written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.updated))
-    tiles = "".join(
-        f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="soft">{escape(note)}</dd></div>'
-        for name, value, note in _tiles(run, status)
-    )
-    return f"""<p class="over">GAN training report</p>
-<h1>{escape(title(run))}</h1>
-<p class="lead"><span class="status {escape(status)}">{escape(status)}</span> {escape(_sentence(run))}
-<span class="soft">Last row <time datetime="{written}">{written[:16].replace("T", " ")} UTC</time>.</span></p>
-<dl class="tiles">{tiles}</dl>"""
+    return macros("sections").headline(title(run), status, _sentence(run), written, _tiles(run, status))
 
 
 def doctor(run: RunFacts) -> str:
     """What the doctor said, latest first; silence is told too."""
     if not run.doctor:
-        return _SILENCE if run.train else ""
-    items = "".join(
-        f'<li><p><b>{escape(_sign_title(row["sign"]))}</b> <span class="soft">step {row["step"]:,}</span></p>'
-        f'<p>{escape(row["message"])}.</p><p class="soft">Try <code>{_words(row["remedy"])}</code></p></li>'
-        for row in reversed(run.doctor)
+        return macros("sections").silence() if run.train else ""
+    return macros("sections").doctor(
+        (_sign_title(row["sign"]), f"{row['step']:,}", row["message"], row["remedy"]) for row in reversed(run.doctor)
     )
-    return f'<ul class="doctor">{items}</ul>'
 
 
 def charts(run: RunFacts) -> str:
     """The training curves."""
-    found = "".join(curves.training_charts(run.train, run.samples))
-    return f'<div class="charts">{found}</div>' if found else ""
+    found = [chart for chart in curves.training_charts(run.train, run.samples) if chart]
+    return macros("common").charts(found) if found else ""
 
 
 def evaluation(run: RunFacts) -> str:
@@ -69,14 +57,12 @@ def evaluation(run: RunFacts) -> str:
     if not run.evaluations:
         return ""
     step, figures = list(run.evaluations.items())[-1]
-    rows = "".join(
-        f"<tr><th scope=row>{escape(name.replace('_', ' '))}</th><td>{_figure(figure)}</td>"
-        f'<td class="soft">{_ARROWS.get(figure.better, "")}</td></tr>'
-        for name, figure in figures.items()
-    )
-    found = "".join(curves.evaluation_charts(run.evaluations))
-    return f"""<table class="figures"><caption>Measured at step {step:,}</caption>{rows}</table>
-{f'<div class="charts">{found}</div>' if found else ""}"""
+    rows = [
+        (name.replace("_", " "), _figure(figure), _ARROWS.get(figure.better, "")) for name, figure in figures.items()
+    ]
+    found = [chart for chart in curves.evaluation_charts(run.evaluations) if chart]
+    table = macros("sections").evaluation(f"{step:,}", rows)
+    return table + macros("common").charts(found) if found else table
 
 
 def data(run: RunFacts) -> str:
@@ -84,16 +70,12 @@ def data(run: RunFacts) -> str:
     facts = run.data
     if not facts:
         return ""
-    parts = [f"<p>{escape(_data_sentence(facts))}</p>"]
-    parts += [f'<p class="note">{escape(note)}</p>' for note in facts.get("notes", [])]
     skipped = facts.get("skipped", [])
-    if skipped:
-        shown = min(len(skipped), _SKIPPED_SHOWN)
-        summary = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''} skipped"
-        if shown < len(skipped):
-            summary += f" (the first {shown:,} are here, all of them in config.json)"
-        parts.append(_folded_table(summary, skipped[:shown]))
-    return "".join(parts)
+    shown = skipped[:_SKIPPED_SHOWN]
+    summary = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''} skipped"
+    if len(shown) < len(skipped):
+        summary += f" (the first {len(shown):,} are here, all of them in config.json)"
+    return macros("sections").data(_data_sentence(facts), facts.get("notes", []), summary, shown)
 
 
 def configuration(run: RunFacts) -> str:
@@ -107,15 +89,7 @@ def configuration(run: RunFacts) -> str:
         ("All others, at their defaults", sorted_settings.plain, False),
         ("Versions", run.versions, False),
     ]
-    tables = "".join(
-        _folded_table(f"{name} ({len(values)})", values.items(), unfolded)
-        for name, values, unfolded in groups
-        if values
-    )
-    return f"""<p>This command repeats the run:</p>
-<div class="command"><pre><code>{_words(settings.command(run.config))}</code></pre>
-<button type="button" class="copy">Copy</button></div>
-{tables}"""
+    return macros("sections").configuration(settings.command(run.config), groups)
 
 
 def _sign_title(name: str) -> str:
@@ -184,23 +158,6 @@ def _accuracy_tile(row: dict) -> list[tuple[str, str, str]]:
             f"{100 * row['d_accuracy_highest']:.0f} % in batches of 200 and 200); {note}"
         )
     return [("D's accuracy", f"{100 * accuracy:.0f} %", note)]
-
-
-def _folded_table(summary: str, rows, unfolded: bool = False) -> str:
-    """Pairs of a name and a value under a line that folds them out."""
-    body = "".join(
-        f"<tr><th scope=row><code>{escape(name)}</code></th><td><code>{escape(str(value))}</code></td></tr>"
-        for name, value in rows
-    )
-    return (
-        f"<details{' open' if unfolded else ''}><summary>{escape(summary)}</summary>"
-        f'<div class="wide"><table>{body}</table></div></details>'
-    )
-
-
-def _words(text: str) -> str:
-    """HTML that breaks lines between words only: browsers would break a flag after its hyphens."""
-    return " ".join(f"<span>{escape(word)}</span>" for word in text.split(" "))
 
 
 def _figure(figure: Figure) -> str:
