@@ -53,6 +53,7 @@ setup(
         "jinja2",
         "numpy",
         "pillow",
+        "tqdm",
         "ai-edge-litert",  # runs the TFLite files that an export verifies; TensorFlow's interpreter is deprecated
     ],
     extras_require=EXTRAS,

@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -78,3 +79,17 @@ def test_commands_run_whatever_the_streams_are(redirection, tmp_path):
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if redirection == ">/dev/full" else 0), done.stderr
+
+
+@pytest.mark.parametrize("encoding, full", [("utf-8", "█"), ("ascii", "#")])
+def test_a_wide_terminal_has_a_bar_of_what_is_done(encoding, full):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 140, 0, 0))
+    with os.fdopen(slave, "w", encoding=encoding) as stream:
+        progress = Progress(600_000, stream)
+        bars = []
+        for step in (150_000, 450_000):
+            progress.update(step, 0.01, 12_345.0, MEANS, force=True)
+            bars.append(re.search(r"%\) \|(.+)\| 12,345 img/s", os.read(master, 4096).decode())[1])
+    os.close(master)
+    assert [bar.count(full) / len(bar) for bar in bars] == [0.25, 0.75] and len(bars[0]) == 40

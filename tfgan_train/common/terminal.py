@@ -8,10 +8,14 @@ import os
 import sys
 import time
 
+from tqdm import tqdm
+
 from tfgan_train.common.numbers import duration
 
 PLAIN_SECONDS = 10.0
 LIVE_SECONDS = 0.1
+UNKNOWN = 1000  # columns where nobody knows the width
+SHORTEST_BAR, LONGEST_BAR = 10, 40  # columns
 
 
 class Terminal:
@@ -51,7 +55,12 @@ class Terminal:
             # The last column is left free: some terminals wrap when it is filled.
             return max(20, os.get_terminal_size(self._stream.fileno()).columns - 1)
         except (OSError, ValueError, AttributeError):
-            return 1000
+            return UNKNOWN
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether a bar may be drawn with block characters."""
+        return (getattr(self._stream, "encoding", None) or "").lower().startswith("utf")
 
     def clear(self) -> None:
         """Takes the live line away."""
@@ -80,6 +89,18 @@ class Terminal:
             self._stream.flush()
         except (OSError, ValueError):  # Gone, full or closed: so it will be at the next line.
             self._stream, self.live = None, False
+
+
+def with_bar(head: str, rest: str, share: float, terminal: Terminal, gap: str = "  ") -> str:
+    """`head` and `rest` with a bar between them, which shows `share` of 1; with `gap` where no bar has room."""
+    columns = terminal.columns() if terminal.live else UNKNOWN
+    bare = len(head) + len(rest) + 2
+    room = min(columns - bare - 2, LONGEST_BAR)  # 2 for its ends
+    if columns == UNKNOWN or room < SHORTEST_BAR:
+        return f"{head}{gap}{rest}"[:columns]
+    words = [text.replace("{", "{{").replace("}", "}}") for text in (head, rest)]
+    layout, blocks = f"{words[0]} |{{bar}}| {words[1]}", terminal.takes_blocks
+    return tqdm.format_meter(min(share, 1.0), 1, 0, ncols=bare + 2 + room, bar_format=layout, ascii=not blocks)
 
 
 class Progress:
@@ -123,18 +144,13 @@ class Progress:
         losses = f"D {means['d_loss']:.3f}  G {means['g_loss']:.3f}" if means else ""
         right = f"D right {means['d_accuracy']:.0%}" if means else ""
         left = f"{duration((self._steps - step) * seconds_per_step)} left"
-        columns = self._terminal.columns() if self._terminal.live else 1000
+        columns = self._terminal.columns() if self._terminal.live else UNKNOWN
         # A narrow terminal loses the least important part first.
-        for parts in (
-            [head, speed, losses, right, left],
-            [head, speed, losses, left],
-            [head, speed, left],
-            [head, left],
-        ):
-            text = "  ".join(part for part in parts if part)
-            if len(text) <= columns:
+        for parts in ([speed, losses, right, left], [speed, losses, left], [speed, left], [left]):
+            rest = "  ".join(part for part in parts if part)
+            if len(head) + 2 + len(rest) <= columns:
                 break
-        self._terminal.rewrite(text[:columns])
+        self._terminal.rewrite(with_bar(head, rest, step / self._steps, self._terminal))
 
     def close(self) -> None:
         """Leaves the live line standing."""
@@ -161,6 +177,7 @@ class Countdown:
         if done and now - self._last >= (LIVE_SECONDS if self._terminal.live else PLAIN_SECONDS):
             self._last = now
             left = duration((now - self._begin) / done * (self._total - done))
-            self._terminal.rewrite(f"{self._what}: {done:,}/{self._total:,}, {left} left"[: self._terminal.columns()])
+            head = f"{self._what}: {done:,}/{self._total:,}"
+            self._terminal.rewrite(with_bar(head, f"{left} left", done / self._total, self._terminal, ", "))
         if done >= self._total:
             self._terminal.clear()
