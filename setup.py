@@ -46,14 +46,15 @@ setup(
         "export": ["demo/web/*", "demo/c/*", "demo/python/*"],
     },
     install_requires=[
-        f"tensorflow>={TENSORFLOW},<2.22",  # private modules are imported (the TFLite schema): test newer ones first
+        # Tested with 2.21.0 and Keras 3.15. Private modules are imported (the TFLite schema): test newer ones first.
+        f"tensorflow>={TENSORFLOW},<2.22",
         "tensorflow-datasets>=4.9.10",
         "importlib_resources",  # tensorflow-datasets imports it and doesn't declare it
         "absl-py",
-        "jinja2",
+        "jinja2",  # the pages, escaped by default
         "numpy",
         "pillow",
-        "tqdm",
+        "tqdm",  # the bar of a live line; tensorflow-datasets brings it
         "ai-edge-litert",  # runs the TFLite files that an export verifies; TensorFlow's interpreter is deprecated
     ],
     extras_require=EXTRAS,

@@ -161,7 +161,7 @@ def test_a_config_needs_no_tensorflow():
 
 
 def test_nothing_beyond_the_declared_packages_is_imported():
-    declared = {"tensorflow", "keras", "numpy", "PIL", "absl", "tensorflow_datasets"} | {
+    declared = {"tensorflow", "keras", "numpy", "PIL", "absl", "jinja2", "tqdm", "tensorflow_datasets"} | {
         "requests",
         "flatbuffers",
         "google",
