@@ -9,7 +9,7 @@ from tests.data_fixtures import config, image_bytes, random_images
 from tfgan_train import UserError, data
 from tfgan_train.common import alpha
 from tfgan_train.common.images import to_image
-from tfgan_train.data import array_data, decode
+from tfgan_train.data import array_data, decode, source
 from tfgan_train.features import choose
 from tfgan_train.features.extractor import Request
 from tfgan_train.objective.augment import saturation
@@ -134,3 +134,40 @@ def test_saturation_leaves_alpha_alone():
     grey = x[..., :3].mean(-1, keepdims=True)
     np.testing.assert_allclose(changed[..., :3], grey + 2 * (x[..., :3] - grey), atol=1e-5)
     np.testing.assert_allclose(changed[..., 3], x[..., 3], atol=1e-6)
+
+
+def tiff(pages) -> bytes:
+    first, *rest = [Image.fromarray(page) for page in pages]
+    return image_bytes(first, "TIFF", save_all=True, append_images=rest)
+
+
+def test_grey_pages_of_a_tiff_are_channels(tmp_path, monkeypatch):
+    images = random_images(3, 20, 16, 5)
+    for number, one in enumerate(images):
+        (tmp_path / f"{number}.tif").write_bytes(tiff(one.transpose(2, 0, 1)))
+    loaded = data.load(config(f"folder:{tmp_path}"))
+    np.testing.assert_array_equal(loaded.read(np.arange(3))[0], images)
+    monkeypatch.setattr(source, "MEMORY_LIMIT", 100)
+    streamed = data.load(config(f"folder:{tmp_path}"))
+    assert not streamed.in_memory
+    np.testing.assert_array_equal(streamed.read(np.arange(3))[0], images)
+
+
+def test_wide_pages_keep_their_range():
+    values = np.random.default_rng(0).integers(0, 4096, (2, 8, 8)).astype(np.uint16)
+    pixels = decode.decode(tiff(values), value_range=(0, 4095))
+    np.testing.assert_allclose(pixels, values.transpose(1, 2, 0) / 4095 * 255, atol=0.51)
+
+
+def test_other_tiffs_are_pictures(tmp_path):
+    colour_page = random_images(1, 8, 8, 3)[0]
+    np.testing.assert_array_equal(decode.decode(tiff([colour_page, colour_page])), colour_page)
+    grey = random_images(1)[0, ..., 0]
+    assert decode.decode(tiff([grey])).shape == (8, 8, 1)
+    assert decode.decode(tiff([grey] * 3), channels=1).shape == (8, 8, 1)
+    with pytest.raises(decode.BadImage, match="of one size"):
+        decode.decode(tiff([grey, grey[:4]]))
+    (tmp_path / "a.tif").write_bytes(tiff([grey] * 5))
+    (tmp_path / "b.png").write_bytes(image_bytes(Image.fromarray(colour_page)))
+    with pytest.raises(UserError, match="b.png has 3 channels, others have 5"):
+        data.load(config(f"folder:{tmp_path}"))

@@ -10,7 +10,6 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
 from tfgan_train.data.array_files import read_arrays
 
-MOST_CHANNELS = 8
 ENDINGS = (".npz", ".npy")
 # Split -> names of its images' array and of its labels', in the order in which they are looked for.
 _NAMES = {
@@ -74,9 +73,9 @@ def from_images(
     images = np.asarray(images)
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[-1] > MOST_CHANNELS or 0 in images.shape:
+    if images.ndim != 4 or images.shape[-1] > source.MOST_CHANNELS or 0 in images.shape:
         raise UserError(
-            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 to {MOST_CHANNELS} channels; "
+            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 to {source.MOST_CHANNELS} channels; "
             f"they are {list(images.shape)}"
         )
     pixels, facts = to_bytes(what, images, value_range), {}

@@ -9,7 +9,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "PPM", "JPEG2000", "TGA")
+from tfgan_train.common import alpha
+from tfgan_train.data.source import MOST_CHANNELS
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "PPM", "JPEG2000", "TGA", "TIFF")
 WIDEST = 65535  # of a 16-bit picture
 # Of an image as it is decoded: each thread holds one, and its copies.
 MOST_PIXELS = 100_000_000
@@ -27,7 +30,7 @@ def decode(
     channels: int = 0,
     value_range: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Decodes an image of FORMATS (the first frame of an animation).
+    """Decodes an image of FORMATS (the first frame of an animation; the grey pages of a TIFF as channels).
 
     The camera's EXIF orientation is applied. Transparent pixels are laid over white unless `channels` is 4. 16-bit
     greyscale is scaled to 8 bits. CMYK, palettes and other modes become RGB; colour profiles
@@ -37,7 +40,8 @@ def decode(
       encoded: a path, an open file, or the file's bytes.
       size: (height, width) to resize to; see `fit`. None keeps the image's own.
       channels: 1 for grey (ITU-R 601 luma), 3 for RGB, 4 for RGB and alpha, the colours premultiplied
-        (common/alpha.py), 0 for 1 where the picture is grey and 3 where it has a colour.
+        (common/alpha.py), 0 for 1 where the picture is grey, 3 where it has a colour, and as many as a TIFF has
+        grey pages (2 to 8); a number of these asks for such a TIFF.
       value_range: (low, high) of 16-bit pictures, which become 0 and 255; None: 0 and 65,535.
 
     Returns:
@@ -53,6 +57,10 @@ def decode(
                 # A JPEG is decoded at the smallest scale that leaves twice the wanted pixels.
                 image.draft(None, (2 * max(size),) * 2)
             _check_size(image)
+            if (pages := _grey_pages(image)) > 1 and channels in (0, pages):
+                return _planes(image, pages, size, value_range)
+            if channels not in (0, *_MODES):
+                raise BadImage(f"is no TIFF of {channels} grey pages")
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
             upright = ImageOps.exif_transpose(image) if turned else image
             plain = _premultiplied(upright, value_range) if channels == 4 else _to_grey_or_rgb(upright, value_range)
@@ -112,6 +120,26 @@ def in_threads(function: Callable, items: Sequence) -> Iterator:
 def _check_size(image: Image.Image) -> None:
     if image.width * image.height > MOST_PIXELS:
         raise BadImage(f"has more than {MOST_PIXELS // 10**6} million pixels")
+
+
+def _grey_pages(image: Image.Image) -> int:
+    """How many channels the pages of a TIFF are, as microscopes write them; 0 for other pictures."""
+    if image.format != "TIFF" or not (image.mode in _GREY_MODES or image.mode.startswith("I")):
+        return 0
+    return image.n_frames if image.n_frames <= MOST_CHANNELS else 0
+
+
+def _planes(image: Image.Image, pages: int, size: tuple[int, int] | None, value_range) -> np.ndarray:
+    """uint8 [H, W, pages]; four pages are red, green, blue and a straight alpha, as of all data."""
+    planes = []
+    for page in range(pages):
+        image.seek(page)
+        plain = _to_grey_or_rgb(image, value_range)
+        planes.append(np.asarray(fit(plain, size) if size else plain))
+    if len({plane.shape for plane in planes}) > 1 or planes[0].ndim != 2:
+        raise BadImage("its pages aren't grey pictures of one size")
+    pixels = np.stack(planes, axis=-1)
+    return alpha.premultiplied(pixels) if pages == 4 else pixels
 
 
 def _to_grey_or_rgb(image: Image.Image, value_range) -> Image.Image:

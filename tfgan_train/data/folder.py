@@ -100,7 +100,7 @@ class _Images:
     Args:
       name: how messages call the data.
       count: of images, at most.
-      channels: 1, 3, or 0 for what the images need.
+      channels: 1, 3, 4, or 0 for what the images need.
       value_range: of 16-bit ones.
       limit: bytes that are kept.
     """
@@ -120,7 +120,7 @@ class _Images:
         self._hold(size)
 
     def add(self, path: str, pixels: np.ndarray) -> None:
-        """Takes the next image, uint8 [H, W, 1 or 3]."""
+        """Takes the next image, uint8 [H, W, C]: grey ones become as coloured as the others."""
         height, width, channels = pixels.shape
         if not self._first:
             self._first = path
@@ -129,6 +129,11 @@ class _Images:
             raise UserError(
                 f"--dataset={self._name}: the images differ in size ({self._first} is {self.shape[0]}x{self.shape[1]}, "
                 f"{path} is {height}x{width}); give --image_size, such as --image_size=64 or --image_size=96x64"
+            )
+        if channels != self._channels and 1 not in (channels, self._channels):
+            raise UserError(
+                f"--dataset={self._name}: {path} has {channels} channels, others have {self._channels}; "
+                "give --channels, such as --channels=3"
             )
         if channels > self._channels:
             self._channels = channels

@@ -27,9 +27,11 @@ EXTENSIONS = (
     ".jp2",
     ".j2k",
     ".tga",
+    ".tif",
+    ".tiff",
 )
 # What the files of those formats begin with; pictures are also found without an ending.
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"P5", b"P6", b"\0\0\0\x0cjP")
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"P5", b"P6", b"\0\0\0\x0cjP")
 STRAYS = 0.2  # beside class folders, a smaller share of pictures than this is left out; more, and there are no classes
 
 
@@ -266,8 +268,6 @@ def _left_out(root: pathlib.Path, found: _Found) -> list[str]:
 # Files that hold pictures and aren't read; other kinds (text, JSON) are no mistake to find.
 _PICTURES_LEFT_OUT = (
     ".gif",
-    ".tif",
-    ".tiff",
     ".heic",
     ".heif",
     ".avif",

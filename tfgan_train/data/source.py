@@ -13,6 +13,7 @@ Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 # Pixels held in memory at once; a bigger data set is streamed.
 MEMORY_LIMIT = 2 << 30
 
+MOST_CHANNELS = 8  # of an image
 _BLOCK = 4096
 
 

@@ -8,9 +8,9 @@ from PIL import ExifTags, Image
 
 from tfgan_train.common.errors import reason
 from tfgan_train.data import decode
+from tfgan_train.data.source import MOST_CHANNELS
 from tfgan_train.inspection import perceptual
 
-MOST_CHANNELS = 8
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 # A row for each picture that can be decoded; a million of them take 450 MB.
 ROW = np.dtype(
