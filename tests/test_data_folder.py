@@ -258,5 +258,5 @@ def test_where_nothing_can_be_held_out(tmp_path):
     write(root, {f"test/a/{number}.png": png(random_images(1)[0]) for number in range(2)})
     with pytest.raises(UserError, match="--held_out=0.1: .* has a held-out split of its own"):
         load(root, held_out=0.1)
-    with pytest.raises(UserError, match="--held_out=0.1 goes with --dataset=folder: only"):
+    with pytest.raises(UserError, match="--held_out=0.1 goes with --dataset=folder: or zip: only"):
         data.load(config("mnist10k", held_out=0.1))

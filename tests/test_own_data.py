@@ -47,13 +47,6 @@ def test_a_file_of_one_array_has_no_labels(tmp_path):
     assert source.num_classes == 0 and data.load_held_out(config(f"npz:{tmp_path}/x.npy")) is None
 
 
-@pytest.mark.parametrize("form", ["{}", "folder:{}"])
-def test_a_file_without_its_prefix_is_told_what_to_write(tmp_path, form):
-    np.save(tmp_path / "x.npy", IMAGES)
-    with pytest.raises(UserError, match=f"write npz:{tmp_path}/x.npy"):
-        data.load(config(form.format(tmp_path / "x.npy")))
-
-
 @pytest.mark.parametrize(
     "given",
     [

@@ -18,11 +18,13 @@ def _main(values):
     if out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out={out} must end in .html")
     from tfgan_train.config.fields import Config
+    from tfgan_train.data import located
     from tfgan_train.inspection import findings, gather, page, text
     from tfgan_train.runs.directory import refuse_own_files
 
     refuse_own_files(f"--out={out}", out)
-    facts = gather.gather(Config(**command.given_config(values)))
+    config = Config(**command.given_config(values))
+    facts = gather.gather(config.replace(dataset=located(config.dataset)))
     found = findings.sections(facts)
     print(text.text(facts.dataset, found))
     try:

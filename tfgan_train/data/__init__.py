@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from tfgan_train.common.errors import UserError, nearest
 from tfgan_train.data import (
     array_data,
+    csv_file,
     folder,
     glyphs,
     held_out,
@@ -18,6 +19,7 @@ from tfgan_train.data import (
     stacked_mnist,
     tfds,
     transform,
+    zipped,
 )
 from tfgan_train.data.dataset import Dataset
 from tfgan_train.data.source import NoSuchSplit, Source, remembered
@@ -60,7 +62,21 @@ DATASETS = {
         recipe="photos",
         settings=frozenset({"max_bad_fraction", "value_range", "cache_dir"}),
     ),
-    "npz": Dataset(array_data.load, "arrays in a file: images and labels, or x_train and y_train", argument="FILE"),
+    "npz": Dataset(
+        array_data.load,
+        "arrays in a file: images and labels, or x_train and y_train",
+        argument="FILE",
+        endings=(".npz", ".npy"),
+    ),
+    "zip": Dataset(
+        zipped.load,
+        "an archive of images, read as a folder is",
+        argument="FILE",
+        recipe="photos",
+        endings=(".zip",),
+        settings=frozenset({"max_bad_fraction", "value_range"}),
+    ),
+    "csv": Dataset(csv_file.load, "an image in each row: label,pixel0,pixel1,…", argument="FILE", endings=(".csv",)),
     "python": Dataset(
         own.load, "what a function of your own returns", argument="package.module:function", recipe="photos"
     ),
@@ -92,8 +108,14 @@ def load(config, split: str = "train") -> Source:
 
 
 def located(dataset: str) -> str:
-    """--dataset with the folder or file that it names as an absolute path, so that it is one by any spelling."""
+    """--dataset with the folder or file that it names as an absolute path, so that it is one by any spelling.
+
+    A file with an ending of its own may stand alone, or after "folder:".
+    """
     name, _, argument = dataset.partition(":")
+    path = argument if name == "folder" else dataset
+    if (kind := _kind_of_file(path)) and os.path.isfile(os.path.expanduser(path)):
+        name, argument = kind, path
     if argument and name in DATASETS and DATASETS[name].is_path:
         return f"{name}:{os.path.abspath(os.path.expanduser(argument))}"
     return dataset
@@ -117,13 +139,13 @@ def moved(config, facts, dataset: str | None, data_dir: str | None):
         config = config.replace(cache_dir="")
     if dataset is None:
         return config
-    kind = config.dataset.partition(":")[0]
-    if not may_move(config.dataset) or not dataset.startswith(f"{kind}:"):
+    kind, now = config.dataset.partition(":")[0], located(dataset)
+    if not may_move(config.dataset) or not now.startswith(f"{kind}:"):
         raise UserError(
             f"--dataset={dataset}: the run was trained on {config.dataset}; "
             "only a folder or file that was moved can be named anew"
         )
-    config = config.replace(dataset=located(dataset))
+    config = config.replace(dataset=now)
     if facts.fingerprint and reading.fingerprint(load(config)) != facts.fingerprint:
         raise UserError(f"--dataset={dataset} has other images or labels than those that the run was trained on")
     return config
@@ -144,9 +166,15 @@ def may_move(dataset: str) -> bool:
 
 def recipe(dataset: str) -> str:
     """The recipe of a run that names none; of a --dataset that isn't known, the first one's."""
-    name, _, argument = dataset.partition(":")
+    name, _, argument = located(dataset).partition(":")
     known = DATASETS.get(name, DATASETS["mnist"])
     return known.recipes.get(argument.partition("[")[0], known.recipe)  # without a TFDS slice
+
+
+def _kind_of_file(path: str) -> str | None:
+    """The dataset that a file is by its ending."""
+    ending = os.path.splitext(path)[1].lower()
+    return next((name for name, known in DATASETS.items() if ending in known.endings), None)
 
 
 def names() -> list[str]:
@@ -182,8 +210,8 @@ def entry(dataset: str) -> Dataset:
     hint = ""
     if name in DATASETS and colon and DATASETS[name].argument:
         hint = f"a name or folder must follow {name}:; "
-    elif dataset.endswith(array_data.ENDINGS) and os.path.isfile(dataset):
-        hint = f"for arrays in a file write npz:{dataset}; "
+    elif _kind_of_file(dataset):
+        hint = "there is no such file; "
     elif os.path.isdir(dataset):
         hint = f"for a folder of images write folder:{dataset}; "
     elif name not in DATASETS:

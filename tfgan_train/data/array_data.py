@@ -10,7 +10,6 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
 from tfgan_train.data.array_files import read_arrays
 
-ENDINGS = (".npz", ".npy")
 # Split -> names of its images' array and of its labels', in the order in which they are looked for.
 _NAMES = {
     "train": (("images", "x_train", "train_images", "x"), ("labels", "y_train", "train_labels", "y")),

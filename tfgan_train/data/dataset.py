@@ -18,6 +18,7 @@ class Dataset:
       argument: what follows its name and a colon in --dataset: "FOLDER" or "FILE" for a path, "NAME"; "" for nothing.
       recipe: the recipe of runs that name none.
       recipes: recipes that suit some arguments better.
+      endings: of files that may stand in --dataset alone, without its name.
       settings: settings of Config that it alone reads, as others do: data_dir, max_bad_fraction, value_range.
     """
 
@@ -26,6 +27,7 @@ class Dataset:
     argument: str = ""
     recipe: str = "digits"
     recipes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    endings: tuple[str, ...] = ()
     settings: frozenset[str] = frozenset()
 
     @property

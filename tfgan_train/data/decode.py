@@ -81,7 +81,7 @@ def decode(
     return pixels
 
 
-def wide_range(path) -> tuple[int, int] | None:
+def wide_range(path: str | os.PathLike | BinaryIO) -> tuple[int, int] | None:
     """(lowest, highest) value of a 16-bit picture; None for others, and for what can't be read."""
     try:
         with Image.open(path, formats=FORMATS) as image:

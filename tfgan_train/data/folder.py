@@ -1,8 +1,9 @@
 """`folder:DIR`: a folder of picture files, with class subfolders or none."""
 
+import functools
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,7 +26,19 @@ def load(config, split: str) -> source.Source:
         (--max_bad_fraction), or images of different sizes without --image_size.
     """
     root = root_of(config)
-    files = held_out.layout_of(root, config, split)
+    return from_layouts(config, split, root, functools.partial(layout.of, root))
+
+
+def from_layouts(
+    config, split: str, root: pathlib.Path, layouts: Callable[[str], layout.Layout | None]
+) -> source.Source:
+    """The images of the layout of a split; raises as `load`.
+
+    Args:
+      root: what the pictures lie in.
+      layouts: a split -> its layout, None for one that isn't there.
+    """
+    files = held_out.layout_of(layouts, root, config, split)
     if files is None:
         raise source.NoSuchSplit(
             f"{root} has no {split} split; a folder with the subfolders train and test has one; --held_out makes one"
@@ -41,9 +54,8 @@ def load(config, split: str) -> source.Source:
         if split != "train":
             raise source.NoSuchSplit(f"{root} has only one readable {split} image")
         raise UserError(f"--dataset={config.dataset}: {root} holds only one readable image; at least 2 are needed")
-    paths = tuple(files.paths[i] for i in kept)
     labels = np.array([files.labels[i] for i in kept] if files.labels else [0] * len(kept), np.int32)
-    facts = dict(skipped=files.skipped + skipped, notes=files.notes + _range_notes(paths, config.value_range))
+    facts = dict(skipped=files.skipped + skipped, notes=files.notes + _range_notes(files, config.value_range))
     if images.held is not None:
         return source.from_arrays(config.dataset, images.held, labels, files.label_names, **facts)
     return source.Source(
@@ -52,7 +64,7 @@ def load(config, split: str) -> source.Source:
         images.shape,
         len(files.label_names),
         files.label_names,
-        images.reader(paths, labels),
+        images.reader(files, kept, labels),
         **facts,
     )
 
@@ -65,23 +77,17 @@ def root_of(config) -> pathlib.Path:
     """
     root = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
     if not root.is_dir():
-        hint = (
-            f"; for arrays in a file write npz:{root}"
-            if root.suffix in (".npz", ".npy")
-            else "; unpack the archive first"
-            if root.is_file()
-            else ""
-        )
+        hint = "; legal files: .npz, .npy, .zip, .csv" if root.is_file() else ""
         raise UserError(f"--dataset={config.dataset}: {root} is not a folder{hint}")
     return root
 
 
-def _range_notes(paths: Sequence[pathlib.Path], value_range: str) -> tuple[str, ...]:
+def _range_notes(files: layout.Layout, value_range: str) -> tuple[str, ...]:
     """Tells of 16-bit pictures that use a small part of their range, as medical ones of 12 bits do."""
     if value_range:
         return ()
-    looked_at = paths[:: max(1, len(paths) // 32)]
-    ranges = [found for path in looked_at if (found := decode.wide_range(path))]
+    looked_at = files.paths[:: max(1, len(files.paths) // 32)]
+    ranges = [found for path in looked_at if (found := _wide_range(files, path))]
     highest = max((high for _, high in ranges), default=decode.WIDEST)
     if not ranges or highest > decode.WIDEST // 4:
         return ()
@@ -147,9 +153,9 @@ class _Images:
         if self.held is not None:
             self.held = self.held[: self._kept]
 
-    def reader(self, paths, labels: np.ndarray) -> source.Reader:
+    def reader(self, files: layout.Layout, kept: Sequence[int], labels: np.ndarray) -> source.Reader:
         """Reads the files of images that aren't kept."""
-        return _streamed(paths, labels, self.shape, self.value_range)
+        return _streamed(files, kept, labels, self.shape, self.value_range)
 
     def _hold(self, size: tuple[int, int]) -> None:
         before, self.held, self.shape = self.held, None, (*size, self._channels)
@@ -161,7 +167,7 @@ class _Images:
 
 def _decode_all(files: layout.Layout, config):
     """(_Images, indices of the good files, (file, reason) of the others)."""
-    value_range = range_of(config.value_range, files.paths)
+    value_range = range_of(config.value_range, files)
     images = _Images(config.dataset, len(files.paths), config.channels, value_range, source.MEMORY_LIMIT)
     kept, skipped = _decode(files, range(len(files.paths)), config, images)
     return images, kept, tuple((files.name(files.paths[index]), why) for index, why in skipped.items())
@@ -173,7 +179,7 @@ def _decode(files: layout.Layout, part: range, config, images: _Images) -> tuple
 
     def attempt(index: int) -> np.ndarray | decode.BadImage:
         try:
-            return decode.decode(files.paths[index], size, config.channels, images.value_range)
+            return decode.decode(files.opened(files.paths[index]), size, config.channels, images.value_range)
         except decode.BadImage as error:
             return error
 
@@ -192,7 +198,7 @@ def _cached(files: layout.Layout, config, split: str):
     """As `_decode_all`, of pixels that are kept in --cache_dir, and decoded first if they aren't there."""
 
     def plan() -> folder_cache.Plan:
-        value_range = range_of(config.value_range, files.paths)
+        value_range = range_of(config.value_range, files)
         first, size = _first_good(files, config, value_range)
 
         def make(part: range):
@@ -210,7 +216,9 @@ def _first_good(files: layout.Layout, config, value_range) -> tuple[str, tuple[i
     """The name and the (height, width) of the first file that can be decoded; of none: "" and one pixel."""
     for path in files.paths:
         try:
-            pixels = decode.decode(path, parse_image_size(config.image_size), config.channels, value_range)
+            pixels = decode.decode(
+                files.opened(path), parse_image_size(config.image_size), config.channels, value_range
+            )
             return files.name(path), pixels.shape[:2]
         except decode.BadImage:
             continue
@@ -227,12 +235,21 @@ def _check_enough(files: layout.Layout, kept: int, skipped: Sequence[tuple[str, 
         )
 
 
-def range_of(text: str, paths: Sequence[pathlib.Path]) -> tuple[int, int] | None:
+def range_of(text: str, files: layout.Layout) -> tuple[int, int] | None:
     """--value_range as (low, high); None: all of 16 bits."""
     if text != "auto":
         return parse_value_range(text)
-    ranges = [found for found in decode.in_threads(decode.wide_range, paths) if found]
+    ranges = [
+        found for found in decode.in_threads(functools.partial(_wide_range, files), files.paths) if found is not None
+    ]
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
+
+
+def _wide_range(files: layout.Layout, path: pathlib.Path) -> tuple[int, int] | None:
+    try:
+        return decode.wide_range(files.opened(path))
+    except decode.BadImage:  # Decoding it will say why.
+        return None
 
 
 def parse_value_range(text: str) -> tuple[int, int] | None:
@@ -255,12 +272,13 @@ def parse_value_range(text: str) -> tuple[int, int] | None:
     return low, high
 
 
-def _streamed(paths, labels, shape: tuple[int, int, int], value_range) -> source.Reader:
+def _streamed(files: layout.Layout, kept, labels, shape: tuple[int, int, int], value_range) -> source.Reader:
     """A reader that decodes from disk each time."""
+    paths = tuple(files.paths[i] for i in kept)
 
     def one(path: pathlib.Path) -> np.ndarray:
         try:
-            return decode.decode(path, shape[:2], shape[2], value_range)
+            return decode.decode(files.opened(path), shape[:2], shape[2], value_range)
         except decode.BadImage as error:
             raise UserError(f"{printable(path)} was readable when the run began and is not now: {error}") from error
 

@@ -41,7 +41,7 @@ class Stored:
     read: source.Reader
     held: None = None
 
-    def reader(self, paths, labels) -> source.Reader:
+    def reader(self, files, kept, labels) -> source.Reader:
         """Reads the shards, which have the labels too."""
         return self.read
 

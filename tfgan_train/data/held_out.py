@@ -1,37 +1,40 @@
-"""Holds a share of a folder's pictures out of training, chosen by their names alone."""
+"""Holds a share of a folder's or an archive's pictures out of training, chosen by their names alone."""
 
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Callable
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import layout, source
 
-FOLDER = "folder:"  # the datasets that can be cut
+CUT = ("folder:", "zip:")  # the datasets that can be cut
 
 
 def check(config) -> None:
-    """Raises UserError where --held_out is given and the data are no folder."""
-    if config.held_out and not config.dataset.startswith(FOLDER):
+    """Raises UserError where --held_out is given and the data are no folder or archive."""
+    if config.held_out and not config.dataset.startswith(CUT):
         raise UserError(
-            f"--held_out={config.held_out:g} goes with --dataset={FOLDER} only; "
+            f"--held_out={config.held_out:g} goes with --dataset={' or '.join(CUT)} only; "
             "of TFDS data take a slice, such as --dataset=tfds:NAME[train[:90%]]"
         )
 
 
-def layout_of(root: pathlib.Path, config, split: str) -> layout.Layout | None:
-    """`layout.of`, with --held_out of the pictures as the test split.
+def layout_of(
+    layouts: Callable[[str], layout.Layout | None], root: pathlib.Path, config, split: str
+) -> layout.Layout | None:
+    """The layout of a split of `root`, with --held_out of the pictures as the test split.
 
     Raises:
       UserError: --held_out of a folder that has a test split of its own.
     """
     if not config.held_out:
-        return layout.of(root, split)
-    if layout.of(root, "test") is not None:
+        return layouts(split)
+    if layouts("test") is not None:
         raise UserError(
             f"--held_out={config.held_out:g}: {root} has a held-out split of its own, which is used; leave the flag out"
         )
-    files = layout.of(root, "train")
+    files = layouts("train")
     return None if files is None else cut(files, config.held_out, split)
 
 

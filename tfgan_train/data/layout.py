@@ -6,7 +6,8 @@ import os
 import pathlib
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 from tfgan_train.common.errors import printable, reason
 
@@ -46,6 +47,7 @@ class Layout:
       label_names: the classes.
       notes: what was taken for what, and what was left out.
       skipped: (file, reason) of what looks like a picture and is no regular file.
+      opened: a path -> what decodes it: the path itself, or the file's content. Raises decode.BadImage.
     """
 
     root: pathlib.Path
@@ -54,6 +56,7 @@ class Layout:
     label_names: tuple[str, ...]
     notes: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
+    opened: Callable[[pathlib.Path], pathlib.Path | BinaryIO]
 
     def name(self, path: pathlib.Path) -> str:
         """A file's name in messages: below the root, and printable."""
@@ -61,21 +64,33 @@ class Layout:
 
 
 @dataclasses.dataclass
-class _Found:
-    """What a walk through a folder meets."""
+class Found:
+    """What a walk through a folder meets.
+
+    Attributes:
+      paths: pictures.
+      others: file ending -> number of other files.
+      skipped: (path, reason) of what looks like a picture and can't be one.
+      opened: as in Layout.
+    """
 
     paths: list[pathlib.Path] = dataclasses.field(default_factory=list)
     others: Counter = dataclasses.field(default_factory=Counter)
     skipped: list[tuple[pathlib.Path, str]] = dataclasses.field(default_factory=list)
+    opened: Callable[[pathlib.Path], pathlib.Path | BinaryIO] = pathlib.Path
 
 
 def of(root: pathlib.Path, split: str) -> Layout | None:
-    """The layout of a split ("train" or "test"); None where the folder has no such split.
+    """As `arranged`, of a folder on disk."""
+    return arranged(root, _walk(root), split)
+
+
+def arranged(root: pathlib.Path, found: Found, split: str) -> Layout | None:
+    """The layout of a split ("train" or "test") of what was found below `root`; None where there is no such split.
 
     Folders named as in SPLITS are splits and never labels. Without one for training, all other
     pictures are for training. Held out is the test split, else the validation split.
     """
-    found = _walk(root)
     base, notes = _unwrapped(root, found)
     splits = _splits(base, found)
     train = _within(base, found.paths, splits.get("train"), splits)
@@ -98,12 +113,12 @@ def _layout(root, found, chosen, part, classes, notes) -> Layout:
     paths = sorted(paths, key=lambda path: "/".join(_parts(path, root)))
     labels = tuple(number[_parts(path, part)[0]] for path in paths) if classes else ()
     skipped = tuple((printable(path.relative_to(root).as_posix()), why) for path, why in found.skipped)
-    return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), tuple(notes), skipped)
+    return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), tuple(notes), skipped, found.opened)
 
 
-def _walk(root: pathlib.Path) -> _Found:
+def _walk(root: pathlib.Path) -> Found:
     """Every picture below `root`, linked folders included, hidden ones not."""
-    found, visited = _Found(), set()
+    found, visited = Found(), set()
 
     def unlistable(error: OSError):
         found.skipped.append((pathlib.Path(error.filename), f"this folder can't be listed: {reason(error).lower()}"))
@@ -121,7 +136,7 @@ def _walk(root: pathlib.Path) -> _Found:
     return found
 
 
-def _take(path: pathlib.Path, found: _Found) -> None:
+def _take(path: pathlib.Path, found: Found) -> None:
     suffix = path.suffix.lower()
     is_picture = suffix in EXTENSIONS
     try:
@@ -130,7 +145,9 @@ def _take(path: pathlib.Path, found: _Found) -> None:
             if is_picture:
                 found.skipped.append((path, "not a regular file"))
             return
-        is_picture = is_picture or (not suffix and _begins_as_picture(path))
+        if not suffix:
+            with open(path, "rb") as file:
+                is_picture = begins_as_picture(file)
     except OSError as error:
         if is_picture:
             found.skipped.append((path, reason(error).lower()))
@@ -152,12 +169,12 @@ def _length(base: pathlib.Path) -> int:
     return 0 if base == pathlib.Path() else len(str(base).rstrip(os.sep)) + 1
 
 
-def _begins_as_picture(path: pathlib.Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(12).startswith(_SIGNATURES)
+def begins_as_picture(file: BinaryIO) -> bool:
+    """Whether an open file begins as the formats of EXTENSIONS do."""
+    return file.read(12).startswith(_SIGNATURES)
 
 
-def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[str]]:
+def _unwrapped(root: pathlib.Path, found: Found) -> tuple[pathlib.Path, list[str]]:
     """The folder in which the data are: archives often have one folder around them all."""
     base = root
     while True:
@@ -165,7 +182,7 @@ def _unwrapped(root: pathlib.Path, found: _Found) -> tuple[pathlib.Path, list[st
         only = base / next(iter(names)) if len(names) == 1 else None
         if (
             only is None
-            or not only.is_dir()
+            or found.paths == [only]
             or len({_parts(path, only)[0] for path in found.paths}) < 2
             or all(path.parent == only for path in found.paths)
             or split_of(only.name)
@@ -182,7 +199,7 @@ def split_of(name: str) -> str | None:
     return next((split for split, names in SPLITS.items() if name.lower() in names), None)
 
 
-def _splits(base: pathlib.Path, found: _Found) -> dict[str, str]:
+def _splits(base: pathlib.Path, found: Found) -> dict[str, str]:
     """Split -> the name of its folder in `base`; an empty folder is no split."""
     names = sorted({_parts(path, base)[0] for path in found.paths if len(_parts(path, base)) > 1})
     splits: dict[str, str] = {}
@@ -254,7 +271,7 @@ def _split_notes(splits: dict[str, str], held_out) -> list[str]:
     return ["splits: " + ", ".join(parts) + ("" if "train" in splits else "; all other pictures are for training")]
 
 
-def _left_out(root: pathlib.Path, found: _Found) -> list[str]:
+def _left_out(root: pathlib.Path, found: Found) -> list[str]:
     if not found.others:
         return []
     return [

@@ -98,10 +98,11 @@ def gather(config) -> Facts:
     if not config.dataset.startswith("folder:"):
         return _of_source(config)
     root = folder.root_of(config)
-    layouts = {split: found for split in ("train", "test") if (found := held_out.layout_of(root, config, split))}
+    layout_of = functools.partial(held_out.layout_of, functools.partial(layout.of, root), root, config)
+    layouts = {split: found for split in ("train", "test") if (found := layout_of(split))}
     if not layouts["train"].paths:
         raise UserError(f"--dataset={config.dataset}: no images under {root}")
-    value_range = folder.range_of(config.value_range, layouts["train"].paths)
+    value_range = folder.range_of(config.value_range, layouts["train"])
     options = (parse_image_size(config.image_size), config.channels, value_range)
     splits, damaged = {}, list(layouts["train"].skipped)
     measured = _measured([path for one in layouts.values() for path in one.paths], options)
