@@ -12,6 +12,7 @@ from keras import layers
 from export.generator import of_run
 from tests import tiny, two_replicas, users_networks
 from tfgan_train import UserError, models
+from tfgan_train.config.fields import check_needs
 from tfgan_train.models import keras_adapter
 from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.models.variables import named
@@ -19,6 +20,7 @@ from tfgan_train.objective.losses import LOSSES
 from tfgan_train.objective.penalties import PENALTIES
 from tfgan_train.ops.random import Draw
 from tfgan_train.runs.directory import LoadedRun, RunDir
+from tfgan_train.training.monitor import applicable
 
 OWN = {"generator": "tests.users_networks:generator", "discriminator": "tests.users_networks:discriminator"}
 LABELLED = {
@@ -305,6 +307,24 @@ def test_a_name_that_leads_nowhere_is_one_line(text, message):
         check_own_networks(_config(generator=text), tiny.facts())
 
 
+def test_an_architecture_of_the_users_module_has_the_packages_contract(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_family.py").write_text(
+        "import dataclasses\nfrom tfgan_train.models import mlp\n"
+        "ARCHITECTURE = dataclasses.replace(mlp.ARCHITECTURE, defaults={'g_width': 5, 'd_width': 7})\n"
+    )
+    (tmp_path / "my_empty.py").write_text("")
+    config = tiny.config(architecture="python:my_family", g_width=0, d_width=0, g_depth=1, d_depth=1, d_norm="none")
+    generator, discriminator = models.build_networks(config, tiny.facts())
+    assert [v.shape[-1] for v in (generator.trainable_variables[0], discriminator.trainable_variables[0])] == [5, 7]
+    with pytest.raises(UserError, match="--architecture=python:my_empty has no ARCHITECTURE"):
+        models.architectures(
+            _config(generator="", architecture="python:my_family").replace(architecture="python:my_empty")
+        )
+    with pytest.raises(UserError, match="--d_dense would do nothing here"):
+        check_needs(config.replace(d_dense=3), {"d_dense"})
+
+
 def test_notes_on_what_may_surprise():
     facts = tiny.facts()
     (note,) = check_own_networks(_config(penalty="wgan_gp"), facts)
@@ -318,13 +338,20 @@ def test_notes_on_what_may_surprise():
 
 
 def test_settings_of_the_packages_networks_are_refused_beside_own_ones():
-    from tfgan_train.config.fields import check_needs
-
     with pytest.raises(UserError, match="--g_width would do nothing here"):
         check_needs(_config(g_width=8), {"g_width"})
     with pytest.raises(UserError, match="--d_norm would do nothing here"):
         check_needs(_config(generator="", d_norm="layer"), {"d_norm"})
     check_needs(_config(discriminator=""), {"d_norm", "latent_dim", "generator"})
+
+
+def test_the_doctor_names_no_flag_that_would_be_refused():
+    remedy = "--minibatch_discrimination=32, --g_norm=batch, --penalty=r1 or a lower --g_lr"
+    assert applicable(remedy, tiny.config()) == remedy
+    assert applicable(remedy, _config()) == "--penalty=r1 or a lower --g_lr"
+    assert (
+        applicable(remedy, _config(discriminator="")) == "--minibatch_discrimination=32, --penalty=r1 or a lower --g_lr"
+    )
 
 
 # --- exports

@@ -479,7 +479,7 @@ def check_needs(config: Config, given: Iterable[str]) -> None:
             continue
         needs = FIELDS[name].metadata["needs"].split()
         met = not needs or any(_holds(config, need) for need in needs)
-        if met and not _is_read(config, name):
+        if met and not is_read(config, name):
             met, needs = False, [f"architecture={','.join(_readers(name))}"]
         if not met:
             goes_with = " or ".join(f"--{need}" for need in needs)
@@ -499,7 +499,7 @@ def _readers(name: str) -> list[str]:
     return [key for key, entry in models.items() if name in entry.settings]
 
 
-def _is_read(config: Config, name: str) -> bool:
+def is_read(config: Config, name: str) -> bool:
     """Whether one of the networks that a setting is for reads it."""
     if FIELDS[name].metadata["group"] != "networks" or name in OF_ALL_ARCHITECTURES:
         return True

@@ -1,11 +1,13 @@
 """Looks at a run from outside while it trains: sample statistics, D's accuracy, the doctor, the report."""
 
 import functools
+import re
 
 import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.images import to_float
+from tfgan_train.config.fields import FIELDS, is_read
 from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.features import classifier
 from tfgan_train.pictures.nearest import pairwise_distance
@@ -109,16 +111,17 @@ class Watch:
 
     def _observe(self, row):
         for finding in self._doctor.observe(row):
+            remedy = applicable(finding.remedy, self._config)
             self._recorder.write(
                 {
                     "kind": "doctor",
                     "step": row["step"],
                     "sign": finding.sign,
                     "message": finding.message,
-                    "remedy": finding.remedy,
+                    "remedy": remedy,
                 }
             )
-            self._tell(f"doctor, step {row['step']:,}: {finding.message} Try {finding.remedy}")
+            self._tell(f"doctor, step {row['step']:,}: {finding.message} Try {remedy}")
 
     def _logits(self, images, labels) -> np.ndarray:
         label = tf.constant(labels, tf.int32) if self._config.conditional else None
@@ -138,6 +141,16 @@ class Watch:
             return None
         _, probabilities = self._classifier.run(self._sampler.images(CLASSIFIED, self._seed))
         return np.bincount(probabilities.argmax(1), minlength=self._data.num_classes).tolist()
+
+
+def applicable(remedy: str, config) -> str:
+    """The alternatives of a remedy ("--a=1, --b or more data") whose flags the run's networks read."""
+    alternatives = re.split(r",? or |, ", remedy)
+    settings = [[flag for flag in re.findall(r"--(\w+)", one) if flag in FIELDS] for one in alternatives]
+    kept = [one for one, flags in zip(alternatives, settings, strict=True) if all(is_read(config, f) for f in flags)]
+    if kept == alternatives or not kept:
+        return remedy
+    return " or ".join(filter(None, (", ".join(kept[:-1]), kept[-1])))
 
 
 def _read_some(source, seed: int):
