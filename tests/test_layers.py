@@ -44,6 +44,14 @@ def test_layer_and_instance_norm_equal_their_definitions(kind, axes):
     np.testing.assert_array_equal(layer(x[:1]), layer(x)[:1])
 
 
+@pytest.mark.parametrize("channels, groups", [(8, 8), (64, 32), (48, 24), (7, 7)])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3,)])
+def test_group_norm_equals_keras(channels, groups, shape):
+    x = _normal(1, *shape, channels) * 2 + 1
+    theirs = keras.layers.GroupNormalization(groups, epsilon=1e-5)
+    np.testing.assert_allclose(norms.norm("group", image=len(shape) > 1)(x), theirs(x), rtol=1e-3, atol=1e-4)
+
+
 def test_spectral_normalisation_divides_by_the_largest_singular_value():
     layer = layers.Conv(6, 3, 1, layers.Initializers("normal:0.3", 1, "test"), use_bias=False, spectral=True)
     x = _normal(1, 2, 5, 5, 4)

@@ -32,15 +32,15 @@ def relu_features(seed, n, dim, scale=1.0):
 @pytest.mark.parametrize("n, m, dim", [(2000, 1500, 64), (300, 300, 128)])
 def test_agrees_with_scipy(n, m, dim):
     real, fake = relu_features(0, n, dim), relu_features(1, m, dim, 1.3)
-    assert frechet.frechet_distance(real, fake) == pytest.approx(reference(real, fake), rel=1e-6)
+    assert frechet.plain_distance(real, fake) == pytest.approx(reference(real, fake), rel=1e-6)
 
 
 def test_singular_covariance_and_fewer_samples_than_features():
     real, fake = relu_features(0, 60, 96), relu_features(1, 50, 96, 1.3)
-    assert frechet.frechet_distance(real, fake) == pytest.approx(reference(real, fake), rel=1e-4)
+    assert frechet.plain_distance(real, fake) == pytest.approx(reference(real, fake), rel=1e-4)
     real[:, :40] = 0.5  # dead units
     fake[:, 20:60] = fake[:, :1]  # copies of one unit
-    assert frechet.frechet_distance(real, fake) == pytest.approx(reference(real, fake), rel=1e-4)
+    assert frechet.plain_distance(real, fake) == pytest.approx(reference(real, fake), rel=1e-4)
 
 
 def test_low_rank_has_the_closed_form():
@@ -49,13 +49,13 @@ def test_low_rank_has_the_closed_form():
     real, fake = np.zeros((101, 5)), np.zeros((101, 5))
     real[:, 0], fake[:, 1] = t, 2 * t
     variance = t.var(ddof=1)
-    assert frechet.frechet_distance(real, fake) == pytest.approx(variance + 4 * variance, rel=1e-12)
+    assert frechet.plain_distance(real, fake) == pytest.approx(variance + 4 * variance, rel=1e-12)
 
 
 def test_duplicated_samples_count_as_often_as_they_come():
     real, fake = relu_features(0, 400, 16), relu_features(1, 100, 16)
     repeated = np.repeat(fake, 3, axis=0)
-    assert frechet.frechet_distance(real, repeated) == pytest.approx(reference(real, repeated), rel=1e-6)
+    assert frechet.plain_distance(real, repeated) == pytest.approx(reference(real, repeated), rel=1e-6)
 
 
 def test_diagonal_gaussians_have_the_closed_form():
@@ -63,12 +63,12 @@ def test_diagonal_gaussians_have_the_closed_form():
     x = rng.normal(size=(1000, 3))
     x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T  # exactly white
     expected = 1 + 4 + 9 + (2 - 1) ** 2 * 3
-    assert frechet.frechet_distance(x, 2 * x + [1, 2, 3]) == pytest.approx(expected, rel=1e-10)
+    assert frechet.plain_distance(x, 2 * x + [1, 2, 3]) == pytest.approx(expected, rel=1e-10)
 
 
 def test_a_set_against_itself_is_zero_and_order_of_samples_is_nothing():
     x = relu_features(0, 500, 32)
-    assert abs(frechet.frechet_distance(x, x[::-1])) < 1e-6
+    assert abs(frechet.plain_distance(x, x[::-1])) < 1e-6
 
 
 def test_moments_of_counted_rows_are_those_of_repeated_rows():
@@ -94,10 +94,10 @@ def test_bootstrap_spread_is_the_scatter_of_repeated_experiments():
     dim, n = 8, 1000
     real = relu_features(0, n, dim)
     repeats = [
-        frechet.frechet_distance(relu_features(2 + 2 * i, n, dim), relu_features(3 + 2 * i, n, dim, 1.5))
+        frechet.plain_distance(relu_features(2 + 2 * i, n, dim), relu_features(3 + 2 * i, n, dim, 1.5))
         for i in range(60)
     ]
-    fd = frechet.measure(real, relu_features(1, n, dim, 1.5), replicates=60)[0]
+    fd = frechet.frechet_distance(real, relu_features(1, n, dim, 1.5), replicates=60)
     assert fd.spread == pytest.approx(np.std(repeats), rel=0.35)
 
 

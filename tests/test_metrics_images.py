@@ -7,8 +7,7 @@ from scipy.ndimage import convolve1d
 from scipy.stats import wasserstein_distance
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.metrics import ms_ssim, pixels
-from tfgan_train.metrics import sliced_wasserstein as swd
+from tfgan_train.metrics import ms_ssim, pixels, swd
 
 
 def images(seed, n, height=28, width=28, channels=1, low=0, high=256):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.data_fixtures import config, random_images
 from tfgan_train import Config, UserError, data, train
-from tfgan_train.data import array_data
+from tfgan_train.data import from_python
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 
@@ -58,13 +58,13 @@ def test_a_file_of_one_array_has_no_labels(tmp_path):
     ],
 )
 def test_every_form_is_the_same_data(given):
-    _same(array_data.as_source(given))
+    _same(from_python.as_source(given))
 
 
 @pytest.mark.parametrize("low, high", [(0, 1), (-1, 1), (0, 255)])
 def test_floats_within_their_range_are_the_bytes_they_came_from(low, high):
     floats = IMAGES.astype(np.float32) / 255 * (high - low) + low
-    _same(array_data.as_source((floats, LABELS), (low, high)))
+    _same(from_python.as_source((floats, LABELS), (low, high)))
 
 
 FLOATS = IMAGES.astype(np.float32) / 255
@@ -87,11 +87,20 @@ FLOATS = IMAGES.astype(np.float32) / 255
         ((IMAGES, LABELS * 10**6), None, "look like no classes"),
         (tf.data.Dataset.from_tensor_slices(IMAGES).repeat(), None, "is infinite"),
         (tf.data.Dataset.from_tensor_slices(IMAGES).take(0), None, "is empty"),
+        (tf.data.Dataset.from_tensor_slices((IMAGES, LABELS - 1)), None, "labels go from -1"),
+        (tf.data.Dataset.from_tensor_slices((IMAGES, LABELS / 2)), None, "labels must be integers"),
+        (tf.data.Dataset.from_tensor_slices(FLOATS * 2), (0, 1), "beyond value_range"),
+        (tf.data.Dataset.from_tensor_slices({"image": IMAGES}), None, "must be of an image or"),
+        (
+            types.SimpleNamespace(count=40, image_shape=(8, 8), read=None),
+            None,
+            r"legal: 2 or more, and \[H, W, C\]",
+        ),
     ],
 )
 def test_what_is_no_data_is_one_line(given, value_range, message):
     with pytest.raises(UserError, match=message) as told:
-        array_data.as_source(given, value_range)
+        from_python.as_source(given, value_range)
     assert "\n" not in str(told.value)
 
 
@@ -115,7 +124,7 @@ def test_a_run_on_arrays_resumes_with_the_same_ones_only(tmp_path):
 
 
 def test_an_object_with_the_sources_three_names_will_do():
-    source = array_data.as_source(
+    source = from_python.as_source(
         types.SimpleNamespace(
             count=40, image_shape=(8, 8, 1), read=lambda indices: (IMAGES[indices], np.zeros(len(indices), np.int32))
         )
@@ -195,3 +204,62 @@ def test_a_function_that_is_none_or_fails_is_one_line(function, message, users_m
     with pytest.raises(UserError, match=message) as raised:
         data.load(Config(dataset=f"python:{users_module}:{function}"))
     assert "\n" not in str(raised.value)
+
+
+class _Object:
+    count, image_shape, num_classes = 40, (8, 8, 1), 4
+
+    def __init__(self, images=IMAGES, labels=LABELS):
+        self._images, self._labels = images, labels
+
+    def read(self, indices):
+        return self._images[indices], self._labels[indices]
+
+
+@pytest.mark.parametrize(
+    "images, labels, message",
+    [
+        (FLOATS, LABELS, r"read\(\) gave images float32"),
+        (IMAGES[..., 0], LABELS, r"legal: uint8 \[40, 8, 8, 1\]"),
+        (IMAGES, LABELS + 1, "labels go up to 4; legal: 0 to 3"),
+        (IMAGES, LABELS - 1, "labels go from -1"),
+    ],
+)
+def test_an_object_that_reads_something_else_is_one_line(images, labels, message):
+    _same(from_python.as_source(_Object()))
+    with pytest.raises(UserError, match=message) as told:
+        from_python.as_source(_Object(images, labels)).read(np.arange(40))
+    assert "\n" not in str(told.value)
+
+
+def test_a_tf_dataset_beyond_the_memory_limit_goes_onto_disk(tmp_path, monkeypatch):
+    from tfgan_train.data import source, tf_dataset
+
+    monkeypatch.setattr(source, "MEMORY_LIMIT", 1000)  # 15 images
+    monkeypatch.setattr(tf_dataset, "BATCH", 7)
+    given = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
+    run = train(Config(**SMALL, run_dir=str(tmp_path / "run")), data=given)
+    assert list((tmp_path / "run" / ".data" / "train").glob("*.records"))
+    monkeypatch.undo()
+    inside = train(Config(**SMALL, run_dir=str(tmp_path / "inside")), data=given)
+    np.testing.assert_array_equal(run.generate(4), inside.generate(4))
+    monkeypatch.setattr(source, "MEMORY_LIMIT", 1000)
+    _same(from_python.as_source(given, folder=tmp_path / "again"))
+    monkeypatch.setattr(tf_dataset, "MOST_OF_THE_DISK", 1e-12)
+    with pytest.raises(UserError, match="does it end"):
+        from_python.as_source(given, folder=tmp_path / "full")
+    with pytest.raises(UserError, match="GiB of pixels"):
+        from_python.as_source(given)
+
+
+def test_what_keras_reads_from_a_directory(tmp_path):
+    import keras
+
+    root = _folder_of_classes(tmp_path / "data")
+    loaded = keras.utils.image_dataset_from_directory(root, image_size=(16, 16), shuffle=False, verbose=False)
+    found = from_python.as_source(loaded, (0, 255))
+    assert found.label_names == ("class0", "class1") and found.count == 24
+    images, labels = found.read(np.arange(24))
+    names = sorted((tmp_path / "data").glob("*/*.png"))
+    np.testing.assert_array_equal(images, [np.asarray(Image.open(name)) for name in names])
+    assert labels.tolist() == [0] * 12 + [1] * 12

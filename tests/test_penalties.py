@@ -40,8 +40,6 @@ class _Quadratic:
 def _expected(name, critic, w=None):
     """The formulas in float64, at the same places."""
     real, fake = np.float64(_images(1)), np.float64(_images(2))
-    share = np.float64(_draw().uniform((1, 1, 1)))
-    noise = 0.5 * real.std() * np.float64(_draw().uniform(_SHAPE))
 
     def squared(images):
         return critic.squared_gradient(images, w)
@@ -50,9 +48,18 @@ def _expected(name, critic, w=None):
         "r1": lambda: squared(real) / 2,
         "r2": lambda: squared(fake) / 2,
         "r1_r2": lambda: squared(real) / 2 + squared(fake) / 2,
-        "wgan_gp": lambda: (np.sqrt(squared(real + share * (fake - real))) - 1) ** 2,
-        "dragan": lambda: (np.sqrt(squared(real + noise)) - 1) ** 2,
+        "wgan_gp": lambda: (_norm_at("wgan_gp", critic, w) - 1) ** 2,
+        "dragan": lambda: (_norm_at("dragan", critic, w) - 1) ** 2,
     }[name]()
+
+
+def _norm_at(name, critic, w=None):
+    """The gradient's norm where wgan_gp and dragan look, float64 [n]."""
+    real, fake = np.float64(_images(1)), np.float64(_images(2))
+    share = np.float64(_draw().uniform((1, 1, 1)))
+    noise = 0.5 * real.std() * np.float64(_draw().uniform(_SHAPE))
+    places = {"wgan_gp": real + share * (fake - real), "dragan": real + noise}
+    return np.sqrt(critic.squared_gradient(places[name], w))
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -61,6 +68,17 @@ def test_equals_the_closed_form_of_a_quadratic_critic(name):
     value = PENALTIES[name](critic, _images(1), _images(2), _draw())
     assert value.dtype == tf.float32 and value.shape == (_COUNT,)
     np.testing.assert_allclose(value, _expected(name, critic), rtol=1e-4)
+
+
+@pytest.mark.parametrize("target, one_sided", [(3.0, False), (3.0, True), (30.0, True)])
+@pytest.mark.parametrize("name", ["wgan_gp", "dragan"])
+def test_the_target_of_a_gradient_and_its_one_side(name, target, one_sided):
+    critic = _Quadratic()
+    norm = _norm_at(name, critic)
+    expected = (np.maximum(norm / target - 1, 0) if one_sided else norm / target - 1) ** 2
+    value = PENALTIES[name].aimed(target, one_sided)(critic, _images(1), _images(2), _draw())
+    np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-7)
+    assert PENALTIES["r1"].aimed(target, one_sided) is PENALTIES["r1"]
 
 
 @pytest.mark.parametrize("name", PENALTIES)

@@ -56,7 +56,7 @@ def _settings():
         yield from ((name, value) for value in registry)
     for side in "gd":
         yield from ((f"{side}_activation", f"{name}:2" if name == "maxout" else name) for name in ACTIVATIONS)
-        yield from ((f"{side}_norm", value) for value in ("none", "batch", "layer", "instance"))
+        yield from ((f"{side}_norm", value) for value in ("none", "batch", "layer", "instance", "group"))
         yield f"{side}_dropout", 0.3
     yield from [
         ("d_norm", "spectral"),

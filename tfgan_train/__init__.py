@@ -6,7 +6,7 @@ images = run.generate(16, seed=7)  # uint8 [16, 28, 28, 1]
 """
 
 import os
-from typing import Any
+import pathlib
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import Config
@@ -38,7 +38,8 @@ def train(
       config: the settings.
       fresh: begin a new run in the next numbered directory instead of resuming.
       data: your own: images, or (images, labels), as NumPy arrays (uint8, or floats with `value_range`); a
-        finite tf.data.Dataset; or an object with count, image_shape and read(indices) (data.source.Source).
+        finite tf.data.Dataset; or an object with count, image_shape and read(indices), as
+        data.from_python.SourceProtocol has them.
         A run that was begun with data is resumed with the same data. None: what `config.dataset` names.
       held_out: images that aren't trained on, in the same forms.
       value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
@@ -61,21 +62,32 @@ def train(
 
         given_names = {side: text_of(function, side) for side, function in own.items() if function is not None}
         config = config.replace(**given_names)
-    given: list[Any] = [None, None]
-    if data is not None:
-        from tfgan_train.data import array_data
-
-        given = [
-            None if one is None else array_data.as_source(one, value_range, what)
-            for one, what in ((data, "data"), (held_out, "held_out"))
-        ]
-    from tfgan_train.objective import objective  # TensorFlow takes seconds to import; Config needs none.
-    from tfgan_train.training import loop
+    # TensorFlow takes seconds to import; Config needs none.
+    from tfgan_train.api import given, notebook
+    from tfgan_train.api.handlers import logging_left_alone
+    from tfgan_train.api.run import Run
+    from tfgan_train.common.terminal import Progress
+    from tfgan_train.data import GIVEN
+    from tfgan_train.objective import objective
+    from tfgan_train.training import loop, start
 
     texts, own = objective.passed(loss, penalty, augmentation, optimizer)
     if texts:
         config = config.replace(**texts)
-    return loop.train(config, fresh=fresh, data=given[0], held_out=given[1], own=own, callbacks=callbacks)
+    place = start.run_directory(config.replace(dataset=GIVEN), fresh).path if data is not None else pathlib.Path()
+    sources = given.sources(data, held_out, value_range, place)
+    shown = notebook.is_notebook()
+    with logging_left_alone():
+        return loop.train(
+            config,
+            fresh=fresh,
+            data=sources[0],
+            held_out=sources[1],
+            own=own,
+            callbacks=[*callbacks, *([notebook.NewestGrid()] if shown else [])],
+            make_run=lambda path: Run(path, None, *sources),
+            make_progress=notebook.NotebookProgress if shown else Progress,
+        )
 
 
 def __getattr__(name: str):
@@ -91,8 +103,21 @@ def __getattr__(name: str):
     raise AttributeError(f"module 'tfgan_train' has no attribute '{name}'")
 
 
-def load(run_dir):
-    """The run kept in a directory, to generate from; see `tfgan_train.runs.run.Run`."""
-    from tfgan_train.runs.run import Run
+def load(run_dir, data=None, held_out=None, value_range=None):
+    """The run kept in a directory; see `tfgan_train.api.run.Run`.
 
-    return Run(run_dir)
+    Args:
+      run_dir: the directory; may have been moved.
+      data, held_out, value_range: as in `train`, to evaluate a run whose data were passed from Python.
+
+    Raises:
+      UserError: other data than those that the run was trained on.
+    """
+    from tfgan_train.api import given
+    from tfgan_train.api.run import Run
+    from tfgan_train.runs.directory import RunDir
+
+    sources = given.sources(data, held_out, value_range, pathlib.Path(run_dir))
+    if sources[0] is not None:
+        given.check_same(sources[0], RunDir(run_dir).read()[1], run_dir)
+    return Run(run_dir, None, *sources)

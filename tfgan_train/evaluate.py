@@ -68,6 +68,7 @@ def _score_images(values):
     from tfgan_train.config.fields import Config
     from tfgan_train.data.points import EXTENT
     from tfgan_train.score import of_files, table
+    from tfgan_train.score.checkpoint import keep
 
     if values.dataset is None:
         raise UserError("--dataset is needed with --images: what to compare with")
@@ -92,14 +93,9 @@ def _score_images(values):
         from tfgan_train.runs.directory import refuse_own_files
 
         refuse_own_files(f"--out={values.out}", values.out)
-        _write(
-            pathlib.Path(values.out),
-            table.to_json(
-                scores,
-                evaluation,
-                {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)},
-            ),
-        )
+        about = {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)}
+        keep(pathlib.Path(values.out), table.to_json(scores, evaluation, about))
+        print(f"\nfigures kept in {values.out}")
 
 
 def _score_run(values):
@@ -108,6 +104,7 @@ def _score_run(values):
     from tfgan_train.report.page import write_report
     from tfgan_train.runs import checkpoints
     from tfgan_train.runs.directory import RunDir, find_checkpoint
+    from tfgan_train.score.checkpoint import score_checkpoint
 
     for flag in ("image_size", "channels", "out"):
         if values[flag].present:
@@ -121,70 +118,29 @@ def _score_run(values):
     ]
     config = moved(config, data, values.dataset, values.data_dir)
     values.num = _num(values, config)
-    if are_points(data.image_shape):
-        _score_points(values, run, steps, names)
-        write_report(run.path)
-        return
-    evaluation = _evaluation(values, config)
+    points_only = are_points(data.image_shape)
+    if points_only:
+        _check_points_flags(values, run, names)
+    evaluation = None if points_only else _evaluation(values, config)
     curve = []
     for step in steps:
         wanted = step if values.all else command.checkpoint_step(values.step)
-        curve.append((step, _score_checkpoint(values, run, wanted, evaluation, names)))
-    if values.all:
+        found = score_checkpoint(run, wanted, evaluation, values.num, names, _added(values), values.linear_probe)
+        print(f"\n{found.text}\n\nfigures kept in {found.path}")
+        curve.append((step, found.results))
+    if values.all and not points_only:
         print(_curve(curve))
     write_report(run.path)
 
 
-def _score_points(values, run, steps, names):
-    """The same for runs on a 2-D mixture, which have figures of their own."""
-    from tfgan_train.runs.directory import load_run
+def _check_points_flags(values, run, names):
+    """Raises UserError for what runs on a 2-D mixture don't have."""
     from tfgan_train.score import points
 
     points.check_names(names, values.features)
     for flag in ("parzen", "linear_probe", "inception_weights"):
         if getattr(values, flag):
             raise UserError(f"--{flag} is for pictures, and {run.path} draws points")
-    for step in steps:
-        begin, loaded = (
-            time.monotonic(),
-            load_run(run.path, step if values.all else command.checkpoint_step(values.step)),
-        )
-        results = points.score(loaded, values.num)
-        print(f"\n{run.path}, step {loaded.step:,}\n{points.table(results)}")
-        _write(
-            run.eval_dir / f"{loaded.step:08d}.json",
-            points.to_json(
-                results,
-                {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)},
-                loaded.data.name,
-            ),
-        )
-
-
-def _score_checkpoint(values, run, step, evaluation, names):
-    """Draws, scores, prints and keeps one checkpoint's figures."""
-    from tfgan_train.runs.directory import load_run
-    from tfgan_train.score import of_run, table
-    from tfgan_train.score.evaluation import Scored, Scores
-
-    begin, loaded = time.monotonic(), load_run(run.path, step)
-    images, labels = of_run.draw(loaded, values.num)
-    wants_discriminator = not names or "discriminator" in names
-    extra = of_run.discriminator_fields(loaded, evaluation, images, labels) if wants_discriminator else {}
-    scores = evaluation.score(images, names, _added(values), extra)
-    if values.linear_probe:
-        scores = Scores(
-            scores.figures + [Scored(result) for result in of_run.probe(loaded, evaluation)], scores.left_out
-        )
-    print(f"\n{run.path}, step {loaded.step:,}\n{table.table(scores, evaluation)}")
-    path = run.eval_dir / f"{loaded.step:08d}.json"
-    _write(
-        path,
-        table.to_json(
-            scores, evaluation, {"step": loaded.step, "num": values.num, "seconds": round(time.monotonic() - begin, 1)}
-        ),
-    )
-    return scores
 
 
 def _evaluation(values, config):
@@ -217,22 +173,12 @@ def _curve(curve) -> str:
     """The first figures of each checkpoint, a line each."""
     from tfgan_train.score.table import number
 
-    names = [one.result.name for one in curve[0][1].figures][:6]
+    names = [result.name for result in curve[0][1]][:6]
     lines = ["", "".join(f"{name:>14}" for name in ["step", *names])]
-    for step, scores in curve:
-        values = {one.result.name: one.result.value for one in scores.figures}
+    for step, results in curve:
+        values = {result.name: result.value for result in results}
         lines.append(f"{step:>14,}" + "".join(f"{number(values[name]):>14}" for name in names))
     return "\n".join(lines)
-
-
-def _write(path, content):
-    from tfgan_train.common.files import write_json
-
-    try:
-        write_json(path, content)
-    except OSError as error:
-        raise UserError(f"{path} can't be written: {error.strerror}") from None
-    print(f"\nfigures kept in {path}")
 
 
 def main():

@@ -110,11 +110,15 @@ class Progress:
       steps: the run's last step.
       stream: where to print; None: stderr.
       clock: seconds, for tests.
+
+    Attributes:
+      seconds: between two states that are shown.
     """
 
     def __init__(self, steps: int, stream=None, clock=time.monotonic):
         self._steps, self._clock = steps, clock
         self._terminal = Terminal(stream)
+        self.seconds = LIVE_SECONDS if self._terminal.live else PLAIN_SECONDS
         self._last = -1e9
 
     def note(self, text: str) -> None:
@@ -136,7 +140,7 @@ class Progress:
         if not seconds_per_step:  # Only the first call is done, which says nothing of speed.
             return
         now = self._clock()
-        if not force and now - self._last < (LIVE_SECONDS if self._terminal.live else PLAIN_SECONDS):
+        if not force and now - self._last < self.seconds:
             return
         self._last = now
         head = f"step {step:,}/{self._steps:,} ({step / self._steps:.0%})"
@@ -150,7 +154,11 @@ class Progress:
             rest = "  ".join(part for part in parts if part)
             if len(head) + 2 + len(rest) <= columns:
                 break
-        self._terminal.rewrite(with_bar(head, rest, step / self._steps, self._terminal))
+        self.show(head, rest, step / self._steps)
+
+    def show(self, head: str, rest: str, share: float) -> None:
+        """Shows the state; `share` of the run is done."""
+        self._terminal.rewrite(with_bar(head, rest, share, self._terminal))
 
     def close(self) -> None:
         """Leaves the live line standing."""

@@ -186,9 +186,11 @@ class Config:
     d_width: int = _field(0, "networks", "units (mlp) or channels after the image; 0: the family's own", minimum=0)
     g_depth: int = _field(0, "networks", "hidden layers (mlp) or doublings; 0: the family's own", minimum=0)
     d_depth: int = _field(0, "networks", "hidden layers (mlp) or halvings; 0: the family's own", minimum=0)
-    g_norm: str = _field("batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance"))
+    g_norm: str = _field(
+        "batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance", "group")
+    )
     d_norm: str = _field(
-        "batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "spectral")
+        "batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "group", "spectral")
     )
     norm_placement: str = _field(
         "after", "networks", "after a layer's weights, or before every layer", choices=("after", "before")
@@ -271,6 +273,10 @@ class Config:
         "none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES", dotted=True
     )
     penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0, needs="penalty")
+    penalty_target: float = _field(
+        1.0, "objective", "gradient norm that the penalty wants", above=0, needs="penalty=wgan_gp,dragan"
+    )
+    penalty_one_sided: bool = _field(False, "objective", "only norms above that cost", needs="penalty=wgan_gp,dragan")
     penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1, needs="penalty")
     weight_clip: float = _field(
         0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0

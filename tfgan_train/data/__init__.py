@@ -29,7 +29,8 @@ GIVEN = "given"  # --dataset of a run whose data were passed from Python
 
 def _given(config, split: str) -> Source:
     raise UserError(
-        "this run's data were passed from Python and aren't kept with it; pass them again: train(config, data=...)"
+        "this run's data were passed from Python and aren't kept with it; pass them again: train(config, data=...) "
+        "to go on, load(run_dir, data=...) to evaluate, or --dataset=npz:FILE with the same images to a command"
     )
 
 
@@ -140,7 +141,8 @@ def moved(config, facts, dataset: str | None, data_dir: str | None):
     if dataset is None:
         return config
     kind, now = config.dataset.partition(":")[0], located(dataset)
-    if not may_move(config.dataset) or not now.startswith(f"{kind}:"):
+    # Data that were passed from Python may have come from anywhere.
+    if config.dataset != GIVEN and (not may_move(config.dataset) or not now.startswith(f"{kind}:")):
         raise UserError(
             f"--dataset={dataset}: the run was trained on {config.dataset}; "
             "only a folder or file that was moved can be named anew"

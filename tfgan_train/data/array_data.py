@@ -1,6 +1,8 @@
-"""Arrays as data: `npz:FILE`, and what Python callers hand to `train(data=...)`."""
+"""Arrays as data: `npz:FILE`, and those that Python callers have."""
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,7 @@ def from_images(
     value_range: tuple[float, float] | None = None,
     name: str = "given",
     classes: int | None = None,
+    names: Sequence[str] = (),
 ) -> source.Source:
     """A Source of arrays.
 
@@ -65,6 +68,7 @@ def from_images(
       value_range: (lowest, highest) of float images, such as (0, 1) or (-1, 1).
       name: of the Source.
       classes: number of classes, where it is known; else the highest label and one.
+      names: of the classes, where they have any.
 
     Raises:
       UserError: other arrays than these.
@@ -81,7 +85,21 @@ def from_images(
     if alpha.has_alpha(pixels):
         pixels = alpha.premultiplied(pixels)
         facts["notes"] = (f"{what}: the four channels are taken for red, green, blue and alpha",)
-    return source.from_arrays(name, pixels, *_checked_labels(what, labels, len(images), classes), **facts)
+    checked = _checked_labels(what, labels, len(images), len(names) or classes)
+    return with_names(source.from_arrays(name, pixels, *checked, **facts), what, names)
+
+
+def with_names(made: source.Source, what: str, names: Sequence[str]) -> source.Source:
+    """The Source with its classes named; as it is where there are no names.
+
+    Raises:
+      UserError: more classes than names.
+    """
+    if not names:
+        return made
+    if made.num_classes > len(names):
+        raise UserError(f"{what}: labels go up to {made.num_classes - 1}; legal: 0 to {len(names) - 1}")
+    return dataclasses.replace(made, num_classes=len(names), label_names=tuple(names))
 
 
 def to_bytes(what: str, images: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
@@ -113,13 +131,9 @@ def _checked_labels(what: str, labels, count: int, classes: int | None):
     """(labels int32 [N] or None, names)."""
     if labels is None:
         return None, ()
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:  # CIFAR-10 as Keras has it
-        labels = labels[:, 0]
-    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(f"{what}: labels must be integers [{count}]; they are {labels.dtype} {list(labels.shape)}")
+    labels = checked_integers(what, np.asarray(labels), count)
     classes = classes or int(labels.max()) + 1
-    if labels.min() < 0 or labels.max() >= classes:
+    if labels.max() >= classes:
         raise UserError(f"{what}: labels go from {labels.min()} to {labels.max()}; legal: 0 to {classes - 1}")
     if classes > max(1000, count):
         raise UserError(
@@ -128,56 +142,16 @@ def _checked_labels(what: str, labels, count: int, classes: int | None):
     return labels, [str(label) for label in range(classes)]
 
 
-def as_source(data: Any, value_range: tuple[float, float] | None = None, what: str = "data") -> source.Source:
-    """What a Python caller gives as data, as a Source.
-
-    Args:
-      data: images, or (images, labels), as `from_images` takes them; a finite tf.data.Dataset of an image or
-        (image, label), batched or not; a Source, or any object with count, image_shape and read(indices).
-      value_range: of float images.
-      what: how messages call it.
+def checked_integers(what: str, labels: np.ndarray, count: int) -> np.ndarray:
+    """Labels as integers [count].
 
     Raises:
-      UserError: anything else.
+      UserError: another shape or type, or a negative one.
     """
-    if isinstance(data, source.Source):
-        return data
-    if all(hasattr(data, name) for name in ("count", "image_shape", "read")):
-        names = tuple(map(str, getattr(data, "label_names", ())))
-        return source.Source(
-            "given",
-            int(data.count),
-            tuple(data.image_shape),
-            int(getattr(data, "num_classes", len(names))),
-            names,
-            data.read,
-        )
-    if hasattr(data, "element_spec") and hasattr(data, "cardinality"):
-        return from_images(what, *_collected(data, what), value_range)
-    images, labels = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    return from_images(what, images, labels, value_range)
-
-
-def _collected(dataset, what: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """(images, labels) of a finite tf.data.Dataset, whole in memory."""
-    if int(dataset.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
-        raise UserError(
-            f"{what}: the tf.data.Dataset is infinite (leave out repeat()); training walks through the data by itself"
-        )
-    images, labels, size = [], [], 0
-    for element in dataset:
-        image, label = element if isinstance(element, tuple) and len(element) == 2 else (element, None)
-        image = np.asarray(image)
-        batch = image if image.ndim == 4 else image[np.newaxis]
-        images.append(batch)
-        size += batch.nbytes
-        if size > source.MEMORY_LIMIT * (4 if batch.dtype == np.float32 else 1):
-            raise UserError(
-                f"{what}: the tf.data.Dataset has more than {source.MEMORY_LIMIT >> 30} GiB of pixels; "
-                "write them to files and use folder:DIR"
-            )
-        if label is not None:
-            labels.append(np.atleast_1d(np.asarray(label)))
-    if not images:
-        raise UserError(f"{what}: the tf.data.Dataset is empty")
-    return np.concatenate(images), np.concatenate(labels) if labels else None
+    if labels.ndim == 2 and labels.shape[1] == 1:  # CIFAR-10 as Keras has it
+        labels = labels[:, 0]
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"{what}: labels must be integers [{count}]; they are {labels.dtype} {list(labels.shape)}")
+    if count and labels.min() < 0:
+        raise UserError(f"{what}: labels go from {labels.min()}; legal: 0 and above")
+    return labels

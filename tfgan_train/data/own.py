@@ -5,7 +5,7 @@ import inspect
 from tfgan_train.common import dotted
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import source
-from tfgan_train.data.array_data import as_source
+from tfgan_train.data.from_python import as_source
 
 
 def load(config, split: str) -> source.Source:

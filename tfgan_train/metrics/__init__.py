@@ -1,4 +1,7 @@
-"""Metrics on arrays. METRICS: name -> Metric; a new one is a function and a line here."""
+"""Metrics on arrays: functions for Python callers, and METRICS, which says what `evaluate` computes from what.
+
+A new one is a function and a line of METRICS.
+"""
 
 from tfgan_train.metrics import (
     discriminator,
@@ -10,13 +13,39 @@ from tfgan_train.metrics import (
     ms_ssim,
     parzen,
     scores,
-    sliced_wasserstein,
+    swd,
 )
+from tfgan_train.metrics.frechet import frechet_distance
 from tfgan_train.metrics.inputs import Inputs, Metric
+from tfgan_train.metrics.kernel import kernel_distance
+from tfgan_train.metrics.linear_probe import linear_probe
+from tfgan_train.metrics.manifold import density_coverage, precision_recall
+from tfgan_train.metrics.memorisation import measure as memorisation_tests
+from tfgan_train.metrics.ms_ssim import diversity
+from tfgan_train.metrics.parzen import measure as parzen_log_likelihood
 from tfgan_train.metrics.pixels import as_rows
 from tfgan_train.metrics.result import Result
+from tfgan_train.metrics.scores import class_kl, classifier_score
+from tfgan_train.metrics.swd import laplacian_sliced_wasserstein, sliced_wasserstein
 
-__all__ = ["METRICS", "Inputs", "Metric", "Result"]
+__all__ = [
+    "METRICS",
+    "Inputs",
+    "Metric",
+    "Result",
+    "class_kl",
+    "classifier_score",
+    "density_coverage",
+    "diversity",
+    "frechet_distance",
+    "kernel_distance",
+    "laplacian_sliced_wasserstein",
+    "linear_probe",
+    "memorisation_tests",
+    "parzen_log_likelihood",
+    "precision_recall",
+    "sliced_wasserstein",
+]
 
 METRICS = {
     "frechet": Metric(
@@ -45,12 +74,12 @@ METRICS = {
         "class histogram, and its KL from the data's",
     ),
     "swd": Metric(
-        lambda i: [sliced_wasserstein.sliced_wasserstein(i.real_images, i.fake_images, seed=i.seed)],
+        lambda i: [swd.sliced_wasserstein(i.real_images, i.fake_images, seed=i.seed)],
         ("real_images", "fake_images"),
         "sliced Wasserstein distance of pixels",
     ),
     "laplacian_swd": Metric(
-        lambda i: [sliced_wasserstein.laplacian_sliced_wasserstein(i.real_images, i.fake_images, seed=i.seed)],
+        lambda i: [swd.laplacian_sliced_wasserstein(i.real_images, i.fake_images, seed=i.seed)],
         ("real_images", "fake_images"),
         "sliced Wasserstein distance of Laplacian pyramid patches (x 1000)",
         default=False,

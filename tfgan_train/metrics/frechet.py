@@ -48,8 +48,8 @@ def distance(real_moments, fake_moments) -> float:
     return float(shift @ shift + np.trace(cov_r) + np.trace(cov_f) - 2 * cross)
 
 
-def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """FD of features [n, F] and [m, F]."""
+def plain_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """FD of features [n, F] and [m, F], without its spread."""
     pair(real, fake, minimum=2)
     return distance(moments(real), moments(fake))
 
@@ -87,11 +87,12 @@ def extrapolate(real: np.ndarray, fake: np.ndarray, seed: int = 0, halvings: int
     return intercept, error, sizes, [float(m) for m in means]
 
 
-def measure(real: np.ndarray, fake: np.ndarray, seed: int = 0, replicates: int = 0) -> list[Result]:
-    """FD with its bootstrap spread, and FD extrapolated to infinitely many samples.
+def frechet_distance(real: np.ndarray, fake: np.ndarray, seed: int = 0, replicates: int = 0) -> Result:
+    """FD of features [n, F] and [m, F] (Heusel et al. 2017, arXiv 1706.08500), with its bootstrap spread.
 
     Args:
-      real, fake: features [n, F], [m, F].
+      real, fake: features, any float type.
+      seed: of the bootstrap.
       replicates: bootstrap draws of both sides; 0 takes 20, or 8 above 512 features, where
         one draw costs seconds.
 
@@ -99,29 +100,32 @@ def measure(real: np.ndarray, fake: np.ndarray, seed: int = 0, replicates: int =
       UserError: fewer than 8 samples, or sets of different width.
     """
     pair(real, fake, minimum=8)
-    dim = real.shape[1]
-    replicates = replicates or (20 if dim <= 512 else 8)
+    replicates = replicates or (20 if real.shape[1] <= 512 else 8)
     rng = np.random.default_rng(seed)
     value = distance(moments(real), moments(fake))
     draws = [
         distance(moments(real, _resample(rng, len(real))), moments(fake, _resample(rng, len(fake))))
         for _ in range(replicates)
     ]
-    spread = float(np.std(draws, ddof=1))
-    limit, error, sizes, values = extrapolate(real, fake, seed, halvings=3 if dim <= 512 else 2)
     n = min(len(real), len(fake))
-    return [
-        Result("fd", value, spread, f"bootstrap, {replicates} draws", n, LOWER),
-        Result(
-            "fd_infinity",
-            limit,
-            float(np.hypot(spread, error)),
-            "bootstrap and fit",
-            n,
-            LOWER,
-            details={"sizes": sizes, "fd": values},
-        ),
-    ]
+    return Result("fd", value, float(np.std(draws, ddof=1)), f"bootstrap, {replicates} draws", n, LOWER)
+
+
+def measure(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> list[Result]:
+    """FD as `frechet_distance` has it, and FD extrapolated to infinitely many samples.
+
+    Args:
+      real, fake: features [n, F], [m, F].
+      seed: of the bootstrap and the subsets.
+
+    Raises:
+      UserError: fewer than 8 samples, or sets of different width.
+    """
+    fd = frechet_distance(real, fake, seed)
+    limit, error, sizes, values = extrapolate(real, fake, seed, halvings=3 if real.shape[1] <= 512 else 2)
+    spread = float(np.hypot(fd.spread, error))
+    details = {"sizes": sizes, "fd": values}
+    return [fd, Result("fd_infinity", limit, spread, "bootstrap and fit", fd.n, LOWER, details=details)]
 
 
 def _resample(rng, n):

@@ -51,6 +51,18 @@ def measure(real: np.ndarray, fake: np.ndarray, k: int = 5) -> list[Result]:
     ]
 
 
+def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[Result, Result]:
+    """(precision, recall) of features [n, F] and [m, F], within balls that reach each one's k-th neighbour."""
+    precision, recall, _, _ = measure(real, fake, k)
+    return precision, recall
+
+
+def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[Result, Result]:
+    """(density, coverage) of features [n, F] and [m, F], within balls that reach each one's k-th neighbour."""
+    _, _, density, coverage = measure(real, fake, k)
+    return density, coverage
+
+
 def _share(name, hits, n, k):
     share = float(hits.mean())
     return Result(

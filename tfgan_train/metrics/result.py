@@ -32,6 +32,9 @@ class Result:
     unit: str = ""
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def __float__(self) -> float:
+        return float(self.value)
+
     def to_json(self) -> dict:
         """A dict that any JSON parser reads: a figure that is not finite becomes None."""
         return _finite(dataclasses.asdict(self))

@@ -1,5 +1,6 @@
 """Normalisation layers; batch statistics are those of the global batch."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfgan_train.models.layers import WATCHED, Block
@@ -127,6 +128,27 @@ class LayerNorm(Block):
         return tf.cast(y * self.gamma.value + self.beta.value, x.dtype)
 
 
+class GroupNorm(LayerNorm):
+    """Group normalisation (Wu & He 2018, arXiv:1803.08494, equation 7): each example's channels in groups.
+
+    There are `groups`, or the most below that divide the channels.
+    """
+
+    def __init__(self, groups: int = 32, epsilon: float = 1e-5, **kwargs):
+        super().__init__(epsilon=epsilon, **kwargs)
+        self._groups = groups
+
+    def call(self, x, training=False):
+        self.output_size = tuple(x.shape[1:])
+        channels = x.shape[-1]
+        groups = next(count for count in range(min(self._groups, channels), 0, -1) if channels % count == 0)
+        pixels = int(np.prod(x.shape[1:-1]))
+        wide = tf.reshape(tf.cast(x, tf.float32), [-1, pixels, groups, channels // groups])
+        mean, variance = tf.nn.moments(wide, (1, 3), keepdims=True)
+        y = tf.reshape((wide - mean) * tf.math.rsqrt(variance + self._epsilon), [-1, *x.shape[1:]])
+        return tf.cast(y * self.gamma.value + self.beta.value, x.dtype)
+
+
 def norm(kind: str, image: bool) -> Block | None:
     """The layer for a flag's value, or None for `none` and `spectral` (which acts on weights).
 
@@ -139,4 +161,6 @@ def norm(kind: str, image: bool) -> Block | None:
         return LayerNorm(name="norm")
     if kind == "instance":
         return LayerNorm(axes=(1, 2) if image else None, name="norm")
+    if kind == "group":
+        return GroupNorm(name="norm")
     return None

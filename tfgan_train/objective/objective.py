@@ -52,7 +52,7 @@ class Objective:
         d_optimizer = _optimizer(config.d_optimizer, "d_optimizer", own)
         return cls(
             loss=loss_of(config.loss, own),
-            penalty=None if config.penalty == "none" else _penalty(config.penalty, own),
+            penalty=None if config.penalty == "none" else _penalty(config, own),
             augmentations=tuple(
                 (name, _function(_entry(AUGMENTATIONS, name, "augment", function), f"--augment={name}"))
                 for name, function in zip(config.augment.split(","), functions, strict=True)
@@ -108,10 +108,11 @@ def loss_of(text: str, own: Mapping[str, Any] | None = None) -> Loss:
     return found
 
 
-def _penalty(text: str, own: Mapping[str, Any]) -> Penalty:
+def _penalty(config, own: Mapping[str, Any]) -> Penalty:
+    text = config.penalty
     found = _entry(PENALTIES, text, "penalty", own.get("penalty"))
     if isinstance(found, Penalty):
-        return found
+        return found.aimed(config.penalty_target, config.penalty_one_sided)
     return Penalty(_function(found, f"--penalty={text}"), passes=OWN_PENALTY_PASSES)
 
 

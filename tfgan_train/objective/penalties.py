@@ -11,6 +11,7 @@ randomness. Gradients are summed up in float32 whatever the critic computes in.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -64,8 +65,9 @@ def _squared_gradient(critic, images):
     return critic.squared_gradient(images)
 
 
-def _distance_of_norm_from_one(critic, images):
-    return tf.square(tf.sqrt(_squared_gradient(critic, images) + _EPSILON) - 1.0)
+def _distance_of_norm_from_target(critic, images, target, one_sided):
+    excess = tf.sqrt(_squared_gradient(critic, images) + _EPSILON) / target - 1.0
+    return tf.square(tf.maximum(excess, 0.0) if one_sided else excess)
 
 
 def r1(critic, real, fake, draw):
@@ -86,15 +88,18 @@ def r1_r2(critic, real, fake, draw):
     return r1(critic, real, fake, draw) + r2(critic, real, fake, draw)
 
 
-def wgan_gp(critic, real, fake, draw):
-    """(||grad D(x')|| - 1)^2, x' uniform on the line from each real image to its fake: Gulrajani
-    et al. 2017 (arXiv:1704.00028), equation 3, where the weight is 10."""
+def wgan_gp(critic, real, fake, draw, target=1.0, one_sided=False):
+    """(||grad D(x')|| / target - 1)^2, x' uniform on the line from each real image to its fake: Gulrajani
+    et al. 2017 (arXiv:1704.00028), equation 3, where the weight is 10 and the target 1.
+
+    `one_sided`: smaller norms than the target cost nothing (their section 4).
+    """
     share = draw.uniform((1, 1, 1))
-    return _distance_of_norm_from_one(critic, real + share * (fake - real))
+    return _distance_of_norm_from_target(critic, real + share * (fake - real), target, one_sided)
 
 
-def dragan(critic, real, fake, draw):
-    """(||grad D(x + noise)|| - 1)^2 round the real images: Kodali et al. 2017 (arXiv:1705.07215),
+def dragan(critic, real, fake, draw, target=1.0, one_sided=False):
+    """(||grad D(x + noise)|| / target - 1)^2 round the real images: Kodali et al. 2017 (arXiv:1705.07215),
     section 2.3, where the weight is 10.
 
     The noise is that of the authors' code: uniform in [0, std / 2) for each pixel, with the
@@ -106,7 +111,7 @@ def dragan(critic, real, fake, draw):
     )
     std = tf.sqrt(tf.maximum(mean_square - tf.square(mean), 0.0))
     noise = 0.5 * std * draw.uniform(tuple(real.shape[1:]))
-    return _distance_of_norm_from_one(critic, real + noise)
+    return _distance_of_norm_from_target(critic, real + noise, target, one_sided)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +120,20 @@ class Penalty:
 
     Attributes:
       function: as this file's docstring has it.
+      has_target: whether the function also takes `target` and `one_sided`, as wgan_gp does.
       passes: of D for each real image. A gradient by the images is a backward pass, and
         differentiating it takes two more; judging other images than the loss's adds a forward pass.
     """
 
     function: Callable
     passes: int
+    has_target: bool = False
+
+    def aimed(self, target: float, one_sided: bool) -> "Penalty":
+        """The same with these settings, where it has them."""
+        if not self.has_target:
+            return self
+        return dataclasses.replace(self, function=functools.partial(self.function, target=target, one_sided=one_sided))
 
     def __call__(self, critic, real, fake, draw) -> tf.Tensor:
         return self.function(critic, real, fake, draw)
@@ -130,6 +143,6 @@ PENALTIES = {
     "r1": Penalty(r1, passes=3),
     "r2": Penalty(r2, passes=3),
     "r1_r2": Penalty(r1_r2, passes=6),
-    "wgan_gp": Penalty(wgan_gp, passes=4),
-    "dragan": Penalty(dragan, passes=4),
+    "wgan_gp": Penalty(wgan_gp, passes=4, has_target=True),
+    "dragan": Penalty(dragan, passes=4, has_target=True),
 }

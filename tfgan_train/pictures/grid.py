@@ -71,6 +71,35 @@ def grid(
     return np.pad(picture, ((0, padding), (0, padding), (0, 0)), constant_values=background)
 
 
+def tiles(picture: np.ndarray, count: int, image_shape, columns: int | None = None, padding: int = 2) -> np.ndarray:
+    """The images that `grid` laid out with its usual scale: uint8 [count, H, W, C].
+
+    Args:
+      picture: uint8 [h, w, C], as `grid` returns it.
+      count: how many there are.
+      image_shape: (H, W, C) of each.
+      columns, padding: as `grid` was given them.
+    """
+    height, width, _ = image_shape
+    columns = columns or square_columns(count, height, width)
+    scale = viewing_scale(height, width)
+    found = []
+    for index in range(count):
+        top, left = (
+            padding + place * (side * scale + padding)
+            for place, side in zip(divmod(index, columns), (height, width), strict=True)
+        )
+        found.append(picture[top : top + height * scale : scale, left : left + width * scale : scale])
+    return np.stack(found)
+
+
+def read_png(path) -> np.ndarray:
+    """uint8 [h, w, C] of a file that `save_png` wrote."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image)
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
 def titled(picture: np.ndarray, title: str) -> np.ndarray:
     """The picture, uint8 [h, w, C], with `title` in a strip above it."""
     return np.concatenate([_text_strip(title, picture), picture])

@@ -27,12 +27,12 @@ class Pictures:
     def __init__(self, run, generator, config, data, events):
         self._run, self._config, self._data, self._events = run, config, data, events
         self.sampler = Sampler(generator, config, data)
-        self._columns = self._class_columns()
+        self._count, self._columns = layout(config, data)
 
     def real(self, images: np.ndarray) -> None:
         """Writes a real batch, uint8 [n, H, W, C], laid out as the samples are."""
         if not (self._run.samples_dir / "real.png").exists():
-            picture = picture_of(images[: GRID - GRID % (self._columns or 1)], self._data, self._columns, real=True)
+            picture = picture_of(images[: self._count], self._data, self._columns, real=True)
             grid.save_png(self._run.samples_dir / "real.png", picture)
 
     def draw(self, step: int):
@@ -60,15 +60,17 @@ class Pictures:
         animate(self._run.samples_dir, self._run.animation_path)
 
     def _images(self):
-        # Whole rows, so that the grid has no holes.
-        indices = tf.range(POINTS if self.sampler.points else GRID - GRID % (self._columns or 1))
+        indices = tf.range(POINTS if self.sampler.points else self._count)
         z = self.sampler.latents(self._config.seed, indices)
         # A column for each label, so that the eye compares like with like.
         label = indices % (self._columns or 1) % max(1, self._data.num_classes) if self._config.conditional else None
         return self.sampler.at(z, label).numpy(), None if label is None else label.numpy()
 
-    def _class_columns(self):
-        return min(self._data.num_classes, 16) if self._config.conditional else None
+
+def layout(config, data) -> tuple[int, int | None]:
+    """(images in a grid, its columns): whole rows, so that it has no holes; columns None: chosen by their number."""
+    columns = min(data.num_classes, 16) if config.conditional else None
+    return GRID - GRID % (columns or 1), columns
 
 
 def picture_of(images: np.ndarray, data, columns=None, real: bool = False) -> np.ndarray:

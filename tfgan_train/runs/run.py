@@ -1,4 +1,4 @@
-"""A run as Python callers hold it."""
+"""What can be read and drawn from a run's directory alone."""
 
 import functools
 import pathlib

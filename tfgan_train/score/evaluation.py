@@ -14,6 +14,7 @@ from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
 from tfgan_train.common.terminal import Countdown
 from tfgan_train.data import reading as source_data
+from tfgan_train.data.source import Source
 from tfgan_train.features import Request, extract
 from tfgan_train.features import reference as cached_features
 from tfgan_train.features.cache import cached
@@ -58,6 +59,7 @@ class Evaluation:
       features: a name of FEATURES, or "" for the best there is.
       inception_weights: see features.inception.
       say: prints one line.
+      train, heldout: Sources to judge by instead of what `config` names.
 
     Raises:
       UserError: the data or the features are not to be had.
@@ -70,10 +72,12 @@ class Evaluation:
         features: str = "",
         inception_weights: str = "",
         say: Callable[[str], None] = print,
+        train: Source | None = None,
+        heldout: Source | None = None,
     ):
         self._say, self._num, self._config = say, num, config
-        self.train = datasets.load(config, "train")
-        self.heldout = datasets.load_held_out(config)
+        self.train = datasets.load(config, "train") if train is None else train
+        self.heldout = datasets.load_held_out(config) if train is None else heldout
         if are_points(self.train.image_shape):
             raise UserError(f"{self.train.name} is points, not pictures; score a run on it with --run_dir")
         for note in self.train.notes:
@@ -169,7 +173,8 @@ class Evaluation:
     def _validation_images(self) -> np.ndarray:
         """The first images after --train_examples; if all were trained on, of the last 10,000."""
         used = self._config.train_examples
-        everything = datasets.load(self._config.replace(train_examples=0), "train") if used else self.train
+        known = not used or self._config.dataset == datasets.GIVEN
+        everything = self.train if known else datasets.load(self._config.replace(train_examples=0), "train")
         first = used if 0 < used < everything.count else max(0, everything.count - 10_000)
         return source_data.images(everything, np.arange(first, min(first + VALIDATION, everything.count)))
 

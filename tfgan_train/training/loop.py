@@ -5,14 +5,16 @@ in duties.py, what a run is made of in parts.py.
 """
 
 import contextlib
+import pathlib
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfgan_train.common.errors import UserError, reason, unwritable
+from tfgan_train.common.terminal import Progress
 from tfgan_train.config.fields import Config
 from tfgan_train.data.source import Source
 from tfgan_train.pictures.training_samples import GRID
@@ -34,6 +36,8 @@ def train(
     held_out: Source | None = None,
     own: Mapping[str, Any] | None = None,
     callbacks: Sequence = (),
+    make_run: Callable[[pathlib.Path], Run] = Run,
+    make_progress: Callable[[int], Progress] = Progress,
 ) -> Run:
     """Trains a run to its last step, resuming it if it was begun before.
 
@@ -45,6 +49,8 @@ def train(
       data, held_out: Sources to train on and to judge by, instead of what --dataset names.
       own: setting -> the object that was passed from Python for it.
       callbacks: objects with some of the methods of `callbacks.Callback`.
+      make_run: what is returned, and told to callbacks, made from the run directory.
+      make_progress: what shows the state of the run, made from the number of steps.
 
     Returns:
       The run; `run.stopped` names the signal that ended it early, if one did.
@@ -55,7 +61,7 @@ def train(
     begin = time.monotonic()
     calls = Callbacks(callbacks)
     prepared = start.prepare(config, given, fresh, data, held_out, own)
-    run = Run(prepared.run.path)
+    run = make_run(prepared.run.path)
     with contextlib.ExitStack() as stack:
         if is_chief(prepared.strategy):
             files = prepared.run
@@ -67,7 +73,7 @@ def train(
         else:  # Another machine's worker: it does all that the chief does, and none of it stays.
             files, calls = RunDir(stack.enter_context(tempfile.TemporaryDirectory())), Callbacks()
         try:
-            built = parts.build(prepared, files, begin)
+            built = parts.build(prepared, files, begin, make_progress)
             if not built.is_complete:
                 with contextlib.closing(built):
                     loop = Loop(built, calls)

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,9 @@ class Parts:
             part.close()
 
 
-def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
+def build(
+    prepared: start.Start, files: RunDir, begin: float, make_progress: Callable[[int], Progress] = Progress
+) -> Parts:
     """The parts of a run that begins, or goes on from its last checkpoint.
 
     Nothing is written where the run is complete.
@@ -88,6 +91,7 @@ def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
       prepared: the run.
       files: where this process writes.
       begin: when the process began, for the clock.
+      make_progress: what shows the state of the run, made from the number of steps.
 
     Raises:
       UserError: when the checkpoint or a file of the run doesn't fit.
@@ -110,7 +114,7 @@ def build(prepared: start.Start, files: RunDir, begin: float) -> Parts:
         prepared.run.path,
         strategy,
         prepared.source,
-        Progress(config.steps),
+        make_progress(config.steps),
         Clock(begin),
         workers,
         gan,
