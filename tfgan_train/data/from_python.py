@@ -62,7 +62,7 @@ def _of_object(data: SourceProtocol, what: str) -> source.Source:
     names = tuple(map(str, getattr(data, "label_names", ())))
     classes = int(getattr(data, "num_classes", len(names)))
     count, shape = int(data.count), tuple(int(side) for side in data.image_shape)
-    if count < 2 or len(shape) != 3 or shape[-1] > array_data.MOST_CHANNELS or min(shape) < 1:
+    if count < 2 or len(shape) != 3 or shape[-1] > source.MOST_CHANNELS or min(shape) < 1:
         raise UserError(f"{what}: count={count} and image_shape={shape}; legal: 2 or more, and [H, W, C]")
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from tfgan_train.data.shard_cache import spool
 
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 BATCH = 256
-CHANNELS = range(1, array_data.MOST_CHANNELS + 1)
+CHANNELS = range(1, source.MOST_CHANNELS + 1)
 MOST_OF_THE_DISK = 0.9  # of what is free: a generator that never ends must not fill it
 
 Batch = tuple[np.ndarray, np.ndarray | None]
