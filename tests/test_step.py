@@ -1,8 +1,5 @@
 """One update of both networks: against hand-written steps, and for every setting there is."""
 
-import pathlib
-import re
-
 import keras
 import numpy as np
 import pytest
@@ -15,7 +12,7 @@ from tfgan_train.models.variables import trainable
 from tfgan_train.objective.augment import AUGMENTATIONS
 from tfgan_train.objective.losses import LOSSES
 from tfgan_train.objective.optimizers import OPTIMIZERS
-from tfgan_train.objective.penalties import PENALTIES, Penalty
+from tfgan_train.objective.penalties import PENALTIES
 from tfgan_train.objective.schedules import SCHEDULES
 from tfgan_train.ops.latents import latents
 from tfgan_train.training.step import METRICS, TRAINING_STREAM, TrainStep
@@ -293,20 +290,6 @@ def test_a_lazy_penalty_is_as_strong_as_the_steps_it_stands_for(eagerly):
         assert training.run(with_penalty=False)[0]["penalty"] == 0
     np.testing.assert_array_equal(weights[0], weights[1])
     assert np.abs(weights[0] - weights[2]).max() > 1e-4
-
-
-def test_the_penalty_of_the_page_takes_a_real_step(monkeypatch, eagerly):
-    """The page's own lines, with nothing added: D's update with the penalty is what its formula asks for."""
-    page = (pathlib.Path(__file__).parent.parent / "docs" / "extending.md").read_text(encoding="utf-8")
-    example = next(code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "logit_size" in code)
-    page_names = {"tf": tf, "Penalty": Penalty, "PENALTIES": PENALTIES}
-    exec(example.replace("...", "**PENALTIES"), page_names)
-    monkeypatch.setitem(PENALTIES, "logit_size", page_names["PENALTIES"]["logit_size"])
-    training = tiny.Training(d_norm="none", penalty="logit_size", penalty_weight=1.0)
-    real = tf.cast(training.images[:12], tf.float32) / 127.5 - 1.0
-    expected = tf.reduce_mean(tf.square(training.gan.discriminator(real, training=True)))
-    np.testing.assert_allclose(training.run()[0]["penalty"], expected, rtol=1e-5)
-    _check_step(tiny.Training(penalty="logit_size", penalty_weight=1.0))
 
 
 # --- the rest of the step
