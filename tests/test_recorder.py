@@ -1,11 +1,14 @@
 """metrics.jsonl: its means, and what is left of it after a kill."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
-from tfgan_train.runs.rows import Recorder, read_rows
+from tfgan_train.runs.rows import KINDS, Recorder, Row, SampleRow, read_rows
+from tfgan_train.training.step import METRICS
+from tfgan_train.training.timing import Clock
 
 NAMES = ("d_loss", "g_loss", "d_grad_norm")
 
@@ -45,7 +48,7 @@ def test_skipped_updates_are_not_counted_and_the_file_stays_json(tmp_path):
     def refuse(name):
         pytest.fail(f"{name} is no JSON")
 
-    first, second = (json.loads(line, parse_constant=refuse) for line in (tmp_path / "m").read_text().splitlines())
+    _, first, second = (json.loads(line, parse_constant=refuse) for line in (tmp_path / "m").read_text().splitlines())
     assert "d_grad_norm" in first and "d_grad_norm" not in second and "d_loss" in second
 
 
@@ -60,7 +63,7 @@ def test_a_resumed_file_is_that_of_an_uninterrupted_run(tmp_path):
     first = _recorder(tmp_path / "cut")
     first.add(table[:3])
     first.write_means(3, {})
-    first.write({"kind": "samples", "step": 5})
+    first.write(SampleRow(step=5))
     first.add(table[3:5])
     state = json.loads(json.dumps(first.state()))
     first.add(table[5:6])
@@ -79,7 +82,7 @@ def test_a_resumed_file_is_that_of_an_uninterrupted_run(tmp_path):
 
 def test_without_a_checkpoint_nothing_is_kept(tmp_path):
     recorder = _recorder(tmp_path / "m")
-    recorder.write({"kind": "samples", "step": 0})
+    recorder.write(SampleRow(step=0))
     _recorder(tmp_path / "m")
     assert read_rows(tmp_path / "m") == [] == read_rows(tmp_path / "nowhere")
 
@@ -116,3 +119,29 @@ def test_each_of_several_updates_of_d_has_its_loss(tmp_path):
     row = recorder.write_means(2, {})
     assert row["d_loss"] == 3.0 and row["d_loss_each"] == [1.0, 3.0, 3.5, 4.5] and row["g_loss_each"] == [5.0, 6.0]
     assert "d_loss_0" not in row
+
+
+def test_the_file_says_its_schema_and_other_versions_are_read(tmp_path):
+    recorder = _recorder(tmp_path / "m")
+    recorder.write(SampleRow(step=0, sample_logits=float("nan"), pairwise_distance=1.5))
+    header, line = (json.loads(line) for line in (tmp_path / "m").read_text().splitlines())
+    assert header == {"kind": "schema", "step": 0, "version": 1}
+    assert line == {"kind": "samples", "step": 0, "pairwise_distance": 1.5}
+    # What a later version may write: another kind of row, and a field more.
+    with open(tmp_path / "m", "a") as file:
+        file.write('{"kind": "colours", "step": 1}\n{"kind": "samples", "step": 2, "colours": 3}\n')
+    _recorder(tmp_path / "m", step=2).close()
+    assert "colours" in (tmp_path / "m").read_text() and (tmp_path / "m").read_text().count('"schema"') == 1
+    first, second = read_rows(tmp_path / "m")
+    assert second == {"kind": "samples", "step": 2, "colours": 3} and first.pairwise_distance == 1.5
+
+
+def test_every_field_of_every_kind_is_described():
+    for kind in KINDS.values():
+        for field in set(kind.__dataclass_fields__) - set(Row.__dataclass_fields__):
+            assert re.search(rf"\b{field}\b", kind.__doc__.partition("Attributes:")[2]), (kind, field)
+
+
+def test_what_the_step_and_the_clock_report_are_fields():
+    assert set(METRICS) <= set(KINDS["train"].__dataclass_fields__)
+    assert set(Clock(0.0).facts()) <= set(KINDS["clock"].__dataclass_fields__)

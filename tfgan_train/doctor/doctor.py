@@ -6,7 +6,8 @@ shows it the old rows first goes on as one that was never interrupted.
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -53,14 +54,14 @@ class History:
     def __init__(self, paired: bool):
         self.paired = paired
         self.train: collections.deque[dict] = collections.deque()
-        self.samples: collections.deque[dict] = collections.deque(maxlen=_KEPT_ROWS)
+        self.samples: collections.deque[Mapping[str, Any]] = collections.deque(maxlen=_KEPT_ROWS)
         self.peak: dict[str, float] = {}
         self.start: dict[str, float] = {}
         self.best_variety = self.best_classes = 0.0
         self.few_classes_since = 0
         self._rows = 0
 
-    def add_train(self, row: dict) -> None:
+    def add_train(self, row: Mapping[str, Any]) -> None:
         row = {key: _number(row.get(key)) for key in _TRAIN_KEYS}
         self._rows += 1
         self.train.append(row)
@@ -72,7 +73,7 @@ class History:
         if not self.start and row["step"] >= _START_STEPS and self._rows >= _START_ROWS:
             self.start = dict(self.peak)
 
-    def add_samples(self, row: dict) -> None:
+    def add_samples(self, row: Mapping[str, Any]) -> None:
         self.samples.append(row)
         if not (rules.class_share(row) or 0.0) < rules.FEW_CLASSES:
             self.few_classes_since = row["step"]
@@ -107,12 +108,12 @@ class Doctor:
         self._history = History(paired)
         self._present: set[str] = set()
 
-    def observe(self, row: dict) -> list[Finding]:
+    def observe(self, row: Mapping[str, Any]) -> list[Finding]:
         """Takes one row and returns the findings that are new with it, mostly none.
 
         Args:
-          row: of kind "train", as metrics.jsonl has it; or of kind "samples": {"kind", "step"} and
-            any of "pairwise_distance" and "pairwise_distance_real" (mean distance between two samples and
+          row: of kind "train" or "samples", as runs/rows.py has them; the latter may lack any of
+            "pairwise_distance" and "pairwise_distance_real" (mean distance between two samples and
             between two real images), "train_real_logits", "heldout_real_logits" and "sample_logits" (D's mean
             logits, all three in inference mode), "class_histogram" (samples by class). Rows
             of other kinds are passed over.

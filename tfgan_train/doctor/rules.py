@@ -7,8 +7,8 @@ ones and ones made to fail.
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,13 +79,13 @@ class Sign(NamedTuple):
     remedy: Callable
 
 
-def variety(row: dict) -> float | None:
+def variety(row: Mapping[str, Any]) -> float | None:
     """Mean distance between samples as a share of that between real images; None where not told."""
     distance, real = row.get("pairwise_distance"), row.get("pairwise_distance_real")
     return distance / real if distance is not None and real else None
 
 
-def class_share(row: dict) -> float | None:
+def class_share(row: Mapping[str, Any]) -> float | None:
     """Effective number of classes among the samples, as a share of all; None where not told."""
     counts = np.asarray(row.get("class_histogram") or [], float)
     if len(counts) < 2 or not counts.sum():
@@ -94,7 +94,7 @@ def class_share(row: dict) -> float | None:
     return float(np.exp(-np.sum(shares * np.log(shares))) / len(counts))
 
 
-def overfitting(row: dict) -> float | None:
+def overfitting(row: Mapping[str, Any]) -> float | None:
     """r_v, see OVERFIT; None where not told or where D hardly tells real from fake."""
     train, held_out, fake = (row.get(key) for key in ("train_real_logits", "heldout_real_logits", "sample_logits"))
     if train is None or held_out is None or fake is None or not train - fake > LEAST_GAP:

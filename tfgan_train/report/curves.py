@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from tfgan_train.report.charts import Guide, Series, line_chart
+from tfgan_train.runs.rows import Row
 
 
-def training_charts(rows: list[dict], sample_rows: list[dict]) -> list[str]:
+def training_charts(rows: list[Row], sample_rows: list[Row]) -> list[str]:
     """Charts of the training rows (and the statistics of the samples); those without data are "".
 
     Args:
@@ -72,14 +73,14 @@ def evaluation_charts(evaluations: dict) -> list[str]:
     return charts
 
 
-def _series(rows: list[dict], key: str, name: str, colour: str) -> Series:
+def _series(rows: list[Row], key: str, name: str, colour: str) -> Series:
     """`key` over the rows that have it; null counts as not finite."""
     points = [(row["step"], _float(row[key])) for row in rows if key in row]
     steps, values = np.array(points, float).reshape(-1, 2).T
     return Series(name, colour, steps, values)
 
 
-def _each_step(rows: list[dict], key: str, name: str, colour: str) -> Series:
+def _each_step(rows: list[Row], key: str, name: str, colour: str) -> Series:
     """The values of every step under KEY_each where rows have them, else the rows' means."""
     steps: list[int] = []
     values: list[float | None] = []
@@ -91,7 +92,7 @@ def _each_step(rows: list[dict], key: str, name: str, colour: str) -> Series:
     return Series(name, colour, np.array(steps, float), np.array([_float(value) for value in values]))
 
 
-def _nonzero(rows: list[dict], key: str) -> list[dict]:
+def _nonzero(rows: list[Row], key: str) -> list[Row]:
     """The rows, or none of them where `key` is 0 throughout."""
     return rows if any(row.get(key) for row in rows) else []
 

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from tfgan_train.common.images import are_points
 from tfgan_train.common.numbers import duration, flop_rate, number, percent
@@ -146,7 +148,7 @@ def _peak_tile(run: RunFacts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _accuracy_tile(row: dict) -> list[tuple[str, str, str]]:
+def _accuracy_tile(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """D's accuracy, over the whole data where that was measured, else over the last steps."""
     accuracy = row.get("d_accuracy")
     if accuracy is None or not math.isfinite(accuracy):

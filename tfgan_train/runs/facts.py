@@ -3,13 +3,16 @@
 Everything but the folder itself may be missing or half written: the report is made while
 the run goes on.
 """
+
 import dataclasses
 import json
 import pathlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from tfgan_train.common.images import is_picture
-from tfgan_train.runs.rows import read_rows
+from tfgan_train.runs import rows
 
 _STEP_IN_NAME = re.compile(r"-(\d+)\.png$")
 
@@ -47,11 +50,11 @@ class RunFacts:
     config: dict
     data: dict
     versions: dict
-    train: list[dict]
-    samples: list[dict]
-    doctor: list[dict]
-    accuracy: dict
-    clock: dict
+    train: list[rows.Row]
+    samples: list[rows.Row]
+    doctor: list[rows.Row]
+    accuracy: Mapping[str, Any]
+    clock: Mapping[str, Any]
     evaluations: dict[int, dict[str, Figure]]
     updated: float
 
@@ -79,12 +82,21 @@ def read_run(path) -> RunFacts:
     """Reads a run directory, whatever is in it so far."""
     path = pathlib.Path(path)
     stored = read_json(path / "config.json")
-    rows = read_rows(path / "metrics.jsonl")
-    kinds = {kind: [row for row in rows if row.get("kind") == kind]
-             for kind in ("train", "samples", "doctor", "eval", "d_accuracy", "clock")}
-    return RunFacts(path, stored.get("config", {}), stored.get("data", {}), stored.get("versions", {}),
-                    kinds["train"], kinds["samples"], kinds["doctor"], (kinds["d_accuracy"] or [{}])[-1], (kinds["clock"] or [{}])[-1],
-                    _evaluations(path / "eval", kinds["eval"]), _updated(path))
+    written = rows.read_rows(path / "metrics.jsonl")
+    kinds = {kind: [row for row in written if row.kind == kind] for kind in rows.KINDS}
+    return RunFacts(
+        path,
+        stored.get("config", {}),
+        stored.get("data", {}),
+        stored.get("versions", {}),
+        kinds["train"],
+        kinds["samples"],
+        kinds["doctor"],
+        (kinds["d_accuracy"] or [{}])[-1],
+        (kinds["clock"] or [{}])[-1],
+        _evaluations(path / "eval", kinds["eval"]),
+        _updated(path),
+    )
 
 
 def read_json(path: pathlib.Path) -> dict:
@@ -96,10 +108,10 @@ def read_json(path: pathlib.Path) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict[str, Figure]]:
+def _evaluations(folder: pathlib.Path, written: list[rows.Row]) -> dict[int, dict[str, Figure]]:
     found: dict[int, dict[str, Figure]] = {}
-    for row in rows:
-        found.setdefault(row["step"], {}).update(_figures(row))
+    for row in written:
+        found.setdefault(row.step, {}).update(_figures(row))
     for path in folder.glob("*.json"):
         if path.stem.isdecimal():
             step = int(path.stem)
@@ -107,28 +119,32 @@ def _evaluations(folder: pathlib.Path, rows: list[dict]) -> dict[int, dict[str, 
     return {step: found[step] for step in sorted(found) if found[step]}
 
 
-def _protocol(stored: dict) -> str:
+def _protocol(stored: Mapping[str, Any]) -> str:
     """How an evaluation's figures were taken, as it stands behind their names: figures of two protocols share nothing.
 
     "" where the file doesn't say, as those of older versions don't.
     """
     features = stored.get("features")
     name = features.get("frechet") if isinstance(features, dict) else features
-    return f" ({name}, {stored['num']:,} images)" if isinstance(name, str) and isinstance(stored.get("num"), int) else ""
+    return (
+        f" ({name}, {stored['num']:,} images)" if isinstance(name, str) and isinstance(stored.get("num"), int) else ""
+    )
 
 
-def _figures(stored: dict) -> dict[str, Figure]:
+def _figures(stored: Mapping[str, Any]) -> dict[str, Figure]:
     """The figures in an evaluation: plain numbers, and metrics' results in lists or by name."""
     protocol = _protocol(stored)
     return {f"{name}{protocol}": figure for name, figure in _plain_figures(stored).items()}
 
 
-def _plain_figures(stored: dict) -> dict[str, Figure]:
+def _plain_figures(stored: Mapping[str, Any]) -> dict[str, Figure]:
     found = {}
     for name, value in stored.items():
         if isinstance(value, (list, dict)):
             results = value if isinstance(value, list) else value.values()
-            results = [result for result in results if isinstance(result, dict) and "value" in result and "name" in result]
+            results = [
+                result for result in results if isinstance(result, dict) and "value" in result and "name" in result
+            ]
             for result in results:
                 if isinstance(result["value"], (int, float)) and isinstance(result["name"], str):
                     found[result["name"]] = Figure(result["value"], result.get("spread"), result.get("better", ""))

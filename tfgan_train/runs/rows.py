@@ -1,19 +1,208 @@
-"""metrics.jsonl: one row per logged step, exact across a kill and a resume."""
+"""metrics.jsonl: what each kind of row is, how rows are written and read.
+
+A line is one row, a JSON object with its `kind`, the `step` after which it was written (updates of G) and the fields of
+its class below; a field that isn't known, or is no finite number, is left out. The first line says the version of the
+schema: {"kind": "schema", "step": 0, "version": 1}. Files from before that line are of version 1 too.
+"""
+
 import contextlib
+import dataclasses
 import json
 import math
 import os
 import pathlib
 import re
-from typing import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from tfgan_train.common.files import naming, write_atomically
 
-
-
+VERSION = 1
+_HEADER = {"kind": "schema", "step": 0, "version": VERSION}
 _NUMBERED = re.compile(r"_\d+$")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Row(Mapping):
+    """One row; as a mapping it has the names and values of its line.
+
+    Attributes:
+      kind: of all rows of a class.
+      step: completed updates of G.
+      more: what the class has no field for: an evaluation's figures, and fields of later versions.
+    """
+
+    kind: ClassVar[str] = ""
+    step: int
+    more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, step: int, values: Mapping[str, Any]) -> Self:
+        """The row of a step that has these values by name."""
+        known = {field.name for field in dataclasses.fields(cls)} - {"step", "more"}
+        more = {name: value for name, value in values.items() if name not in known | {"kind", "step"}}
+        return cls(step=step, more=more, **{name: value for name, value in values.items() if name in known})
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "kind":
+            return self.kind
+        value = self.more[name] if name in self.more else None if name == "more" else self.__dict__.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        yield from ("kind", "step")
+        for field in dataclasses.fields(self):
+            if field.name not in ("step", "more") and self.__dict__[field.name] is not None:
+                yield field.name
+        yield from self.more
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class TrainRow(Row):
+    """Every --log_every steps: means over the steps since the last such row, each of them over the global batch.
+
+    Attributes:
+      d_loss, g_loss: as minimised, without the penalty; d_loss over the step's updates of D.
+      penalty: before its weight.
+      d_accuracy, d_accuracy_real, d_accuracy_fake: shares of images judged rightly, 0 to 1.
+      real_logits, fake_logits: D's.
+      d_grad_norm, g_grad_norm: Euclidean norms of all gradients; updates that float16 skipped aren't counted.
+      d_lr, g_lr: learning rates.
+      d_loss_each, g_loss_each: each mini-batch's loss, 6 digits.
+      epoch: passes over the data so far.
+      seconds: that the run has trained, over all its processes.
+      images_per_second: of the newest calls into the graph.
+    """
+
+    kind: ClassVar[str] = "train"
+    d_loss: float | None = None
+    g_loss: float | None = None
+    penalty: float | None = None
+    d_accuracy: float | None = None
+    d_accuracy_real: float | None = None
+    d_accuracy_fake: float | None = None
+    real_logits: float | None = None
+    fake_logits: float | None = None
+    d_grad_norm: float | None = None
+    g_grad_norm: float | None = None
+    d_lr: float | None = None
+    g_lr: float | None = None
+    d_loss_each: list[float] | None = None
+    g_loss_each: list[float] | None = None
+    epoch: float | None = None
+    seconds: float | None = None
+    images_per_second: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class SampleRow(Row):
+    """At each sample grid: the fixed latents' samples of G's average, and D as in training.
+
+    Attributes:
+      pairwise_distance, pairwise_distance_real: mean distance of two samples, and of two real images, as
+        pictures.nearest.pairwise_distance has it, in grey levels of 0 to 255.
+      train_real_logits, heldout_real_logits, sample_logits: D's mean logits of real images that are trained on, of
+        those that aren't, and of samples.
+      d_accuracy_inference: share of train_real_logits and sample_logits on their own side, 0 to 1.
+      class_histogram: samples by the class that the data's own classifier gives them.
+    """
+
+    kind: ClassVar[str] = "samples"
+    pairwise_distance: float | None = None
+    pairwise_distance_real: float | None = None
+    train_real_logits: float | None = None
+    heldout_real_logits: float | None = None
+    sample_logits: float | None = None
+    d_accuracy_inference: float | None = None
+    class_histogram: list[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class DoctorRow(Row):
+    """A sign that training goes wrong, when it appears.
+
+    Attributes:
+      sign: its name in doctor.rules.
+      message, remedy: what is seen, and what may help, in words.
+    """
+
+    kind: ClassVar[str] = "doctor"
+    sign: str
+    message: str = ""
+    remedy: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class EvalRow(Row):
+    """Every --eval_every steps: the figures in `more` by name, such as fd.
+
+    Attributes:
+      features: what took them, with the distance's name.
+      num: generated images.
+    """
+
+    kind: ClassVar[str] = "eval"
+    features: str | None = None
+    num: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class AccuracyRow(Row):
+    """At the run's end: how often D is right over the data.
+
+    Attributes:
+      d_accuracy, d_accuracy_real, d_accuracy_fake: shares of all judged images, 0 to 1.
+      d_accuracy_lowest, d_accuracy_highest: of a batch.
+      images: real ones that were judged, beside as many fakes.
+    """
+
+    kind: ClassVar[str] = "d_accuracy"
+    d_accuracy: float | None = None
+    d_accuracy_real: float | None = None
+    d_accuracy_fake: float | None = None
+    d_accuracy_lowest: float | None = None
+    d_accuracy_highest: float | None = None
+    images: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class ClockRow(Row):
+    """At the run's end, once all is written: where the time of the last process went, in seconds.
+
+    Attributes:
+      seconds: in all.
+      start_up: before the first step, and preparing the graphs.
+      training: after it, of which
+      graph, data, logging, samples, checkpoints, report, evaluation, peak: were spent on each of these.
+      flops_per_second, peak_flops_per_second: of the graph and of the machine; 0 where they aren't known.
+    """
+
+    kind: ClassVar[str] = "clock"
+    seconds: float | None = None
+    start_up: float | None = None
+    training: float | None = None
+    graph: float | None = None
+    data: float | None = None
+    logging: float | None = None
+    samples: float | None = None
+    checkpoints: float | None = None
+    report: float | None = None
+    evaluation: float | None = None
+    peak: float | None = None
+    flops_per_second: float | None = None
+    peak_flops_per_second: float | None = None
+
+
+KINDS: dict[str, type[Row]] = {
+    cls.kind: cls for cls in (TrainRow, SampleRow, DoctorRow, EvalRow, AccuracyRow, ClockRow)
+}
 
 
 class Recorder:
@@ -35,16 +224,27 @@ class Recorder:
     # Every mini-batch's loss is kept, beside the means.
     EACH = ("d_loss", "g_loss")
 
-    def __init__(self, path: pathlib.Path, names: tuple[str, ...], step: int, pending: list,
-                 say: Callable[[str], None] = lambda text: None):
+    def __init__(
+        self,
+        path: pathlib.Path,
+        names: tuple[str, ...],
+        step: int,
+        pending: list,
+        say: Callable[[str], None] = lambda text: None,
+    ):
         self._path = path
         # A step with several updates of D has a loss of each, d_loss_0 and so on, behind the means.
         self._means = tuple(name for name in names if not _NUMBERED.search(name))
-        self._each = {name: [i for i, other in enumerate(names) if _NUMBERED.sub("", other) == name and other != name]
-                      or [names.index(name)] for name in self.EACH}
+        self._each = {
+            name: [i for i, other in enumerate(names) if _NUMBERED.sub("", other) == name and other != name]
+            or [names.index(name)]
+            for name in self.EACH
+        }
         self._pending = [np.asarray(row, np.float32) for row in pending]
         self._truncate(step, say)
         self._file = open(path, "a", encoding="utf-8")
+        if not self._file.tell():
+            self._append(_HEADER)
 
     def add(self, rows: np.ndarray) -> None:
         """Takes the numbers of some steps, float32 [steps, names]."""
@@ -61,24 +261,29 @@ class Recorder:
         An infinite gradient norm is that of an update which float16 has skipped: it isn't counted. Where all are
         infinite, the mean is NaN.
         """
-        table = np.asarray(self._pending, np.float64)[:, :len(self._means)]
+        table = np.asarray(self._pending, np.float64)[:, : len(self._means)]
         finite = np.isfinite(table)
         counts = np.where(finite.any(0), finite.sum(0), np.nan)
-        return dict(zip(self._means, (np.where(finite, table, 0.0).sum(0) / counts).tolist()))
+        return dict(zip(self._means, (np.where(finite, table, 0.0).sum(0) / counts).tolist(), strict=True))
 
-    def write_means(self, step: int, facts: dict) -> dict:
+    def write_means(self, step: int, facts: Mapping[str, Any]) -> TrainRow:
         """Writes the row of `step`: means since the last one, each loss, and `facts`."""
         table = np.asarray(self._pending)
         # 6 digits are all that a float32 loss is good for, and half the file.
-        each = {f"{name}_each": [float(f"{value:.6g}") for value in table[:, columns].ravel()]
-                for name, columns in self._each.items()}
-        row = {"kind": "train", "step": step, **self.means(), **each, **facts}
+        each = {
+            f"{name}_each": [float(f"{value:.6g}") for value in table[:, columns].ravel()]
+            for name, columns in self._each.items()
+        }
+        row = TrainRow.of(step, {**self.means(), **each, **facts})
         self._pending = []
         self.write(row)
         return row
 
-    def write(self, row: dict) -> None:
-        """Appends any row; it must have `kind` and `step`. Numbers that aren't finite, which JSON lacks, are left out."""
+    def write(self, row: Row) -> None:
+        """Appends a row. Numbers that aren't finite, which JSON lacks, are left out."""
+        self._append(row)
+
+    def _append(self, row: Mapping[str, Any]) -> None:
         legal = {name: value for name, value in row.items() if not isinstance(value, float) or math.isfinite(value)}
         with naming(self._path):
             self._file.write(json.dumps(legal) + "\n")
@@ -99,13 +304,22 @@ class Recorder:
             return
         lines, damaged = _lines(self._path)
         if damaged:
-            say(f"warning: {self._path} has {damaged} damaged line{'s' if damaged > 1 else ''}, which {'are' if damaged > 1 else 'is'} left out")
-        write_atomically(self._path, "".join(line for line, row in lines if row["step"] <= step))
+            lines_are = "lines, which are" if damaged > 1 else "line, which is"
+            say(f"warning: {self._path} has {damaged} damaged {lines_are} left out")
+        write_atomically(
+            self._path, "".join(line for line, row in lines if row["step"] <= step or row["kind"] == _HEADER["kind"])
+        )
 
 
-def read_rows(path: pathlib.Path) -> list[dict]:
-    """The rows of a metrics file, each with its `kind` and `step`; damaged lines and one that is being written are left out."""
-    return [row for _, row in _lines(path)[0]] if path.is_file() else []
+def read_rows(path: pathlib.Path) -> list[Row]:
+    """The rows of a metrics file.
+
+    Damaged lines, one that is being written, and kinds of rows that this version doesn't know are left out.
+    """
+    if not path.is_file():
+        return []
+    known = (row for _, row in _lines(path)[0] if row["kind"] in KINDS)
+    return [KINDS[row["kind"]].of(row["step"], row) for row in known if row["kind"] != DoctorRow.kind or "sign" in row]
 
 
 def _lines(path: pathlib.Path) -> tuple[list[tuple[str, dict]], int]:

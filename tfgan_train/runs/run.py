@@ -2,14 +2,13 @@
 
 import functools
 import pathlib
-from typing import Optional, Union
 
 import numpy as np
 
 from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.runs.directory import LoadedRun, RunDir, load_run
-from tfgan_train.runs.rows import read_rows
+from tfgan_train.runs.rows import TrainRow, read_rows
 
 
 class Run:
@@ -20,7 +19,7 @@ class Run:
       stopped: number of the signal that ended the training early, or None.
     """
 
-    def __init__(self, run_dir, stopped: Optional[int] = None):
+    def __init__(self, run_dir, stopped: int | None = None):
         self.run_dir, self.stopped = pathlib.Path(run_dir), stopped
 
     @functools.cached_property
@@ -28,7 +27,7 @@ class Run:
         """Config, data facts and networks at the newest checkpoint."""
         return load_run(self.run_dir)
 
-    def generate(self, num: int, seed: int = 0, label: Optional[Union[int, str]] = None) -> np.ndarray:
+    def generate(self, num: int, seed: int = 0, label: int | str | None = None) -> np.ndarray:
         """Images uint8 [num, H, W, C]; the same for the same seed, here and in `tfgan_train.sample`.
 
         Of four channels the last is a straight alpha.
@@ -66,6 +65,6 @@ class Run:
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """The training rows of metrics.jsonl by column: float64 [rows], NaN where a row lacks it."""
-        rows = [row for row in read_rows(RunDir(self.run_dir).metrics_path) if row["kind"] == "train"]
+        rows = [row for row in read_rows(RunDir(self.run_dir).metrics_path) if row.kind == TrainRow.kind]
         names = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
         return {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in names}

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from tfgan_train.runs import checkpoints
+from tfgan_train.runs.rows import EvalRow, Row
 from tfgan_train.score.during_training import BEST_BY, QuickEval
 
 BEST = "best"
@@ -32,7 +33,7 @@ class Selection:
         num = min(config.eval_num, held_out.count) if config.held_out else config.eval_num
         self._evaluate = QuickEval(source, held_out, num, config.eval_features, tell)
 
-    def evaluate(self, step: int) -> dict:
+    def evaluate(self, step: int) -> EvalRow:
         """Scores this step, keeps its checkpoint if it is the best so far, and returns its row."""
         figures = self._evaluate(self._sampler.images(self._evaluate.num, self._seed))
         value = figures[BEST_BY]
@@ -47,7 +48,7 @@ class Selection:
             best = None
         if best is None or value < best.extra["value"]:
             checkpoints.write(self._path, self._gan.state(), step, protocol | {"value": value})
-        row = {"kind": "eval", "step": step, "features": protocol["metric"], "num": protocol["num"], **figures}
+        row = EvalRow(step=step, features=self._evaluate.fd_name, num=self._evaluate.num, more=figures)
         was = "" if best is None else f" (best so far {min(value, best.extra['value']):.2f})"
         self._tell(f"step {step:,}: {protocol['metric']} {value:.2f} of {self._evaluate.num:,} samples{was}")
         return row
@@ -62,14 +63,14 @@ class Selection:
         return stored == protocol and isinstance(best.extra.get("value"), (int, float))
 
 
-def patience_lost(patience: int, rows: list[dict]) -> str:
+def patience_lost(patience: int, rows: list[Row]) -> str:
     """Why a run ends by --patience, in words; empty where it goes on.
 
     Args:
       patience: evaluations without a better figure that end it; 0: none do.
       rows: of the run's metrics.jsonl. Only evaluations of the newest one's features and number are compared.
     """
-    rows = [row for row in rows if row["kind"] == "eval" and BEST_BY in row]
+    rows = [row for row in rows if row.kind == EvalRow.kind and BEST_BY in row]
     if not patience or not rows:
         return ""
     last = (rows[-1]["features"], rows[-1]["num"])

@@ -2,7 +2,7 @@
 
 from tfgan_train.pictures import of_run
 from tfgan_train.runs import checkpoints
-from tfgan_train.runs.rows import read_rows
+from tfgan_train.runs.rows import ClockRow, Row, read_rows
 from tfgan_train.training import best, finite
 from tfgan_train.training.callbacks import Callbacks
 from tfgan_train.training.machine_peak import measured_peak
@@ -113,7 +113,7 @@ class Duties:
                 clock.peak = measured_peak(parts.strategy, self._config.precision)
         with clock.section("report"):
             parts.monitor.report("finished", {"step": step, **clock.facts()})
-        parts.recorder.write({"kind": "clock", "step": step, **clock.facts()})
+        parts.recorder.write(ClockRow.of(step, clock.facts()))
         parts.progress.note(clock.summary(step, parts.shown))
 
     def _seconds(self) -> float:
@@ -131,6 +131,6 @@ class Duties:
         return best.patience_lost(patience, read_rows(self._parts.files.metrics_path)) if patience else ""
 
 
-def _figures(row: dict) -> dict[str, float]:
+def _figures(row: Row) -> dict[str, float]:
     """The numbers of a row of metrics.jsonl."""
     return {name: value for name, value in row.items() if isinstance(value, (int, float)) and name != "step"}

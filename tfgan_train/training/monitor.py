@@ -12,7 +12,7 @@ from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.features import classifier
 from tfgan_train.pictures.nearest import pairwise_distance
 from tfgan_train.report.page import write_report
-from tfgan_train.runs.rows import read_rows
+from tfgan_train.runs.rows import AccuracyRow, DoctorRow, SampleRow, TrainRow, read_rows
 from tfgan_train.score import discriminator_accuracy
 
 JUDGED = 200  # real images whose logits and distances each sample step looks at
@@ -50,7 +50,7 @@ class Watch:
         self._held_out = None if held_out is None else _read_some(held_out, config.seed)
         self._real_distance = pairwise_distance(self._real[0])
 
-    def train_row(self, row: dict) -> None:
+    def train_row(self, row: TrainRow) -> None:
         """Shows the doctor a training row."""
         self._observe(row)
 
@@ -63,23 +63,22 @@ class Watch:
           labels: theirs, for conditional runs.
         """
         real, fake = self._logits(*self._real), self._logits(images, labels)
-        row = {
-            "kind": "samples",
-            "step": step,
+        found = {
             "pairwise_distance": pairwise_distance(images),
             "pairwise_distance_real": self._real_distance,
             "train_real_logits": float(real.mean()),
             "sample_logits": float(fake.mean()),
         }
         if self._held_out is not None:
-            row["heldout_real_logits"] = float(self._logits(*self._held_out).mean())
+            found["heldout_real_logits"] = float(self._logits(*self._held_out).mean())
         if not self._paired:
-            row["d_accuracy_inference"] = float(
+            found["d_accuracy_inference"] = float(
                 (np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2
             )
         histogram = self._class_histogram()
         if histogram is not None:
-            row["class_histogram"] = histogram
+            found["class_histogram"] = histogram
+        row = SampleRow.of(step, found)
         self._recorder.write(row)
         self._observe(row)
 
@@ -90,7 +89,7 @@ class Watch:
           step: completed steps.
           training_seconds: the length of the training, of which judging D may take a small share.
         """
-        if any(row["kind"] == "d_accuracy" and row["step"] == step for row in read_rows(self._run.metrics_path)):
+        if any(row.kind == AccuracyRow.kind and row.step == step for row in read_rows(self._run.metrics_path)):
             return
         flops = 2 * self._gan.discriminator.flops() + self._gan.generator.flops()
         count = discriminator_accuracy.how_many(self._source.count, flops)
@@ -103,7 +102,7 @@ class Watch:
             self._seed,
             seconds=max(LEAST_SECONDS, MOST_SHARE * training_seconds),
         )
-        self._recorder.write({"kind": "d_accuracy", "step": step, **found})
+        self._recorder.write(AccuracyRow.of(step, found))
 
     def report(self, status: str, clock: dict | None = None) -> None:
         """Writes report.html; `status` is running, finished or stopped, `clock` as write_report has it."""
@@ -112,16 +111,8 @@ class Watch:
     def _observe(self, row):
         for finding in self._doctor.observe(row):
             remedy = applicable(finding.remedy, self._config)
-            self._recorder.write(
-                {
-                    "kind": "doctor",
-                    "step": row["step"],
-                    "sign": finding.sign,
-                    "message": finding.message,
-                    "remedy": remedy,
-                }
-            )
-            self._tell(f"doctor, step {row['step']:,}: {finding.message} Try {remedy}")
+            self._recorder.write(DoctorRow(step=row.step, sign=finding.sign, message=finding.message, remedy=remedy))
+            self._tell(f"doctor, step {row.step:,}: {finding.message} Try {remedy}")
 
     def _logits(self, images, labels) -> np.ndarray:
         label = tf.constant(labels, tf.int32) if self._config.conditional else None

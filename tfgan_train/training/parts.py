@@ -20,7 +20,7 @@ from tfgan_train.pictures.training_samples import Pictures
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.events import EventWriter
-from tfgan_train.runs.rows import Recorder, read_rows
+from tfgan_train.runs.rows import ClockRow, Recorder, read_rows
 from tfgan_train.training import best, start
 from tfgan_train.training.finite import Soundness
 from tfgan_train.training.gan import Gan
@@ -137,9 +137,9 @@ def _is_complete(parts: Parts) -> bool:
             f"--steps={steps} is fewer than the {step:,} steps that {parts.shown} has done; legal: {step} or more, "
             "or --fresh to begin anew"
         )
-    rows = [row for row in read_rows(parts.files.metrics_path) if row["step"] <= step]
+    rows = [row for row in read_rows(parts.files.metrics_path) if row.step <= step]
     impatient = bool(best.patience_lost(parts.config.patience, rows)) and step < steps
-    if (step < steps and not impatient) or not any(row["kind"] == "clock" and row["step"] == step for row in rows):
+    if (step < steps and not impatient) or not any(row.kind == ClockRow.kind and row.step == step for row in rows):
         return False
     more = "--patience" if impatient else "--steps"
     parts.progress.note(
