@@ -185,7 +185,7 @@ REFUSED = [
     ({"loss": "wasserstein"}, "--loss=wasserstein needs --weight_clip"),
     ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
     ({"penalty": "wgan_gp", "d_norm": "batch"}, "--penalty=wgan_gp.*--d_norm=layer"),
-    ({"momentum_final": 0.7, "g_optimizer": "adam"}, "--momentum_final"),
+    ({"loss": "hinge", "fake_label_smoothing": 0.1}, "--fake_label_smoothing needs"),
 ]
 
 

@@ -24,6 +24,7 @@ def _check(**given):
             "--beta1 .*--g_optimizer=adam or --d_optimizer=adam only",
         ),
         (dict(momentum=0.9), "--momentum "),
+        (dict(momentum_final=0.9, momentum_epochs=3.0), "--momentum_final "),
         (dict(rho=0.5), "--rho "),
         (dict(penalty_every=4), "--penalty_every .*--penalty only"),
         (dict(penalty_weight=1.0), "--penalty_weight "),
@@ -71,8 +72,11 @@ def test_a_recipes_own_settings_and_a_stored_config_are_not_the_users():
 @pytest.mark.parametrize(
     "given, message",
     [
-        (dict(dataset="mnist10k", max_bad_fraction=0.5), "--max_bad_fraction .*--dataset=folder:FOLDER only"),
-        (dict(dataset="npz:a.npz", value_range="auto"), "--value_range .*--dataset=folder:FOLDER only"),
+        (
+            dict(dataset="mnist10k", max_bad_fraction=0.5),
+            "--max_bad_fraction .*--dataset=folder:FOLDER or zip:FILE only",
+        ),
+        (dict(dataset="npz:a.npz", value_range="auto"), "--value_range .*--dataset=folder:FOLDER or zip:FILE only"),
         (dict(dataset="folder:photos", data_dir="/data"), "--data_dir .*--dataset=mnist or tfds:NAME only"),
     ],
 )

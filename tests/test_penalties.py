@@ -165,6 +165,23 @@ def test_a_half_precision_critic_is_summed_in_float32(name, dtype):
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("slope, scale", [(1e-9, 2.0**15), (3e5, 2.0**-8)])
+def test_gradients_beyond_float16_are_scaled_on_their_way(slope, scale):
+    """A slope that is 0, or infinite, where it enters the part of D that is float16."""
+
+    def critic(images):
+        narrow = tf.cast(images, tf.float16) * tf.constant(4.0, tf.float16)
+        return slope * tf.cast(tf.reduce_sum(narrow, axis=[1, 2, 3]), tf.float32), None
+
+    real = _images(1)
+    expected = 0.5 * np.prod(_SHAPE) * (4.0 * slope) ** 2
+    np.testing.assert_allclose(
+        PENALTIES["r1"](Critic(critic, tf.constant(scale)), real, real, _draw()), expected, rtol=0.01
+    )
+    alone = PENALTIES["r1"](Critic(critic), real, real, _draw()).numpy()
+    assert np.all(alone == 0) or not np.isfinite(alone).any()
+
+
 def test_each_looks_where_it_says():
     """r1 at real images alone, r2 at fakes alone, WGAN-GP between them, DRAGAN round the real."""
     seen = []

@@ -73,3 +73,13 @@ def test_gradients_are_unscaled_by_the_scale_they_were_scaled_with(update, eager
         training.gan.scale_age.assign(age)
         norms.append(training.run()[0]["g_grad_norm"])
     np.testing.assert_allclose(norms[0], norms[1], rtol=0.02)
+
+
+def test_a_penalty_of_tiny_gradients_is_that_of_float32(eagerly):
+    """D's gradient by a pixel is some 1e-8 here, which float16 has no number for: without a scale it would be 0."""
+    found = {}
+    for name in ("float32", "float16"):
+        training = tiny.Training(precision=name, d_norm="none", d_init="normal:0.003", penalty="r1")
+        found[name] = training.run()[0]["penalty"]
+    assert 0 < found["float32"] < 12 * 16 * 16 * 1e-14
+    np.testing.assert_allclose(found["float16"], found["float32"], rtol=0.01)

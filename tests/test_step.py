@@ -95,6 +95,7 @@ def test_every_setting_takes_a_real_step(name, value, eagerly):
         ("mlp", {"d_activation": "maxout:3", "g_activation": "maxout:2", "d_norm": "none"}),
         ("mlp", {"d_norm": "spectral", "g_norm": "layer", "norm_placement": "before"}),
         ("mlp", {"g_norm": "instance", "d_norm": "instance", "minibatch_discrimination": 2}),
+        ("mlp", {"g_optimizer": "sgd", "momentum": 0.5, "momentum_final": 0.9, "momentum_epochs": 3.0}),
         (
             "mlp",
             {
@@ -343,6 +344,16 @@ def test_a_graph_of_several_steps_equals_single_eager_ones():
     expected = single.state()
     for name, value in graph.state().items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_resident_data_are_gathered_on_the_host():
+    """In the graph of a replica on a GPU, its networks lie there, and the gather of its batches beside the data."""
+    training = tiny.Training(tf.distribute.OneDeviceStrategy("/gpu:0"), architecture="mlp")
+    graph = training._step._functions[False].get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    devices = {op: [node.device[-5:] for node in nodes if node.op == op] for op in ("GatherV2", "MatMul")}
+    assert devices["GatherV2"] == ["CPU:0", "CPU:0"]  # the images and the labels
+    assert set(devices["MatMul"]) == {"GPU:0"}
 
 
 def test_streamed_pixels_train_as_resident_ones(eagerly):

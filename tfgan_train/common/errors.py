@@ -4,6 +4,7 @@ import difflib
 import os
 import pathlib
 import re
+import textwrap
 from collections.abc import Iterable
 
 
@@ -37,7 +38,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno)
     lines = str(getattr(error, "message", None) or error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r" \[Op:\w+\].*$", "", lines[0].rsplit("; ", 1)[-1].rsplit("}} ", 1)[-1]).strip()[:200]
+    words = re.sub(r" \[Op:\w+\].*$", "", lines[0].rsplit("; ", 1)[-1].rsplit("}} ", 1)[-1])
+    return textwrap.shorten(words, 200, placeholder=" …")
 
 
 def file_error(error: OSError) -> str:

@@ -59,6 +59,8 @@ class KerasOptimizer(tf.Module):
       count: updates done so far, a scalar integer variable.
     """
 
+    has_momentum = False  # that the step could set
+
     def __init__(self, optimizer: keras.optimizers.Optimizer, variables, name: str):
         super().__init__(name)
         variables = list(variables)

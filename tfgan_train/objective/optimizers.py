@@ -25,7 +25,10 @@ class _Optimizer(tf.Module):
 
     Attributes:
       count: updates done so far, a scalar int64 variable.
+      has_momentum: whether `apply` may be given one.
     """
+
+    has_momentum = True
 
     def __init__(self, variables, slot_names, name):
         super().__init__(name)
@@ -83,6 +86,8 @@ class Adam(_Optimizer):
     m = beta1 m + (1 - beta1) grad; v = beta2 v + (1 - beta2) grad^2;
     variable -= rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon), t = count.
     """
+
+    has_momentum = False
 
     def __init__(self, variables, beta1=0.9, beta2=0.999, epsilon=1e-7, name="adam"):
         super().__init__(variables, ("m", "v"), name)

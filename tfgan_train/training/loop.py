@@ -84,7 +84,7 @@ def train(
                         calls.call("on_end", run)
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             raise UserError(
-                f"this run needs more memory than there is ({reason(error)[:120]}); choose a smaller --batch_size, "
+                f"this run needs more memory than there is ({reason(error)}); choose a smaller --batch_size, "
                 "--g_width, --d_width or --latent_dim"
             ) from None
         except OSError as error:

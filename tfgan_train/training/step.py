@@ -219,7 +219,7 @@ class _ReplicaStep:
 
             judge = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
-                critic = Critic(as_seen)
+                critic = Critic(as_seen, self._example_scale())
                 judge = critic.judge
             real_logits, real_features = judge(real, draw.child("real"))
             fake_logits, fake_features = judge(seen, draw.child("fake"))
@@ -297,6 +297,12 @@ class _ReplicaStep:
     def _scaled(self, loss):
         return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
 
+    def _example_scale(self):
+        """What the loss scale makes of one example's share of a mean, for D's gradient by the pixels; None: nothing."""
+        if self._config.precision != "float16":
+            return None
+        return local_value(self._gan.loss_scale) / self._config.batch_size
+
     def _summed(self, gradients):
         """The replicas' gradients added up, without the loss scale that they were computed with.
 
@@ -337,7 +343,7 @@ class _ReplicaStep:
         self._metrics[f"{side}_grad_norm"] = norm / self._replicas
         self._metrics[f"{side}_lr"] = learning_rate / self._replicas
         ramp = None
-        if config.momentum_final:
+        if config.momentum_final and optimizer.has_momentum:
             # From the end of the first epoch, as pylearn2's MomentumAdjustor(start=1) has it.
             epoch = tf.maximum(step / self._steps_per_epoch - 1.0, 0.0)
             ramp = momentum(epoch, config.momentum, config.momentum_final, max(config.momentum_epochs - 1.0, 1e-6))

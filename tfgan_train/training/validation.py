@@ -111,7 +111,8 @@ def _check_targets(config, loss):
 
     if (config.label_smoothing or config.fake_label_smoothing) and not loss.has_targets:
         legal = ", ".join(name for name, known in LOSSES.items() if known.has_targets)
-        raise UserError(f"--label_smoothing needs a loss with targets ({legal}), not --loss={config.loss}")
+        flag = "label_smoothing" if config.label_smoothing else "fake_label_smoothing"
+        raise UserError(f"--{flag} needs a loss with targets ({legal}), not --loss={config.loss}")
 
 
 def _own_optimizer(config):
@@ -140,8 +141,6 @@ def _penalised_norm(config):
 
 
 def _momentum(config):
-    if config.momentum_final and not {config.g_optimizer, config.d_optimizer} <= {"sgd", "rmsprop"}:
-        return "--momentum_final is for --g_optimizer and --d_optimizer sgd or rmsprop, not others"
     if config.momentum_final and config.momentum_epochs <= 1:
         return f"--momentum_epochs={config.momentum_epochs} must be above 1 for --momentum_final to be reached"
 
