@@ -3,21 +3,24 @@
 TFGAN_FUZZ=N takes N times as many mutations.
 """
 
+import contextlib
 import gzip
 import io
 import json
 import os
 import pathlib
 import shutil
+import signal
 import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from export import main as export_main
 from tests import binaries
 from tests.data_fixtures import idx_bytes, random_images
-from tfgan_train import UserError, compare, sample
+from tfgan_train import UserError, compare, evaluate, main, sample
 from tfgan_train.data import array_data, decode, idx
 from tfgan_train.pretrained.torch_file import read_state_dict
 from tfgan_train.report.page import write_report
@@ -26,6 +29,7 @@ from tfgan_train.runs.rows import read_rows
 
 MORE = int(os.environ.get("TFGAN_FUZZ", "1"))
 STORED = pathlib.Path(__file__).parent / "stored_run"
+WEIGHTS = "weights.data-00000-of-00001"
 
 
 def _mutations(content: bytes, count: int, seed: int = 0):
@@ -177,19 +181,56 @@ def test_a_damaged_checkpoint_is_never_taken(tmp_path):
     assert checkpoints.latest(run / "checkpoints").step == 8
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["config.json", "metrics.jsonl", "checkpoints/00000008/checkpoint.json", "checkpoints/00000008/weights.index"],
-)
-def test_commands_on_a_damaged_run(tmp_path, name):
-    run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
-    for data in list(_mutations((STORED / name).read_bytes(), 4, seed=1)):
-        (run / name).write_bytes(data)
-        for command, arguments in (
-            (sample, [f"--run_dir={run}", "--num=2", f"--out={tmp_path}/x.png"]),
-            (compare, [str(run), f"--out={tmp_path}/x.html"]),
-        ):
-            result = binaries.call(command.main, *arguments)
-            assert result.status == 0 or (
-                result.status == 2 and result.err.count("error: ") == 1 and "Traceback" not in result.err
-            ), result.err
+CONFIG, ROWS = "config.json", "metrics.jsonl"
+CHECKPOINT = tuple(f"checkpoints/00000008/{name}" for name in ("checkpoint.json", "weights.index", WEIGHTS))
+COMMANDS = {
+    "sample": (sample, ["--run_dir={run}", "--num=2", "--out={run}/../x.png"]),
+    "compare": (compare, ["{run}", "--out={run}/../x.html"]),
+    "evaluate": (evaluate, ["--run_dir={run}", "--num=40", "--features=pixels"]),
+    "export": (export_main, ["--run_dir={run}", "--out_dir={run}/../out", "--formats=tflite", "--tflite_batches=1"]),
+    "main": (main, ["--run_dir={run}", "--steps=9"]),
+}
+# What ends in a line before the work begins, which takes seconds; a training whose checkpoint is damaged begins anew.
+SOON = [("sample", name) for name in (CONFIG, ROWS, *CHECKPOINT)]
+SOON += [("compare", name) for name in (CONFIG, ROWS, *CHECKPOINT)] + [("main", CONFIG)]
+SOON += [(command, name) for command in ("evaluate", "export") for name in (CONFIG, *CHECKPOINT)]
+
+
+@pytest.mark.parametrize("command, name", SOON)
+def test_commands_on_a_file_that_is_empty_or_cut(tmp_path, command, name):
+    content = (STORED / name).read_bytes()
+    for number, data in enumerate((b"", content[: len(content) // 2])):
+        _one_line_or_done(tmp_path / str(number), command, name, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [CONFIG, ROWS, *CHECKPOINT])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_on_a_damaged_file(tmp_path, command, name):
+    for number, data in enumerate(_mutations((STORED / name).read_bytes(), 3, seed=1)):
+        _one_line_or_done(tmp_path / str(number), command, name, data)
+
+
+def _one_line_or_done(folder: pathlib.Path, command: str, name: str, data: bytes):
+    """Calls a command on the stored run with other content in one file; it has two minutes."""
+    run = pathlib.Path(shutil.copytree(STORED, folder / "run"))
+    (run / name).write_bytes(data)
+    called, arguments = COMMANDS[command]
+    with _at_most(120):
+        result = binaries.call(called.main, *(argument.format(run=run) for argument in arguments))
+    assert "Traceback" not in result.err
+    assert result.status == 0 or (result.status == 2 and result.err.count("error: ") == 1), result.err
+
+
+@contextlib.contextmanager
+def _at_most(seconds: int):
+    def late(number, frame):
+        raise TimeoutError(f"no end within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
