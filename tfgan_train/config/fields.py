@@ -135,6 +135,7 @@ class Config:
         0, "run", "steps between sample grids (more often early); 0: a twentieth of the run", minimum=0
     )
     checkpoint_every: int = _field(500, "run", "steps between checkpoints", minimum=1)
+    checkpoint_minutes: float = _field(0.0, "run", "also a checkpoint whenever the last is this old; 0: no", minimum=0)
     keep_checkpoints: int = _field(3, "run", "how many of the newest checkpoints stay", minimum=2)
     eval_every: int = _field(
         0, "run", "steps between evaluations, the best of which keeps its checkpoint; 0: none", minimum=0

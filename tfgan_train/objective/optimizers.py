@@ -44,6 +44,10 @@ class _Optimizer(tf.Module):
             for slot in slot_names
         }
 
+    def state(self) -> dict:
+        """Its variables, as a checkpoint stores them."""
+        return {"count": self.count, "slots": self.slots}
+
     def apply(self, grads, learning_rate, momentum=None):
         """Moves each variable once; to be called on every replica with the same arguments.
 

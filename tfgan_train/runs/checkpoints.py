@@ -52,12 +52,29 @@ def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -
         shutil.rmtree(path, ignore_errors=True)
 
 
+def held(part):
+    """A copy of a state on the host: NumPy arrays in place of its variables."""
+    if isinstance(part, tf.Variable):
+        return part.numpy()
+    return {name: held(one) for name, one in part.items()} if isinstance(part, dict) else [held(one) for one in part]
+
+
+def as_variables(part):
+    """What `held` gave, as a state to save: it is stored as the one that was copied would be."""
+    if isinstance(part, dict):
+        return {name: as_variables(one) for name, one in part.items()}
+    if isinstance(part, list):
+        return [as_variables(one) for one in part]
+    with tf.device("CPU:0"):
+        return tf.Variable(part, trainable=False)
+
+
 def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
     """Writes a checkpoint beside `final`, then renames it into place.
 
     Args:
       final: the checkpoint's folder; one that is there is replaced.
-      state: what to store: names of trackable objects, variables, or dicts of them.
+      state: what to store: names of variables, or lists or dicts of them.
       step: completed generator updates.
       extra: JSON facts to store with it.
 

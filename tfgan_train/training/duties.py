@@ -1,7 +1,8 @@
 """What is done when it is due: rows, samples, evaluations, checkpoints, the end. loop.py says when."""
 
+import time
+
 from tfgan_train.pictures import of_run
-from tfgan_train.runs import checkpoints
 from tfgan_train.runs.rows import ClockRow, Row, read_rows
 from tfgan_train.training import best, finite
 from tfgan_train.training.callbacks import Callbacks
@@ -24,6 +25,7 @@ class Duties:
     def __init__(self, parts: Parts, calls: Callbacks):
         self._parts, self._config, self._clock, self._calls = parts, parts.config, parts.clock, calls
         self.saved = self._drawn = parts.step
+        self._saved_at = time.monotonic()
         self._patience_lost = self._look_at_patience()
 
     def why_end(self) -> str:
@@ -64,19 +66,31 @@ class Duties:
             self._patience_lost = self._look_at_patience()
             self._calls.call("on_evaluate", step, _figures(row))
 
-    def save(self, step: int) -> None:
-        """Writes a checkpoint, unless this step has one."""
+    def save(self, step: int, now: bool = False) -> None:
+        """Begins to write a checkpoint beside the training, unless this step has one; `now`: writes it at once."""
         parts = self._parts
         with self._clock.section("checkpoints"):
             parts.events.flush()
-            if step == self.saved:
-                return
-            finite.check_weights(parts.gan, step, self.saved)
-            extra = {"pending": parts.recorder.state(), "seconds": self._seconds()}
-            folder = parts.files.checkpoints_dir
-            checkpoints.save(folder, parts.gan.state(), step, extra, self._config.keep_checkpoints)
-            self.saved = step
-            self._calls.call("on_checkpoint", step, folder / f"{step:08d}")
+            self._written(parts.saver.wait())
+            if step != self.saved:
+                finite.check_weights(parts.gan, step, self.saved)
+                extra = {"pending": parts.recorder.state(), "seconds": self._seconds()}
+                parts.saver.begin(parts.gan.state(), step, extra)
+                self.saved, self._saved_at = step, time.monotonic()
+            if now:
+                self._written(parts.saver.wait())
+
+    def is_checkpoint_old(self) -> bool:
+        """Whether --checkpoint_minutes have passed since the last checkpoint."""
+        return 0 < self._config.checkpoint_minutes <= (time.monotonic() - self._saved_at) / 60
+
+    def tell_of_checkpoint(self) -> None:
+        """Tells the callbacks of a checkpoint that has been written meanwhile; raises what went wrong with it."""
+        self._written(self._parts.saver.ended())
+
+    def _written(self, step: int | None) -> None:
+        if step is not None:
+            self._calls.call("on_checkpoint", step, self._parts.files.checkpoints_dir / f"{step:08d}")
 
     def report(self, status: str) -> None:
         """Writes report.html; `status` is running, finished or stopped."""
@@ -90,11 +104,11 @@ class Duties:
             self.log(step)
         if self._drawn != step:
             self.draw(step)
-        self.save(step)
+        self.save(step, now=True)
 
     def end_early(self, step: int) -> None:
         """Leaves a run that was stopped so that the same command goes on with it."""
-        self.save(step)
+        self.save(step, now=True)
         with self._clock.section("report"):
             self._show_the_generator()
         self.report("stopped")

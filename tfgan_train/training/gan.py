@@ -54,8 +54,8 @@ class Gan:
         parts = {
             "generator": named(self.generator),
             "discriminator": named(self.discriminator),
-            "g_optimizer": self.g_optimizer,
-            "d_optimizer": self.d_optimizer,
+            "g_optimizer": self.g_optimizer.state(),
+            "d_optimizer": self.d_optimizer.state(),
             "step": self.step,
             "loss_scale": self.loss_scale,
             "scale_age": self.scale_age,
@@ -80,8 +80,8 @@ class Gan:
 
 
 def _variables(part) -> list[tf.Variable]:
-    """The variables in a part of a checkpoint's state: a variable, a module, or a list or dict of such."""
+    """The variables in a part of a checkpoint's state: a variable, or a list or dict of such."""
     if isinstance(part, tf.Variable):
         return [part]
-    inner = part.values() if isinstance(part, dict) else part.variables if isinstance(part, tf.Module) else part
+    inner = part.values() if isinstance(part, dict) else part
     return [variable for one in inner for variable in _variables(one)]

@@ -179,8 +179,9 @@ class Loop:
             self._draw()
         if is_due(config.eval_every, step, last):
             duties.evaluate(step)
-        if is_due(config.checkpoint_every, step, last):
-            duties.save(step)
+        duties.tell_of_checkpoint()
+        if is_due(config.checkpoint_every, step, last) or duties.is_checkpoint_old():
+            duties.save(step, now=step == last)
             if step != last:  # The last report is written at the end, with all its pictures.
                 duties.report("running")
 

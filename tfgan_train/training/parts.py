@@ -26,6 +26,7 @@ from tfgan_train.training.finite import Soundness
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.monitor import Watch
 from tfgan_train.training.pacing import Pace
+from tfgan_train.training.saver import Saver
 from tfgan_train.training.step import TrainStep, columns
 from tfgan_train.training.step_flops import step_flops
 from tfgan_train.training.timing import Clock
@@ -72,11 +73,12 @@ class Parts:
     events: EventWriter = dataclasses.field(init=False)
     pictures: Pictures = dataclasses.field(init=False)
     monitor: Watch = dataclasses.field(init=False)
+    saver: Saver = dataclasses.field(init=False)
     selection: best.Selection | None = None
 
     def close(self) -> None:
         """Closes files, ends threads, and lets go of the data."""
-        for part in (self.progress, self.recorder, self.events, self.batches, self.train_step):
+        for part in (self.progress, self.saver, self.recorder, self.events, self.batches, self.train_step):
             part.close()
 
 
@@ -161,6 +163,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
     start.write_config(prepared, files)
     remove_leftovers(files.path)
     parts.recorder = Recorder(files.metrics_path, columns(config.d_steps), done, pending, progress.note)
+    parts.saver = Saver(files.checkpoints_dir, config.keep_checkpoints)
     parts.events = EventWriter(files.events_dir, done + 1)
     parts.pictures = Pictures(files, parts.gan.ema_generator, config, data, parts.events)
     parts.pictures.drop_after(done)

@@ -26,6 +26,7 @@ FREE = {
     "log_every",
     "sample_every",
     "checkpoint_every",
+    "checkpoint_minutes",
     "keep_checkpoints",
     "eval_every",
     "eval_num",
