@@ -13,12 +13,12 @@ import tensorflow as tf
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 
-pytestmark = pytest.mark.workers
+SMALL = ("--architecture=mlp", "--g_width=8", "--d_width=8", "--image_size=8", "--train_examples=64", "--batch_size=12")
 
 
-def _start(run_dir, **environment):
+def _start(run_dir, *flags, **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", f"--run_dir={run_dir}"],
+        [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", "--steps=20", f"--run_dir={run_dir}", *flags],
         env=os.environ | environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -40,20 +40,42 @@ def _weights(run_dir):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if not name.startswith("_")}
 
 
-def test_two_workers_train_what_one_process_trains(tmp_path):
-    workers = [f"localhost:{port}" for port in _free_ports(2)]
-    processes = [
-        _start(
-            tmp_path / "two",
-            TF_CONFIG=json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}),
-        )
-        for index in (0, 1)
-    ]
-    processes.append(_start(tmp_path / "one"))
+def _train_alike(folder, count, flags):
+    """Trains by `count` workers, each in a folder of its own, and by one process: the chief's weights and its."""
+    addresses = [f"localhost:{port}" for port in _free_ports(count)]
+    processes = [_start(folder / "one", *flags)]
+    for index in range(count):
+        config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+        processes.append(_start(folder / f"worker-{index}", *flags, TF_CONFIG=config))
     for process in processes:
-        _, messages = process.communicate(timeout=180)
+        _, messages = process.communicate(timeout=300)
         assert process.returncode == 0, messages
-    two, one = _weights(tmp_path / "two"), _weights(tmp_path / "one")
-    assert two.keys() == one.keys()
+    assert sorted(path.name for path in folder.iterdir()) == ["one", "worker-0"]
+    return _weights(folder / "worker-0"), _weights(folder / "one")
+
+
+def _assert_alike(several, one):
+    assert several.keys() == one.keys()
     for name, value in one.items():
-        np.testing.assert_allclose(two[name], value, atol=2e-6, err_msg=name)
+        np.testing.assert_allclose(several[name], value, atol=1e-5, err_msg=name)
+
+
+def test_two_workers_on_folders_of_their_own_train_what_one_process_trains(tmp_path):
+    _assert_alike(*_train_alike(tmp_path, 2, SMALL))
+
+
+@pytest.mark.workers
+@pytest.mark.parametrize("count", [2, 3])
+def test_workers_train_convolutions_flipped_and_cut_as_one_process_does(tmp_path, count):
+    _assert_alike(*_train_alike(tmp_path, count, ["--batch_size=12", "--flip", "--crop_padding=2"]))
+
+
+@pytest.mark.workers
+@pytest.mark.parametrize("before, after", [(1, 2), (2, 1), (3, 2)])
+def test_a_run_goes_on_with_another_number_of_devices(tmp_path, before, after):
+    for run, devices in (("changed", (before, after)), ("one", (1, 1))):
+        for number, steps in zip(devices, (10, 20), strict=True):
+            process = _start(tmp_path / run, *SMALL, f"--devices=cpu:{number}", f"--steps={steps}")
+            _, messages = process.communicate(timeout=300)
+            assert process.returncode == 0, messages
+    _assert_alike(_weights(tmp_path / "changed"), _weights(tmp_path / "one"))

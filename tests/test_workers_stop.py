@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.test_workers import _free_ports
+from tests.test_workers import _free_ports, _weights
 from tfgan_train.common.errors import UserError
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
@@ -90,7 +90,7 @@ def test_a_stop_on_one_stops_all_and_the_chief_saves(tmp_path):
 
 
 @pytest.mark.workers
-def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes(tmp_path):
+def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes_exactly(tmp_path):
     flags = ("--checkpoint_every=20", "--batch_size=8")
     processes = _start(2, tmp_path / "run", "--steps=100000", *flags)
     _wait_for_rows(tmp_path / "run", 2, processes[0])
@@ -101,11 +101,15 @@ def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes(
         and messages.count("error: another worker was lost") == 1
         and "Traceback" not in messages
     ), messages
-    reached = _step(tmp_path / "run")
-    for process in _start(2, tmp_path / "run", f"--steps={reached + 20}", *flags):
-        _, messages = process.communicate(timeout=180)
-        assert process.returncode == 0, messages
-    assert _step(tmp_path / "run") == reached + 20
+    steps = _step(tmp_path / "run") + 20
+    # Resumed, and a run that nothing has happened to.
+    for run in ("run", "whole"):
+        for process in _start(2, tmp_path / run, f"--steps={steps}", *flags):
+            _, messages = process.communicate(timeout=180)
+            assert process.returncode == 0, messages
+    resumed, whole = _weights(tmp_path / "run"), _weights(tmp_path / "whole")
+    assert _step(tmp_path / "run") == steps and resumed.keys() == whole.keys()
+    assert not [name for name in whole if resumed[name].tobytes() != whole[name].tobytes()]
 
 
 @pytest.mark.parametrize(
