@@ -3,6 +3,7 @@
 A folder is intact when its checkpoint.json has the hash that it says of itself, and every file
 the SHA-256 that it says. Whatever was cut short is passed over, and the one before is used.
 """
+
 import contextlib
 import dataclasses
 import hashlib
@@ -29,6 +30,7 @@ class Gone(UserError):
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """An intact checkpoint: its step, its folder and what was saved beside the weights."""
+
     step: int
     path: pathlib.Path
     extra: dict
@@ -99,8 +101,10 @@ def write(final: pathlib.Path, state: dict, step: int, extra: dict) -> None:
         shutil.rmtree(old, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(beside, ignore_errors=True)
-        raise UserError(f"can't write the checkpoint of step {step} in {final.parent}: {reason(error)}; "
-                        "earlier checkpoints are kept; free some space and start the same command again") from None
+        raise UserError(
+            f"can't write the checkpoint of step {step} in {final.parent}: {reason(error)}; "
+            "earlier checkpoints are kept; free some space and start the same command again"
+        ) from None
 
 
 def intact(folder: pathlib.Path) -> list[Checkpoint]:
