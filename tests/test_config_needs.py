@@ -5,6 +5,7 @@ import pytest
 from tfgan_train import Config, UserError
 from tfgan_train.config.fields import FIELDS, check_needs
 from tfgan_train.data import check_settings
+from tfgan_train.training.validation import validate
 
 
 def _check(**given):
@@ -34,6 +35,7 @@ def _check(**given):
         (dict(schedule_floor=0.1), "--schedule_floor .*--schedule!=constant"),
         (dict(instance_noise_steps=5), "--instance_noise_steps "),
         (dict(eval_num=500), "--eval_num "),
+        (dict(g_norm="none", d_norm="spectral", norm_placement="before"), "--norm_placement .*--g_norm or --d_norm="),
         (dict(d_conditioning="concat"), "--d_conditioning "),
         (dict(g_optimizer="sgd", d_optimizer="sgd", momentum_epochs=3.0), "--momentum_epochs "),
     ],
@@ -60,6 +62,13 @@ def test_what_would_do_nothing_is_refused(given, message):
 )
 def test_what_does_something_or_switches_off_is_taken(given):
     _check(**given)
+
+
+def test_a_number_that_is_not_taken_is_refused():
+    with pytest.raises(UserError, match="--g_activation: activation 'tanh:2': tanh takes no number"):
+        validate(Config(recipe="smoke", g_activation="tanh:2"))
+    with pytest.raises(UserError, match="--d_init=he:2: he takes no number"):
+        validate(Config(recipe="smoke", d_init="he:2"))
 
 
 def test_a_recipes_own_settings_and_a_stored_config_are_not_the_users():

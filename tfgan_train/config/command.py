@@ -39,6 +39,8 @@ def run_binary(
       tensorflow: whether to import it first, silently; without it a binary starts at once.
     """
     _mend_streams()
+    if "" not in sys.path:  # The current folder, where a user's own modules are; `python -m` alone has it there.
+        sys.path.append("")
     status = _status_of(name, purpose, define, main, positional, tensorflow)
     sys.exit(_flushed(status))
 

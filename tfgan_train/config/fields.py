@@ -194,7 +194,11 @@ class Config:
         "batch", "networks", "normalisation in D", choices=("none", "batch", "layer", "instance", "group", "spectral")
     )
     norm_placement: str = _field(
-        "after", "networks", "after a layer's weights, or before every layer", choices=("after", "before")
+        "after",
+        "networks",
+        "after a layer's weights, or before every layer",
+        choices=("after", "before"),
+        needs="g_norm d_norm=batch,layer,instance,group",
     )
     g_activation: str = _field(
         "relu", "networks", "hidden activation of G: relu, leaky_relu:0.2, elu, tanh, maxout:5 …"

@@ -39,6 +39,7 @@ class Initializers:
         return INITIALIZERS[name](seed, float(scale) if scale else None)
 
 
+SCALED = ("normal", "uniform")  # initialisers that take a number, as normal:0.02
 INITIALIZERS = {
     "normal": lambda seed, std: keras.initializers.RandomNormal(stddev=0.02 if std is None else std, seed=seed),
     "uniform": lambda seed, limit: keras.initializers.RandomUniform(
@@ -82,13 +83,14 @@ ACTIVATIONS = {
         tf.reshape(x, [-1, *x.shape[1:-1], x.shape[-1] // int(pieces), int(pieces)]), -1
     ),
 }
+TAKE_A_NUMBER = ("leaky_relu", "maxout")  # a slope, and the number of pieces
 
 
 def activation(spec: str) -> tuple[Callable, int]:
     """`name` or `name:number` -> (function of x and training, how many inputs make one output unit).
 
     Raises:
-      UserError: for an unknown name or a bad number.
+      UserError: for an unknown name, a bad number, or one that the activation doesn't take.
     """
     name, _, number = spec.partition(":")
     if name not in ACTIVATIONS:
@@ -100,6 +102,8 @@ def activation(spec: str) -> tuple[Callable, int]:
         value = float(number) if number else None
     except ValueError:
         raise UserError(f"activation '{spec}': '{number}' is not a number") from None
+    if number and name not in TAKE_A_NUMBER:
+        raise UserError(f"activation '{spec}': {name} takes no number")
     pieces = 1
     if name == "maxout":
         if value is None or value < 2 or value != int(value):

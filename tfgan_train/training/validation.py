@@ -84,7 +84,7 @@ def _check_flips_and_crops(config, source):
 
 
 def _check_networks(config):
-    from tfgan_train.models.layers import INITIALIZERS, activation
+    from tfgan_train.models.layers import INITIALIZERS, SCALED, activation
 
     for flag in ("g_activation", "d_activation"):
         try:
@@ -95,6 +95,8 @@ def _check_networks(config):
         name, _, scale = getattr(config, flag).partition(":")
         if name not in INITIALIZERS:
             raise UserError(unknown(f"value of --{flag}:", name, INITIALIZERS))
+        if scale and name not in SCALED:
+            raise UserError(f"--{flag}={name}:{scale}: {name} takes no number; write --{flag}={name}")
         if scale and not re.match(r"^\d*\.?\d+(e-?\d+)?$", scale):
             raise UserError(f"--{flag}={name}:{scale}: '{scale}' is not a positive number")
 
