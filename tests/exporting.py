@@ -23,6 +23,7 @@ RUNS = {
     "dcgan": dict(dataset="mnist10k", train_examples=200, conditional=True),
     "mlp": dict(dataset="mnist10k", train_examples=200, architecture="mlp", g_width=32, latent_distribution="uniform"),
     "resnet": dict(dataset="mnist10k", train_examples=200, conditional=True, architecture="resnet"),
+    "r3gan": dict(dataset="mnist10k", train_examples=200, architecture="r3gan", steps=5, g_lr=1e-2),
     "odd": dict(dataset="folder:", g_width=3, g_init="normal:0.15", precision="bfloat16"),
 }
 

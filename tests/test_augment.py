@@ -138,3 +138,17 @@ def test_first_and_second_derivatives_equal_finite_differences(name):
     change = (slope_and_curvature(ahead)[0] - slope_and_curvature(behind)[0]) / (2 * size)
     fourth = slope_and_curvature(ahead)[1] - 2 * curvature + slope_and_curvature(behind)[1]
     np.testing.assert_allclose(curvature, change - fourth / 6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
+def test_each_image_has_each_augmentation_with_its_probability(probability):
+    x = _images(count=400)
+    always = augment(x, _named("brightness"), _draw(400)).numpy()
+    for p in (probability, tf.constant(probability)):
+        y = augment(x, _named("brightness"), _draw(400), p).numpy()
+        changed = (y != x).numpy().any((1, 2, 3))
+        np.testing.assert_array_equal(y[changed], always[changed])
+        assert scipy.stats.binomtest(int(changed.sum()), 400, probability).pvalue > 1e-3
+    # Several are had independently of each other.
+    both = augment(x, _named("flip", "brightness"), _draw(400), probability).numpy()
+    np.testing.assert_array_equal((both != x).numpy().any((1, 2, 3)) >= changed, True)

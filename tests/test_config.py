@@ -186,6 +186,10 @@ REFUSED = [
     ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
     ({"penalty": "wgan_gp", "d_norm": "batch"}, "--penalty=wgan_gp.*--d_norm=layer"),
     ({"loss": "hinge", "fake_label_smoothing": 0.1}, "--fake_label_smoothing needs"),
+    ({"burn_in_steps": 5}, "--burn_in_steps would do nothing alone.*--g_lr_start"),
+    ({"burn_in_steps": 5, "g_lr_start": -0.5}, "--g_lr_start=-0.5 must be at least 0, or -1"),
+    ({"burn_in_steps": 5, "penalty_weight_start": 1.0}, "--penalty_weight_start would do nothing without --penalty"),
+    ({"burn_in_steps": 5, "augment_probability_start": 0.1}, "--augment_probability_start would .* without --augment"),
 ]
 
 

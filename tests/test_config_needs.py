@@ -36,6 +36,8 @@ def _check(**given):
         (dict(instance_noise_steps=5), "--instance_noise_steps "),
         (dict(eval_num=500), "--eval_num "),
         (dict(g_norm="none", d_norm="spectral", norm_placement="before"), "--norm_placement .*--g_norm or --d_norm="),
+        (dict(beta2_start=0.9), "--beta2_start .*--burn_in_steps only"),
+        (dict(augment_probability=0.5), "--augment_probability .*--augment only"),
         (dict(d_conditioning="concat"), "--d_conditioning "),
         (dict(g_optimizer="sgd", d_optimizer="sgd", momentum_epochs=3.0), "--momentum_epochs "),
     ],

@@ -46,3 +46,9 @@ def test_warm_up_bounds_the_decay_of_a_young_run():
         np.testing.assert_allclose(decay, min(0.5 ** (64 / 1e9), 1 - 10 / (step + 100)), rtol=1e-6)
     assert ema_decay(0, 64, 100.0) == np.float32(0.5**0.64)
     assert ema_decay(500, 64, 0) == 0
+
+
+def test_a_half_life_may_be_a_tensor():
+    for step, half_life in ((10**6, 800.0), (3, 800.0), (10**6, 0.0)):
+        expected = ema_decay(step, 64, half_life)
+        np.testing.assert_allclose(ema_decay(step, 64, tf.constant(half_life)), expected, rtol=1e-6)

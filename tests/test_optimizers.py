@@ -51,6 +51,20 @@ def test_five_steps_equal_keras(name):
     assert optimizer.count.numpy() == len(_RATES)
 
 
+def test_adam_with_another_beta2_in_each_update_equals_numpy():
+    """v = beta2 v + (1 - beta2) grad^2, corrected by the beta2 of the moment, as PyTorch's changed `betas` are."""
+    (variable,) = variables = [tf.Variable([1.0, -2.0])]
+    optimizer = optimizers.Adam(variables, beta1=0.0, beta2=0.5, epsilon=1e-8)
+    expected, v = variable.numpy().astype(np.float64), np.zeros(2)
+    for step, beta2 in enumerate((0.9, 0.93, tf.constant(0.97), 0.99), 1):
+        grad = np.array([0.3, -0.7]) * step
+        optimizer.apply([tf.constant(grad, tf.float32)], 0.1, beta2=beta2)
+        beta2 = float(beta2)
+        v = beta2 * v + (1 - beta2) * grad**2
+        expected -= 0.1 * grad / (np.sqrt(v / (1 - beta2**step)) + 1e-8)
+        np.testing.assert_allclose(variable, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("beta1, beta2", [(0.0, 0.99), (0.5, 0.999), (0.9, 0.9999)])
 def test_adam_equals_its_formula_in_float64(beta1, beta2):
     variable = tf.Variable(np.float32([1.0, -2.0, 3.0]))

@@ -47,6 +47,13 @@ CASES = {
         "d_norm": "spectral",
         "loss": "hinge",
     },
+    "r3gan, r1 and r2, labels": {
+        "architecture": "r3gan",
+        "conditional": True,
+        "loss": "relativistic",
+        "penalty": "r1_r2",
+        "penalty_weight": 0.1,
+    },
     "mlp, batch norm, conditional concat": {"architecture": "mlp", "conditional": True, "d_conditioning": "concat"},
     "mlp, minibatch discrimination through r1": {
         "architecture": "mlp",

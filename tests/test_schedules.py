@@ -75,3 +75,15 @@ def test_in_a_graph_the_step_is_a_tensor():
     assert both(tf.constant(5, tf.int64))[0].numpy() == pytest.approx(0.05)
     assert both(tf.constant(5, tf.int64))[1].numpy() == pytest.approx(0.5)
     assert both.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("start, end", [(2e-4, 5e-5), (0.0, 0.55), (0.9, 0.99)])
+def test_a_burn_in_is_half_a_cosine_between_two_values(start, end):
+    for step in (0, 1, 250, 500, 999, 1000, 5000):
+        done = min(step / 1000, 1)
+        expected = start + (end - start) * math.sin(math.pi * done / 2) ** 2
+        value = schedules.burn_in(tf.constant(step, tf.int64), start, end, 1000)
+        assert value.dtype == tf.float32 and value.shape == ()
+        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
+    assert schedules.burn_in(7, start, end, 1000) != start
+    assert schedules.burn_in(7, -1, end, 1000) == end

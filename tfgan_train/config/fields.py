@@ -187,6 +187,7 @@ class Config:
     d_width: int = _field(0, "networks", "units (mlp) or channels after the image; 0: the family's own", minimum=0)
     g_depth: int = _field(0, "networks", "hidden layers (mlp) or doublings; 0: the family's own", minimum=0)
     d_depth: int = _field(0, "networks", "hidden layers (mlp) or halvings; 0: the family's own", minimum=0)
+    blocks: int = _field(2, "networks", "residual blocks at each image size", minimum=1, maximum=100)
     g_norm: str = _field(
         "batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance", "group")
     )
@@ -294,6 +295,9 @@ class Config:
         dotted=True,
         several=True,
     )
+    augment_probability: float = _field(
+        1.0, "objective", "share of images that have each of them", minimum=0, maximum=1, needs="augment"
+    )
     historical_averaging: float = _field(
         0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0
     )
@@ -388,6 +392,35 @@ class Config:
     )
     ema_half_life: float = _field(
         10000.0, "optimisation", "images after which a weight counts half in G's average; 0: no averaging", minimum=0
+    )
+    burn_in_steps: int = _field(
+        0,
+        "optimisation",
+        "steps over which settings with a --…_start go from it, by half a cosine, to the value that they have after",
+        minimum=0,
+    )
+    g_lr_start: float = _field(
+        -1.0, "optimisation", "--g_lr at step 0; -1: as after", minimum=-1, needs="burn_in_steps"
+    )
+    d_lr_start: float = _field(
+        -1.0, "optimisation", "--d_lr at step 0; -1: as after", minimum=-1, needs="burn_in_steps"
+    )
+    beta2_start: float = _field(
+        -1.0, "optimisation", "--beta2 at step 0; -1: as after", minimum=-1, maximum=0.9999999, needs="burn_in_steps"
+    )
+    penalty_weight_start: float = _field(
+        -1.0, "optimisation", "--penalty_weight at step 0; -1: as after", minimum=-1, needs="burn_in_steps"
+    )
+    ema_half_life_start: float = _field(
+        -1.0, "optimisation", "--ema_half_life at step 0; -1: as after", minimum=-1, needs="burn_in_steps"
+    )
+    augment_probability_start: float = _field(
+        -1.0,
+        "optimisation",
+        "--augment_probability at step 0; -1: as after",
+        minimum=-1,
+        maximum=1,
+        needs="burn_in_steps",
     )
 
     def __init__(self, **given: Any):

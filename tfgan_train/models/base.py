@@ -74,8 +74,9 @@ class Stage(Block):
 class Generator(Network):
     """z [n, latent_dim] (and label int32 [n]) -> float32 images [n, H, W, C] in [-1, 1]."""
 
-    def __init__(self, config, data):
-        super().__init__(config, data, "generator", config.g_init)
+    def __init__(self, config, data, init: str = ""):
+        """`init`: the family's own initialiser; empty: --g_init's."""
+        super().__init__(config, data, "generator", init or config.g_init)
         self.embedding = (
             Embedding(data.num_classes, EMBEDDING_SIZE, self.new_init, name="label") if config.conditional else None
         )
@@ -105,15 +106,17 @@ class Discriminator(Network):
     whose sigmoid is the first unit's probability.
     """
 
-    def __init__(self, config, data):
-        super().__init__(config, data, "discriminator", config.d_init)
+    def __init__(self, config, data, init: str = "", spectral: bool | None = None):
+        """`init`: the family's own initialiser, empty: --d_init's; `spectral`: of the head, None: as --d_norm says."""
+        super().__init__(config, data, "discriminator", init or config.d_init)
         self._projects = config.conditional and config.d_conditioning == "projection"
         self._concatenates = config.conditional and not self._projects
+        self.label_init = self.new_init  # a trunk may want another
         width = self._make_trunk()
-        spectral = config.d_norm == "spectral"
+        spectral = config.d_norm == "spectral" if spectral is None else spectral
         size = width if self._projects else EMBEDDING_SIZE
         self.embedding = (
-            Embedding(data.num_classes, size, self.new_init, spectral and self._projects, name="label")
+            Embedding(data.num_classes, size, self.label_init, spectral and self._projects, name="label")
             if config.conditional
             else None
         )

@@ -38,6 +38,18 @@ class Initializers:
         name, _, scale = self._kind.partition(":")
         return INITIALIZERS[name](seed, float(scale) if scale else None)
 
+    def scaled(self, factor: float) -> Callable[[], keras.initializers.Initializer]:
+        """Hands out initialisers of this kind, `factor` times as large."""
+        return lambda: _Scaled(self(), factor)
+
+
+class _Scaled(keras.initializers.Initializer):
+    def __init__(self, inner: keras.initializers.Initializer, factor: float):
+        self._inner, self._factor, self.seed = inner, factor, inner.seed
+
+    def __call__(self, shape, dtype=None):
+        return self._inner(shape, dtype) * self._factor
+
 
 SCALED = ("normal", "uniform")  # initialisers that take a number, as normal:0.02
 INITIALIZERS = {
@@ -127,7 +139,7 @@ class Block(keras.layers.Layer):
 class _Weighted(Block):
     """A kernel, a bias and, if asked for, the kernel's spectral normalisation."""
 
-    def __init__(self, init: Initializers, use_bias: bool, spectral: bool, **kwargs):
+    def __init__(self, init: Callable[[], keras.initializers.Initializer], use_bias: bool, spectral: bool, **kwargs):
         super().__init__(**kwargs)
         self._kernel_init, self._use_bias, self._spectral = init(), use_bias, spectral
 
@@ -155,7 +167,9 @@ class _Weighted(Block):
 class Dense(_Weighted):
     """[n, inputs] -> [n, units]."""
 
-    def __init__(self, units: int, init: Initializers, use_bias=True, spectral=False, **kwargs):
+    def __init__(
+        self, units: int, init: Callable[[], keras.initializers.Initializer], use_bias=True, spectral=False, **kwargs
+    ):
         super().__init__(init, use_bias, spectral, **kwargs)
         self._units = units
 
@@ -170,20 +184,32 @@ class Dense(_Weighted):
 
 
 class Conv(_Weighted):
-    """[n, h, w, inputs] -> [n, ceil(h/stride), ceil(w/stride), channels], 'SAME' padding."""
+    """[n, h, w, inputs] -> [n, ceil(h/stride), ceil(w/stride), channels], 'SAME' padding.
+
+    With `groups`, the i-th part of the output channels sees the i-th part of the input channels alone.
+    """
 
     def __init__(
-        self, channels: int, size: int, stride: int, init: Initializers, use_bias=True, spectral=False, **kwargs
+        self,
+        channels: int,
+        size: int,
+        stride: int,
+        init: Callable[[], keras.initializers.Initializer],
+        use_bias=True,
+        spectral=False,
+        groups: int = 1,
+        **kwargs,
     ):
         super().__init__(init, use_bias, spectral, **kwargs)
-        self._channels, self._size, self._stride = channels, size, stride
+        self._channels, self._size, self._stride, self._groups = channels, size, stride, groups
 
     def build(self, shape):
-        self._add_weights((self._size, self._size, shape[-1], self._channels), self._channels)
+        self._add_weights((self._size, self._size, shape[-1] // self._groups, self._channels), self._channels)
 
     def call(self, x, training=False):
         kernel = self._kernel(x, training)
-        y = blocked_conv.conv(x, kernel, self._stride) if training else tf.nn.conv2d(x, kernel, self._stride, "SAME")
+        blocked = training and self._groups == 1
+        y = blocked_conv.conv(x, kernel, self._stride) if blocked else tf.nn.conv2d(x, kernel, self._stride, "SAME")
         return self._finish(y)
 
     def flops(self):
@@ -220,7 +246,14 @@ class UpConv(_Weighted):
 class Embedding(Block):
     """int32 [n] labels -> float32 [n, size]; with `spectral` the table [classes, size] is spectrally normalised."""
 
-    def __init__(self, num_classes: int, size: int, init: Initializers, spectral=False, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        size: int,
+        init: Callable[[], keras.initializers.Initializer],
+        spectral=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self._shape, self._init, self._spectral = (num_classes, size), init(), spectral
 

@@ -24,6 +24,37 @@ def halved(x):
     return tf.nn.avg_pool2d(x, 2, 2, "SAME")
 
 
+def smoothly_doubled(x, size: tuple[int, int]):
+    """[n, h, w, c] -> [n, *size, c] by bilinear interpolation, the pixels' middles in place."""
+    _, height, width, channels = x.shape
+    # Both sides' neighbours as further channels, which a reshape makes pixels.
+    before, after = tf.concat([x[:, :, :1], x[:, :, :-1]], 2), tf.concat([x[:, :, 1:], x[:, :, -1:]], 2)
+    x = tf.reshape(
+        tf.concat([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], -1), [-1, height, 2 * width * channels]
+    )
+    before, after = tf.concat([x[:, :1], x[:, :-1]], 1), tf.concat([x[:, 1:], x[:, -1:]], 1)
+    x = tf.concat([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], -1)
+    return tf.reshape(x, [-1, 2 * height, 2 * width, channels])[:, : size[0], : size[1]]
+
+
+def smoothly_halved(x):
+    """[n, h, w, c] -> [n, ceil(h/2), ceil(w/2), c] by the filter 1, 3, 3, 1 on both axes; edges are repeated."""
+    rows, columns = x.shape[1] % 2, x.shape[2] % 2
+    x = tf.concat([x, x[:, :, -1:]], 2) if columns else x
+    x = tf.concat([x, x[:, -1:]], 1) if rows else x
+    _, height, width, channels = x.shape
+    first, second = tf.split(tf.reshape(x, [-1, height, width // 2, 2 * channels]), 2, -1)
+    before, after = (
+        tf.concat([first[:, :, :1], second[:, :, :-1]], 2),
+        tf.concat([first[:, :, 1:], second[:, :, -1:]], 2),
+    )
+    x = 0.375 * (first + second) + 0.125 * (before + after)
+    first, second = tf.split(tf.reshape(x, [-1, height // 2, width * channels]), 2, -1)
+    before, after = tf.concat([first[:, :1], second[:, :-1]], 1), tf.concat([first[:, 1:], second[:, -1:]], 1)
+    x = 0.375 * (first + second) + 0.125 * (before + after)
+    return tf.reshape(x, [-1, height // 2, width // 2, channels])
+
+
 class ConvOfDoubled(Conv):
     """[n, h, w, inputs] -> [n, *size, channels]: doubles by nearest neighbours, then convolves by a 3x3 kernel.
 
@@ -35,12 +66,14 @@ class ConvOfDoubled(Conv):
         self._image = size
 
     def call(self, x, training=False):
+        self._inputs, (height, width) = x.shape, self._image
+        kernel = self._kernel(x, training)
+        if not training:  # What is exported has its kernels as they are: quantisers want constants.
+            large = doubled(x, (2 * x.shape[1], 2 * x.shape[2]))
+            return self._finish(tf.nn.conv2d(large, kernel, 1, "SAME")[:, :height, :width])
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
-        kernel = tf.transpose(four_by_four(self._kernel(x, training)), [0, 1, 3, 2])[::-1, ::-1]
-        self._inputs, shape = x.shape, [batch, *self._image, self._channels]
-        return self._finish(
-            blocked_conv.up_conv(x, kernel, shape) if training else tf.nn.conv2d_transpose(x, kernel, shape, 2)
-        )
+        kernel = tf.transpose(four_by_four(kernel), [0, 1, 3, 2])[::-1, ::-1]
+        return self._finish(blocked_conv.up_conv(x, kernel, [batch, height, width, self._channels]))
 
     def flops(self):
         return 2 * self._inputs[1] * self._inputs[2] * 16 * self._inputs[3] * self._channels

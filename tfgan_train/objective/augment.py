@@ -91,11 +91,14 @@ AUGMENTATIONS = {
 }
 
 
-def augment(x, functions: Iterable[tuple[str, Callable]], draw) -> tf.Tensor:
+def augment(x, functions: Iterable[tuple[str, Callable]], draw, probability=1.0) -> tf.Tensor:
     """Applies augmentations, (name, function), to images [n, H, W, C], one after the other.
 
-    Each has the random numbers of its name.
+    Each has the random numbers of its name, and each image has each with `probability`, a number or a scalar tensor.
     """
     for name, function in functions:
-        x = function(x, draw.child(name))
+        changed = function(x, draw.child(name))
+        if tf.is_tensor(probability) or probability < 1:
+            changed = tf.where(draw.child(f"{name} or not").uniform((1, 1, 1)) < probability, changed, x)
+        x = changed
     return x

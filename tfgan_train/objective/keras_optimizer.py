@@ -70,17 +70,19 @@ class KerasOptimizer(tf.Module):
         self.count = optimizer.iterations.value
         self.state = [variable.value for variable in optimizer.variables if variable is not optimizer.iterations]
 
-    def apply(self, grads, learning_rate, momentum=None) -> None:
+    def apply(self, grads, learning_rate, momentum=None, beta2=None) -> None:
         """Moves each variable once; to be called on every replica, outside of any condition.
 
         Args:
           grads: one float32 gradient per variable, already summed over the replicas.
           learning_rate: float32 scalar.
           momentum: None; a Keras optimizer has its own.
+          beta2: of the package's Adam, and nothing to a Keras optimizer.
 
         Raises:
           ValueError: a gradient is missing, or a momentum is given.
         """
+        del beta2
         if momentum is not None:
             raise ValueError("a Keras optimizer's momentum is its own")
         optimizer, variables = self._parts()

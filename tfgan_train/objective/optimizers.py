@@ -48,7 +48,7 @@ class _Optimizer(tf.Module):
         """Its variables, as a checkpoint stores them."""
         return {"count": self.count, "slots": self.slots}
 
-    def apply(self, grads, learning_rate, momentum=None):
+    def apply(self, grads, learning_rate, momentum=None, beta2=None):
         """Moves each variable once; to be called on every replica with the same arguments.
 
         Args:
@@ -57,6 +57,7 @@ class _Optimizer(tf.Module):
           learning_rate: float32 scalar, number or tensor.
           momentum: replaces the optimiser's own momentum in this update, number or tensor; SGD
             and RMSProp only.
+          beta2: replaces Adam's own in this update, number or tensor; the others don't look at it.
 
         Raises:
           ValueError: a gradient is missing (a variable the loss doesn't depend on), their number
@@ -70,12 +71,12 @@ class _Optimizer(tf.Module):
             raise ValueError(f"the loss doesn't depend on {', '.join(unused)}")
         # By its handle: on a mirrored variable, assign_add wants to merge the replicas.
         tf.raw_ops.AssignAddVariableOp(resource=self.count.handle, value=tf.ones([], tf.int64))
-        scalars = self._scalars(tf.cast(learning_rate, tf.float32), momentum)
+        scalars = self._scalars(tf.cast(learning_rate, tf.float32), momentum, beta2)
         for i, (variable, grad) in enumerate(zip(variables, grads, strict=True)):
             slots = {slot: values[i].handle for slot, values in self.slots.items()}
             self._update(var=variable.handle, grad=tf.convert_to_tensor(grad), **slots, **scalars)
 
-    def _scalars(self, learning_rate, momentum) -> dict:
+    def _scalars(self, learning_rate, momentum, beta2) -> dict:
         """The kernel's scalar arguments, computed once for all variables."""
         raise NotImplementedError
 
@@ -97,11 +98,11 @@ class Adam(_Optimizer):
         super().__init__(variables, ("m", "v"), name)
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
 
-    def _scalars(self, learning_rate, momentum):
+    def _scalars(self, learning_rate, momentum, beta2):
         if momentum is not None:
             raise ValueError("Adam has beta1 in place of a momentum, and it is fixed")
         beta1 = tf.constant(self._beta1, tf.float32)
-        beta2 = tf.constant(self._beta2, tf.float32)
+        beta2 = tf.cast(self._beta2 if beta2 is None else beta2, tf.float32)
         corrected = learning_rate * tf.sqrt(self._missing(beta2)) / self._missing(beta1)
         # Powers of 0, since the rate is already corrected, once and not once a variable.
         return dict(lr=corrected, beta1=beta1, beta2=beta2, epsilon=self._epsilon, beta1_power=0.0, beta2_power=0.0)
@@ -126,7 +127,7 @@ class SGD(_Optimizer):
         super().__init__(variables, ("accum",), name)
         self._momentum = momentum
 
-    def _scalars(self, learning_rate, momentum):
+    def _scalars(self, learning_rate, momentum, beta2):
         return dict(lr=learning_rate, momentum=tf.cast(self._momentum if momentum is None else momentum, tf.float32))
 
     def _update(self, **arguments):
@@ -144,7 +145,7 @@ class RMSProp(_Optimizer):
         super().__init__(variables, ("ms", "mom"), name)
         self._rho, self._momentum, self._epsilon = rho, momentum, epsilon
 
-    def _scalars(self, learning_rate, momentum):
+    def _scalars(self, learning_rate, momentum, beta2):
         return dict(
             lr=learning_rate,
             rho=self._rho,

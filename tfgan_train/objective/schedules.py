@@ -1,4 +1,4 @@
-"""Courses of learning rates and momentum: pure functions of the step."""
+"""Courses of learning rates, momentum and what else changes in a run: pure functions of the step."""
 
 import math
 
@@ -77,6 +77,22 @@ def momentum(step, start: float, end: float, saturate_steps: float) -> tf.Tensor
     `step` and `saturate_steps` in any one unit: updates, or epochs.
     """
     return start + (end - start) * _progress(tf.cast(step, tf.float32), saturate_steps)
+
+
+def burn_in(step, start: float, end: float, steps: float):
+    """From `start` at step 0 by half a cosine to `end` at `steps`, then `end`; float32 scalar.
+
+    In Huang et al. 2024 (arXiv:2501.05441) learning rates, the penalty's weight, Adam's beta2, the average's half-life
+    and the augmentation's probability take such a course.
+
+    Args:
+      step: updates already done, a number or a scalar tensor.
+      start: -1 for no course; `end` is then returned as it is.
+      steps: updates of the course.
+    """
+    if start < 0:
+        return end
+    return end + (start - end) * 0.5 * (1.0 + tf.cos(math.pi * _progress(tf.cast(step, tf.float32), steps)))
 
 
 def _progress(step, total):

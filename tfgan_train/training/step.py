@@ -15,7 +15,7 @@ from tfgan_train.objective.averaging import ema_decay, ema_update
 from tfgan_train.objective.losses import d_accuracy
 from tfgan_train.objective.penalties import Critic
 from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
-from tfgan_train.objective.schedules import momentum, rate
+from tfgan_train.objective.schedules import burn_in, momentum, rate
 from tfgan_train.ops.flip_crop import flip_crop
 from tfgan_train.ops.host import shared_tensor
 from tfgan_train.ops.latents import latents
@@ -154,9 +154,8 @@ class _ReplicaStep:
             g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
         self._apply("g", gan.generator, gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)
         if config.ema_half_life:
-            ema_update(
-                every(gan.ema_generator), every(gan.generator), ema_decay(step, config.batch_size, config.ema_half_life)
-            )
+            half_life = burn_in(step, config.ema_half_life_start, config.ema_half_life, config.burn_in_steps)
+            ema_update(every(gan.ema_generator), every(gan.generator), ema_decay(step, config.batch_size, half_life))
         tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
         self._metrics["d_loss"] = tf.add_n(self._d_losses) / config.d_steps
         each = self._d_losses if config.d_steps > 1 else []
@@ -202,7 +201,10 @@ class _ReplicaStep:
                 left = tf.maximum(0.0, 1.0 - tf.cast(draw.step, tf.float32) / config.instance_noise_steps)
             x += config.instance_noise * left * draw.child("noise").normal(tuple(x.shape[1:]))
         if config.augment:
-            x = augment(x, self._gan.objective.augmentations, draw.child("augment"))
+            probability = burn_in(
+                draw.step, config.augment_probability_start, config.augment_probability, config.burn_in_steps
+            )
+            x = augment(x, self._gan.objective.augmentations, draw.child("augment"), probability)
         return self._gan.discriminator.logits_and_features(x, label, training=True, draw=draw.child("dropout"))
 
     # --- D
@@ -266,7 +268,9 @@ class _ReplicaStep:
     def _penalise(self, critic, real, fake, draw):
         """The weighted gradient penalty; a lazy one is as strong as the steps it stands for."""
         self._metrics["penalty"] = self._mean(self._penalty(critic, real, fake, draw.child("penalty")))
-        return self._config.penalty_weight * self._config.penalty_every * self._metrics["penalty"]
+        config = self._config
+        weight = burn_in(draw.step, config.penalty_weight_start, config.penalty_weight, config.burn_in_steps)
+        return weight * config.penalty_every * self._metrics["penalty"]
 
     # --- G
 
@@ -330,9 +334,10 @@ class _ReplicaStep:
             ]
         norm = tf.linalg.global_norm(gradients)
         step = tf.cast(local_value(gan.step), tf.float32)
+        start = config.g_lr_start if side == "g" else config.d_lr_start
         learning_rate = rate(
             config.schedule,
-            base_rate,
+            burn_in(step, start, base_rate, config.burn_in_steps),
             step,
             config.steps,
             config.schedule_decay,
@@ -356,10 +361,12 @@ class _ReplicaStep:
             move()
 
     def _move(self, side, variables, optimizer, gradients, learning_rate, ramp, history):
-        optimizer.apply(gradients, learning_rate, ramp)
-        if side == "d" and self._config.weight_clip:
+        config = self._config
+        beta2 = burn_in(local_value(self._gan.step), config.beta2_start, config.beta2, config.burn_in_steps)
+        optimizer.apply(gradients, learning_rate, ramp, beta2)
+        if side == "d" and config.weight_clip:
             for variable in variables:
-                assign(variable, tf.clip_by_value(variable, -self._config.weight_clip, self._config.weight_clip))
+                assign(variable, tf.clip_by_value(variable, -config.weight_clip, config.weight_clip))
         if history:
             update_history(history, variables, optimizer.count)
 

@@ -152,4 +152,24 @@ def _workers(config):
         return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
 
 
-RULES = (_length, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _workers)
+def _burn_in(config):
+    starts = {
+        "g_lr_start": (config.g_lr_start, True, ""),
+        "d_lr_start": (config.d_lr_start, True, ""),
+        "beta2_start": (config.beta2_start, "adam" in (config.g_optimizer, config.d_optimizer), "an adam optimiser"),
+        "penalty_weight_start": (config.penalty_weight_start, config.penalty != "none", "--penalty"),
+        "ema_half_life_start": (config.ema_half_life_start, config.ema_half_life > 0, "--ema_half_life"),
+        "augment_probability_start": (config.augment_probability_start, bool(config.augment), "--augment"),
+    }
+    for name, (start, does_something, needed) in starts.items():
+        if -1 < start < 0:
+            return f"--{name}={start} must be at least 0, or -1 for no course"
+        if start >= 0 and not does_something:
+            return f"--{name} would do nothing without {needed}; leave it out"
+    if config.burn_in_steps and all(start < 0 for start, *_ in starts.values()):
+        return (
+            f"--burn_in_steps would do nothing alone: it goes with one of {', '.join(f'--{name}' for name in starts)}"
+        )
+
+
+RULES = (_length, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _workers)
