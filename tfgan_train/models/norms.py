@@ -36,7 +36,7 @@ class BatchNorm(Block):
             return self._affine(x, gamma, beta)
         replicas = tf.distribute.get_replica_context()
         if replicas.num_replicas_in_sync == 1:
-            y, mean, variance = self._fused(x, gamma, beta)
+            y, mean, variance = fused_batch_norm(x, gamma, beta, self._epsilon)
         else:
             y, mean, variance = self._over_replicas(x, gamma, beta, replicas)
         if training == WATCHED:
@@ -63,21 +63,30 @@ class BatchNorm(Block):
         y = centred * (gamma * tf.math.rsqrt(variance + self._epsilon)) + beta
         return tf.cast(y, x.dtype), mean, variance
 
-    def _fused(self, x, gamma, beta):
-        image = x if len(x.shape) == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=image,
-            scale=gamma,
-            offset=beta,
-            mean=[],
-            variance=[],
-            epsilon=self._epsilon,
-            is_training=True,
-        )
-        # The kernel reports the unbiased variance; the moving one is of the biased kind.
-        count = tf.cast(tf.size(image) // image.shape[-1], tf.float32)
-        y = y if image is x else tf.reshape(y, tf.shape(x))
-        return y, mean, variance * (count - 1) / count
+
+def fused_batch_norm(x, gamma, beta, epsilon: float):
+    """Batch normalisation over all axes but the last of one replica's float x, by TensorFlow's fused kernel.
+
+    Args:
+      gamma, beta: float32 [channels].
+
+    Returns:
+      (y, mean, variance): y as x; the batch's biased moments, float32 [channels].
+    """
+    image = x if len(x.shape) == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=image,
+        scale=gamma,
+        offset=beta,
+        mean=[],
+        variance=[],
+        epsilon=epsilon,
+        is_training=True,
+    )
+    # The kernel reports the unbiased variance; the moving one is of the biased kind.
+    count = tf.cast(tf.size(image) // image.shape[-1], tf.float32)
+    y = y if image is x else tf.reshape(y, tf.shape(x))
+    return y, mean, variance * (count - 1) / count
 
 
 class ConditionalBatchNorm(BatchNorm):

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan_train.models.norms import fused_batch_norm
 from tfgan_train.ops.random import Draw, dropout
 
 _LOCAL = threading.local()
@@ -84,6 +85,8 @@ def _observed(layer, call):
 def _treated(layer, number: int):
     """The layer's call as training needs it; `number` tells its dropout mask from other layers'."""
     plain = layer.call
+    if type(layer) is keras.layers.BatchNormalization:
+        return _fused(layer, plain)
     if not isinstance(layer, _NOISE):
         return plain
 
@@ -99,6 +102,33 @@ def _treated(layer, number: int):
         return dropout(inputs, layer.rate, now.draw.child(f"layer{number}").child(f"call{calls}"))
 
     return noise
+
+
+def _fused(layer, plain):
+    """A batch normalisation's call by one kernel, where that is the same; Keras' own makes many passes over memory."""
+
+    def call(inputs, training=False, mask=None):
+        now = getattr(_LOCAL, "now", None)
+        replicas = tf.distribute.get_replica_context()
+        if (
+            not (training and layer.trainable and now is not None)
+            or replicas is None
+            or replicas.num_replicas_in_sync > 1
+            or mask is not None
+            or layer.renorm
+            or layer.axis not in (-1, len(inputs.shape) - 1)
+            or inputs.dtype != tf.float32
+        ):
+            return plain(inputs, training=training, mask=mask)
+        channels = inputs.shape[-1]
+        gamma = layer.gamma.value if layer.scale else tf.ones([channels])
+        beta = layer.beta.value if layer.center else tf.zeros([channels])
+        y, mean, variance = fused_batch_norm(inputs, gamma, beta, layer.epsilon)
+        for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+            moving.assign(moving.value * layer.momentum + batch * (1.0 - layer.momentum))
+        return tf.cast(y, layer.compute_dtype)
+
+    return call
 
 
 def features_of(seen: list) -> Any:
