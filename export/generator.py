@@ -42,8 +42,8 @@ class Facts:
 
     @property
     def has_png(self) -> bool:
-        """Whether the images are of a number of channels that a PNG file can have as it is."""
-        return self.image_shape[2] in (1, 3, 4)
+        """Whether a PNG file can have the images as they are; a premultiplied alpha it can't."""
+        return self.image_shape[2] in (1, 3)
 
 
 class Generator(tf.Module):

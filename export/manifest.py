@@ -51,7 +51,7 @@ def meanings(facts: Facts) -> dict[str, dict]:
         "num_images": {"range": [1, whole[1]], "meaning": "how many images, from the start of the seed's sequence"},
         "truncation": {"range": [0, 1], "meaning": "multiplies z; 1 leaves it, less gives more typical images"},
         "images": {"range": {"float32": [-1, 1], "uint8": [0, 255]}, "meaning": "pixels"},
-        "png": {"range": None, "meaning": "PNG files; alpha, if any, is straight"},
+        "png": {"range": None, "meaning": "PNG files"},
     }
     if facts.num_classes:
         last = facts.num_classes - 1

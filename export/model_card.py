@@ -48,7 +48,7 @@ def _what(generator: dict) -> str:
     if image.get("alpha"):
         text += (
             " The four channels are red, green, blue and alpha, the colours premultiplied by alpha: divide them by it "
-            "for PNG or a canvas. PNG files that the model itself makes have a straight alpha."
+            "for PNG or a canvas. The SavedModel makes no PNG files of them."
         )
     if labels:
         names = f": {', '.join(labels['names'])}" if labels["names"] else ""
@@ -160,9 +160,12 @@ def _usage(manifest: dict) -> list[str]:
         if snippets.takes_seeds(tflite):  # LiteRT.js has no int8 tensors.
             add("Browser (JavaScript)", "js", snippets.javascript(generator, tflite))
     if "saved_model" in by_path:
-        add("Python, with TensorFlow", "python", snippets.python_saved_model(generator, by_path["saved_model"]))
+        has_png = "generate_png" in by_path["saved_model"]["signatures"]
+        if has_png:
+            add("Python, with TensorFlow", "python", snippets.python_saved_model(generator, by_path["saved_model"]))
         add("TensorFlow Serving, which wants a folder for each version", "sh", snippets.serving(generator))
-        add("C, with TensorFlow's C library", "c", snippets.c(generator, by_path["saved_model"]))
+        if has_png:
+            add("C, with TensorFlow's C library", "c", snippets.c(generator, by_path["saved_model"]))
     if "sampler.onnx" in by_path:
         add("Python, with ONNX Runtime", "python", snippets.python_onnx(generator, by_path["sampler.onnx"]))
     return sections

@@ -35,8 +35,7 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
 
     serving_default: z [n, latent_dim] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
     generate: num_images, seed -> images uint8 [n, H, W, C].
-    generate_png: num_images, seed -> png, n encoded files; of transparent images with a straight alpha. Images whose
-      channels no PNG has go without.
+    generate_png: num_images, seed -> png, n encoded files; for grey and coloured images only.
     generate_with_options, generate_png_with_options: truncation as well, and for a
       conditional generator label int32 [k]: image i gets label[i mod k], and one below 0
       is drawn from the seed.
@@ -54,9 +53,7 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
 
     def draw_png(*inputs):
         drawn = draw(*inputs)
-        images = drawn.pop("images")
-        images = _straight(images) if facts.image_shape[2] == 4 else images
-        png = tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)
+        png = tf.map_fn(tf.io.encode_png, drawn.pop("images"), fn_output_signature=tf.string)
         return {"png": png} | drawn
 
     z = tf.TensorSpec([None, facts.latent_dim], tf.float32, "z")
@@ -71,14 +68,6 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
         **_seeded("generate", draw, generator.conditional),
         **pngs,
     }
-
-
-def _straight(images):
-    """common/alpha.straight in TensorFlow: premultiplied uint8 [n, H, W, 4] -> straight."""
-    wide = tf.cast(images, tf.int32)
-    colours, alpha = wide[..., :3], wide[..., 3:]
-    colours = tf.minimum((colours * 255 + alpha // 2) // tf.maximum(alpha, 1), 255) * tf.cast(alpha > 0, tf.int32)
-    return tf.cast(tf.concat([colours, alpha], -1), tf.uint8)
 
 
 def _seeded(name, draw, conditional: bool) -> dict:
