@@ -26,6 +26,25 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture(scope="module")
+def built():
+    """A function that gives a Training; networks that several settings have in common are built once."""
+    kept = {}
+
+    def training(**changes):
+        networks = {name: value for name, value in changes.items() if name not in tiny.STEP_ONLY}
+        key = tuple(sorted(networks.items()))
+        if key not in kept:
+            gan = tiny.Training(**networks).gan
+            kept[key] = gan, {name: variable.numpy() for name, variable in tiny.variables(gan).items()}
+        gan, start = kept[key]
+        for name, variable in tiny.variables(gan).items():
+            variable.assign(start[name])
+        return tiny.Training(gan=gan, **changes)
+
+    return training
+
+
 # What a setting cannot go without.
 NEEDS = {
     "wasserstein": {"weight_clip": 0.1},
@@ -84,9 +103,17 @@ def _settings():
 
 
 @pytest.mark.parametrize("name, value", list(_settings()))
-def test_every_setting_takes_a_real_step(name, value, eagerly):
-    training = tiny.Training(**{name: value} | NEEDS.get(value, {}) | NEEDS.get(name, {}))
-    _check_step(training)
+def test_every_setting_takes_a_real_step(name, value, eagerly, built):
+    _check_step(built(**{name: value} | NEEDS.get(value, {}) | NEEDS.get(name, {})))
+
+
+def test_networks_that_are_shared_give_the_step_of_new_ones(eagerly, built):
+    """Also after a step with other settings."""
+    built(loss="hinge").run()
+    shared, new = built(loss="least_squares", augment="cutout"), tiny.Training(loss="least_squares", augment="cutout")
+    assert shared.run() == new.run()
+    for name, value in new.state().items():
+        np.testing.assert_array_equal(shared.state()[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize(

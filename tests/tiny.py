@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.config.fields import Config
+from tfgan_train.objective.objective import Objective
 from tfgan_train.runs.directory import DataFacts
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.start import resolve
@@ -23,6 +24,13 @@ SETTINGS = dict(
     g_init="normal:0.2",
     d_init="normal:0.2",
 )
+
+
+# Settings that a step reads, and neither networks nor optimisers do when they are built.
+STEP_ONLY = {
+    *("loss", "penalty", "augment", "schedule", "update", "shared_z", "d_steps", "latent_distribution", "weight_clip"),
+    *("label_smoothing", "fake_label_smoothing", "label_flip", "instance_noise", "feature_matching"),
+}
 
 
 def facts(shape=SHAPE, num_classes: int = 3) -> DataFacts:
@@ -56,14 +64,17 @@ class Training:
     Args:
       strategy: where its replicas are; None: one replica without any strategy.
       shape: of the images.
+      gan: built already, with settings that differ in STEP_ONLY alone; None: a new one.
       changes: settings other than SETTINGS.
     """
 
-    def __init__(self, strategy=None, shape=SHAPE, **changes):
+    def __init__(self, strategy=None, shape=SHAPE, gan=None, **changes):
         self.config = config(shape, **changes)
         strategy = strategy or tf.distribute.get_strategy()
         with strategy.scope():
-            self.gan = Gan(self.config, facts(shape))
+            self.gan = gan or Gan(self.config, facts(shape))
+        if gan is not None:
+            gan.objective = Objective.of(self.config)
         self.images, self.labels = pixels(shape)
         self._step = TrainStep(
             self.config, self.gan, strategy, self.images, self.labels, EXAMPLES / self.config.batch_size
