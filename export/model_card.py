@@ -51,8 +51,8 @@ def _what(generator: dict) -> str:
             "for PNG or a canvas. The SavedModel makes no PNG files of them."
         )
     if labels:
-        names = f": {', '.join(labels['names'])}" if labels["names"] else ""
-        text += f" It takes the wanted label, one of {labels['count']}{names}."
+        listed = f": {', '.join(labels['names'])}" if labels["names"] else ""
+        text += f" It takes the wanted label, one of {labels['count']}{listed}."
     return text
 
 

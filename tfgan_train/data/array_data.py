@@ -81,12 +81,13 @@ def from_images(
             f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 to {source.MOST_CHANNELS} channels; "
             f"they are {list(images.shape)}"
         )
-    pixels, facts = to_bytes(what, images, value_range), {}
+    pixels = to_bytes(what, images, value_range)
+    notes: tuple[str, ...] = ()
     if alpha.has_alpha(pixels):
         pixels = alpha.premultiplied(pixels)
-        facts["notes"] = (f"{what}: the four channels are taken for red, green, blue and alpha",)
+        notes = (f"{what}: the four channels are taken for red, green, blue and alpha",)
     checked = _checked_labels(what, labels, len(images), len(names) or classes)
-    return with_names(source.from_arrays(name, pixels, *checked, **facts), what, names)
+    return with_names(source.from_arrays(name, pixels, *checked, notes=notes), what, names)
 
 
 def with_names(made: source.Source, what: str, names: Sequence[str]) -> source.Source:

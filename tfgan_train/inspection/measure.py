@@ -85,7 +85,7 @@ def _measure_file(row: np.void, path, options) -> None:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
         row["width"], row["height"] = image.size[::-1] if turned else image.size
         if image.has_transparency_data:
-            row["transparent"] = image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+            row["transparent"] = np.asarray(image.convert("RGBA").getchannel("A")).min() < 255
         if image.mode.startswith("I"):
             row["percentiles"] = np.clip(np.percentile(np.asarray(image), (0, 1, 99, 100)), 0, decode.WIDEST)
     _measure_pixels(row, pixels)

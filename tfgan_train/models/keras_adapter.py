@@ -54,8 +54,9 @@ def text_of(function, side: str) -> str:
 def _program() -> str:
     """The name by which another process can import the program that was started; "__main__" where it can't."""
     main = sys.modules["__main__"]
-    if getattr(main, "__spec__", None):  # python -m name
-        return main.__spec__.name
+    spec = getattr(main, "__spec__", None)
+    if spec:  # python -m name
+        return spec.name
     stem = pathlib.Path(getattr(main, "__file__", None) or "").stem
     return stem if stem.isidentifier() else "__main__"
 

@@ -6,9 +6,13 @@ what to do with the result.
 
 import functools
 import operator
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfgan_train.config.fields import Config
 from tfgan_train.models.variables import every, trainable
 from tfgan_train.objective.augment import augment
 from tfgan_train.objective.averaging import ema_decay, ema_update
@@ -21,6 +25,7 @@ from tfgan_train.ops.host import shared_tensor
 from tfgan_train.ops.latents import latents
 from tfgan_train.ops.random import Draw
 from tfgan_train.ops.replicas import all_reduce_sum, assign, local_value
+from tfgan_train.training.gan import Gan
 
 # What each step reports, as means over the global batch, in the order of the returned rows.
 METRICS = (
@@ -57,11 +62,19 @@ class TrainStep:
       steps_per_epoch: for the momentum's course.
     """
 
-    def __init__(self, config, gan, strategy, images, labels, steps_per_epoch: float):
+    def __init__(
+        self,
+        config: Config,
+        gan: Gan,
+        strategy: tf.distribute.Strategy,
+        images: np.ndarray | None,
+        labels: np.ndarray | None,
+        steps_per_epoch: float,
+    ) -> None:
         self._config, self._gan, self._strategy = config, gan, strategy
         self._steps_per_epoch = steps_per_epoch
         # Arguments of the graph and not constants in it: TensorFlow never lets go of a constant that a graph captured.
-        self._resident = () if images is None else (shared_tensor(images), shared_tensor(labels))
+        self._resident = () if images is None or labels is None else (shared_tensor(images), shared_tensor(labels))
         shape = [None, config.d_steps, config.batch_size]
         signature = (
             tf.TensorSpec(shape, tf.int32)
@@ -81,7 +94,7 @@ class TrainStep:
             for with_penalty in (False, True)
         }
 
-    def run(self, batches, with_penalty: bool) -> tf.Tensor:
+    def run(self, batches: Any, with_penalty: bool) -> tf.Tensor:
         """As many steps as `batches` has, without leaving the graph.
 
         Args:
@@ -99,7 +112,7 @@ class TrainStep:
         self._resident = ()
         self._functions.clear()
 
-    def _steps(self, batches, resident, with_penalty):
+    def _steps(self, batches: Any, resident: tuple[tf.Tensor, ...], with_penalty: bool) -> tf.Tensor:
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
         rows = tf.TensorArray(tf.float32, steps, element_shape=[len(columns(self._config.d_steps))])
         for i in tf.range(steps):
@@ -108,7 +121,7 @@ class TrainStep:
             rows = rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
         return rows.stack()
 
-    def _replica_step(self, batch, resident, with_penalty):
+    def _replica_step(self, batch: Any, resident: tuple[tf.Tensor, ...], with_penalty: bool) -> tf.Tensor:
         return _ReplicaStep(self._config, self._gan, resident, self._steps_per_epoch).take(batch, with_penalty)
 
 
@@ -118,7 +131,7 @@ class _ReplicaStep:
     Each replica has an object of its own: they are traced by turns, and each has its own numbers.
     """
 
-    def __init__(self, config, gan, resident, steps_per_epoch):
+    def __init__(self, config: Config, gan: Gan, resident: tuple[tf.Tensor, ...], steps_per_epoch: float) -> None:
         replica = tf.distribute.get_replica_context()
         self._config, self._gan, self._resident = config, gan, resident
         self._loss, self._penalty = gan.objective.loss, gan.objective.penalty
@@ -126,10 +139,10 @@ class _ReplicaStep:
         self._replicas = replica.num_replicas_in_sync
         self._local = config.batch_size // self._replicas
         self._offset = replica.replica_id_in_sync_group * self._local
-        self._metrics = {}
-        self._d_losses = []  # of each of D's updates
+        self._metrics: dict[str, tf.Tensor] = {}
+        self._d_losses: list[tf.Tensor] = []  # of each of D's updates
 
-    def take(self, batch, with_penalty: bool) -> tf.Tensor:
+    def take(self, batch: Any, with_penalty: bool) -> tf.Tensor:
         """Updates D and G on `batch`, one step of TrainStep.run's; this replica's part of the METRICS."""
         config, gan = self._config, self._gan
         step = local_value(gan.step)
@@ -140,11 +153,13 @@ class _ReplicaStep:
             real, label = self._real(batch, i, at)
             with tf.GradientTape() as g_tape:
                 fake = self._fake(i, label, at)
-            judged = self._d_update(real, fake, label, at, with_penalty, simultaneous and i == config.d_steps - 1)
+            postpone = simultaneous and i == config.d_steps - 1
+            update_d, fake_gradient = self._d_update(real, fake, label, at, with_penalty, postpone)
+            if not postpone:
+                update_d()
         if simultaneous:
-            d_apply, fake_gradient = judged
             g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
-            d_apply()
+            update_d()
         else:
             at = draw.child("g")
             if not config.shared_z:
@@ -163,10 +178,10 @@ class _ReplicaStep:
 
     # --- what goes in
 
-    def _real(self, batch, i, draw):
+    def _real(self, batch: Any, i: int, draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
         """This replica's share of the i-th real batch: float32 images and labels."""
 
-        def mine(x):
+        def mine(x: tf.Tensor) -> tf.Tensor:
             return x[i, self._offset : self._offset + self._local] if self._replicas > 1 else x[i]
 
         if self._resident:
@@ -182,7 +197,7 @@ class _ReplicaStep:
         config = self._config
         return flip_crop(images, config.flip, config.crop_padding, draw.child("real_images")), label
 
-    def _fake(self, i, label, draw):
+    def _fake(self, i: int, label: tf.Tensor, draw: Draw) -> tf.Tensor:
         """Fakes with the real batch's labels, from latents that no other batch of the run has."""
         config = self._config
         batch = draw.step * (config.d_steps + 1) + i
@@ -192,7 +207,7 @@ class _ReplicaStep:
         )
         return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
 
-    def _judge(self, x, label, draw):
+    def _judge(self, x: tf.Tensor, label: tf.Tensor, draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
         """D's (logits, features) of images as it is to see them: noisy and augmented."""
         config = self._config
         if config.instance_noise:
@@ -209,17 +224,19 @@ class _ReplicaStep:
 
     # --- D
 
-    def _d_update(self, real, fake, label, draw, with_penalty, postpone):
-        """One update of D; with `postpone`, (the update to do later, G's gradient at `fake`)."""
+    def _d_update(
+        self, real: tf.Tensor, fake: tf.Tensor, label: tf.Tensor, draw: Draw, with_penalty: bool, postpone: bool
+    ) -> tuple[Callable[[], None], tf.Tensor | None]:
+        """(an update of D that the caller is to do, G's gradient at `fake` before it if that is to be `postpone`d)."""
         gan, variables = self._gan, trainable(self._gan.discriminator)
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
             tape.watch(variables + [fake] if postpone else variables)
             seen = fake if postpone else tf.stop_gradient(fake)
 
-            def as_seen(images, at=None):
+            def as_seen(images: tf.Tensor, at: Draw | None = None) -> tuple[tf.Tensor, tf.Tensor]:
                 return self._judge(images, label, draw.child("penalty") if at is None else at)
 
-            judge = as_seen
+            judge: Callable[..., tuple[tf.Tensor, ...]] = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
                 critic = Critic(as_seen, self._example_scale())
                 judge = critic.judge
@@ -235,11 +252,9 @@ class _ReplicaStep:
         update = functools.partial(
             self._apply, "d", gan.discriminator, gan.d_optimizer, gan.objective.d_lr, gradients, gan.d_history
         )
-        if postpone:
-            return update, tape.gradient(g_total, fake)
-        return update()
+        return update, tape.gradient(g_total, fake) if postpone else None
 
-    def _adversarial(self, real_logits, fake_logits, draw):
+    def _adversarial(self, real_logits: tf.Tensor, fake_logits: tf.Tensor, draw: Draw) -> tf.Tensor:
         """D's adversarial loss, as this replica's part of the mean; reports what D thinks."""
         config, metrics = self._config, self._metrics
         real_right, fake_right = d_accuracy(self._loss, real_logits, fake_logits)
@@ -265,8 +280,9 @@ class _ReplicaStep:
         metrics["penalty"] = tf.zeros([])
         return loss
 
-    def _penalise(self, critic, real, fake, draw):
+    def _penalise(self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, draw: Draw) -> tf.Tensor:
         """The weighted gradient penalty; a lazy one is as strong as the steps it stands for."""
+        assert self._penalty is not None  # Nobody asks for a penalty where there is none.
         self._metrics["penalty"] = self._mean(self._penalty(critic, real, fake, draw.child("penalty")))
         config = self._config
         weight = burn_in(draw.step, config.penalty_weight_start, config.penalty_weight, config.burn_in_steps)
@@ -274,7 +290,7 @@ class _ReplicaStep:
 
     # --- G
 
-    def _g_gradient(self, real, fake, label, draw):
+    def _g_gradient(self, real: tf.Tensor, fake: tf.Tensor, label: tf.Tensor, draw: Draw) -> tf.Tensor:
         """The gradient of G's loss at `fake`, through D as it is now."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(fake)
@@ -285,7 +301,13 @@ class _ReplicaStep:
             total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
         return tape.gradient(total, fake)
 
-    def _g_objective(self, real_logits, fake_logits, real_features, fake_features):
+    def _g_objective(
+        self,
+        real_logits: tf.Tensor | None,
+        fake_logits: tf.Tensor,
+        real_features: tf.Tensor | None,
+        fake_features: tf.Tensor,
+    ) -> tf.Tensor:
         self._metrics["g_loss"] = total = self._mean(self._loss.g(real_logits, fake_logits))
         if self._config.feature_matching:
             matched = feature_matching(real_features, fake_features)
@@ -294,20 +316,20 @@ class _ReplicaStep:
 
     # --- both
 
-    def _mean(self, values):
+    def _mean(self, values: tf.Tensor) -> tf.Tensor:
         """This replica's part of the mean over the global batch: the replicas' parts add up."""
         return tf.reduce_sum(values) / self._config.batch_size
 
-    def _scaled(self, loss):
+    def _scaled(self, loss: tf.Tensor) -> tf.Tensor:
         return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
 
-    def _example_scale(self):
+    def _example_scale(self) -> tf.Tensor | None:
         """What the loss scale makes of one example's share of a mean, for D's gradient by the pixels; None: nothing."""
         if self._config.precision != "float16":
             return None
         return local_value(self._gan.loss_scale) / self._config.batch_size
 
-    def _summed(self, gradients):
+    def _summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """The replicas' gradients added up, without the loss scale that they were computed with.
 
         To be called before the next `_apply`, which may change that scale. Gradients of an
@@ -321,7 +343,15 @@ class _ReplicaStep:
             gradients = [gradient / local_value(self._gan.loss_scale) for gradient in gradients]
         return gradients
 
-    def _apply(self, side, network, optimizer, base_rate, gradients, history):
+    def _apply(
+        self,
+        side: str,
+        network: tf.Module,
+        optimizer: Any,
+        base_rate: tf.Tensor,
+        gradients: list[tf.Tensor],
+        history: list[tf.Variable],
+    ) -> None:
         """Moves one network by the summed gradients, as its schedule says."""
         config, gan = self._config, self._gan
         variables = trainable(network)
@@ -360,7 +390,16 @@ class _ReplicaStep:
         else:
             move()
 
-    def _move(self, side, variables, optimizer, gradients, learning_rate, ramp, history):
+    def _move(
+        self,
+        side: str,
+        variables: list[tf.Variable],
+        optimizer: Any,
+        gradients: list[tf.Tensor],
+        learning_rate: tf.Tensor,
+        ramp: tf.Tensor | None,
+        history: list[tf.Variable],
+    ) -> None:
         config = self._config
         beta2 = burn_in(local_value(self._gan.step), config.beta2_start, config.beta2, config.burn_in_steps)
         optimizer.apply(gradients, learning_rate, ramp, beta2)
@@ -370,7 +409,7 @@ class _ReplicaStep:
         if history:
             update_history(history, variables, optimizer.count)
 
-    def _adapt_scale(self, finite):
+    def _adapt_scale(self, finite: tf.Tensor) -> None:
         """Micikevicius et al. 2018: halve the loss scale on overflow, double it after 2,000 good updates."""
         gan = self._gan
         age = tf.where(finite, local_value(gan.scale_age) + 1, 0)
