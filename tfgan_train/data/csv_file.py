@@ -63,6 +63,7 @@ def _all_integers(cells: list[str]) -> bool:
 def _columns(flag: str, header: list[str]) -> tuple[int, int | None]:
     """(the pictures' side, the label's column or None)."""
     named = [cell.lower() for cell in header]
+    label: int | None
     if "label" in named:
         label = named.index("label")
     else:

@@ -126,7 +126,8 @@ def _grey_pages(image: Image.Image) -> int:
     """How many channels the pages of a TIFF are, as microscopes write them; 0 for other pictures."""
     if image.format != "TIFF" or not (image.mode in _GREY_MODES or image.mode.startswith("I")):
         return 0
-    return image.n_frames if image.n_frames <= MOST_CHANNELS else 0
+    pages = getattr(image, "n_frames", 1)
+    return pages if pages <= MOST_CHANNELS else 0
 
 
 def _planes(image: Image.Image, pages: int, size: tuple[int, int] | None, value_range) -> np.ndarray:

@@ -7,7 +7,7 @@ import pathlib
 import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from tfgan_train.common.errors import printable, reason
 
@@ -169,7 +169,7 @@ def _length(base: pathlib.Path) -> int:
     return 0 if base == pathlib.Path() else len(str(base).rstrip(os.sep)) + 1
 
 
-def begins_as_picture(file: BinaryIO) -> bool:
+def begins_as_picture(file: IO[bytes]) -> bool:
     """Whether an open file begins as the formats of EXTENSIONS do."""
     return file.read(12).startswith(_SIGNATURES)
 
