@@ -51,7 +51,7 @@ def score_checkpoint(
       UserError: no such checkpoint, figures that can't be computed, or a file that can't be written.
     """
     begin, loaded = time.monotonic(), load_run(run.path, step)
-    about = {"step": loaded.step, "num": num}
+    about: dict = {"step": loaded.step, "num": num}
     if evaluation is None:
         results = points.score(loaded, num)
         text = points.table(results)
