@@ -92,8 +92,8 @@ def read_run(path) -> RunFacts:
         kinds["train"],
         kinds["samples"],
         kinds["doctor"],
-        (kinds["d_accuracy"] or [{}])[-1],
-        (kinds["clock"] or [{}])[-1],
+        kinds["d_accuracy"][-1] if kinds["d_accuracy"] else {},
+        kinds["clock"][-1] if kinds["clock"] else {},
         _evaluations(path / "eval", kinds["eval"]),
         _updated(path),
     )
