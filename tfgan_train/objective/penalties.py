@@ -38,7 +38,7 @@ class Critic:
 
     def __init__(self, function, scale: tf.Tensor | None = None):
         self._function, self._scale = function, scale
-        self._judged = []
+        self._judged: list[tuple[tf.Tensor, tf.Tensor, tf.GradientTape]] = []
 
     def __call__(self, images) -> tf.Tensor:
         """The logits [n] of images, from a pass of their own."""
