@@ -7,6 +7,7 @@ and --penalty=r1_r2. Resampling has the filter 1, 3, 3, 1, which keeps pixels' m
 """
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -137,7 +138,8 @@ class R3ganDiscriminator(Discriminator):
 
     def _make_trunk(self) -> int:
         config, data = self.config, self.data
-        plan = size_plan(*data.image_shape[:2], config.d_depth)[::-1]
+        height, width, _ = data.image_shape
+        plan = size_plan(height, width, config.d_depth)[::-1]
         widths = [config.d_width * min(WIDEST, 2**i) for i in range(len(plan))]
         linear, total = self.new_init.scaled(LINEAR), config.blocks * len(plan)
         # The transition to each size: from pixels to the first.
@@ -147,7 +149,7 @@ class R3ganDiscriminator(Discriminator):
         ]
         self.stages = [_blocks(self, width, config.d_activation, total, i) for i, width in enumerate(widths)]
         self.end = End(plan[-1], self.new_init, name="end")
-        self.label_init = self.new_init.scaled(LINEAR / math.sqrt(widths[-1]))
+        self.label_init: Any = self.new_init.scaled(LINEAR / math.sqrt(widths[-1]))
         return widths[-1]
 
     def trunk(self, x, label, training, draw):
