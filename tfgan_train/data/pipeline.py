@@ -5,8 +5,8 @@ import functools
 import numpy as np
 
 from tfgan_train.common.errors import UserError
+from tfgan_train.data import source as sources
 from tfgan_train.data.prefetch import Prefetcher
-from tfgan_train.data.source import MEMORY_LIMIT, Source
 
 # Decoded pixels that may wait for the training loop, beside the block it works on.
 _AHEAD_BYTES = 256 << 20
@@ -26,7 +26,7 @@ class Batches:
     """
 
     def __init__(
-        self, source: Source, batch_size: int, d_steps: int, seed: int, memory_limit_bytes: int = MEMORY_LIMIT
+        self, source: sources.Source, batch_size: int, d_steps: int, seed: int, memory_limit_bytes: int | None = None
     ):
         """Reads the data if they fit into `memory_limit_bytes`.
 
@@ -35,7 +35,7 @@ class Batches:
           batch_size: images of one discriminator update, over all replicas.
           d_steps: discriminator updates in a step, each on fresh images.
           seed: any int; another seed is another order.
-          memory_limit_bytes: above it, pixels are streamed by `batches`.
+          memory_limit_bytes: above it, pixels are streamed by `batches`; None: source.MEMORY_LIMIT.
 
         Raises:
           UserError: when a batch is larger than the data.
@@ -50,7 +50,8 @@ class Batches:
         # Per instance and not on the method: a cache there would keep every instance alive.
         self._permutation = functools.lru_cache(maxsize=3)(self._permute)
         self._prefetcher = Prefetcher(self._read_step)
-        self.resident = source.count * int(np.prod(source.image_shape)) <= memory_limit_bytes
+        limit = sources.MEMORY_LIMIT if memory_limit_bytes is None else memory_limit_bytes
+        self.resident = source.count * int(np.prod(source.image_shape)) <= limit
         self.images = self.labels = None
         if self.resident:
             self.images, self.labels = source.read(np.arange(source.count))

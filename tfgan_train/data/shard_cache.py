@@ -17,7 +17,7 @@ import numpy as np
 
 from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, reason
-from tfgan_train.common.files import write_atomically
+from tfgan_train.common.files import remove_leftovers, write_atomically
 from tfgan_train.common.numbers import duration
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.data import shards
@@ -179,6 +179,7 @@ def _building(folder: pathlib.Path, fingerprint: str) -> Iterator[pathlib.Path]:
         if not known.is_file() or known.read_text() != fingerprint:
             shutil.rmtree(beside, ignore_errors=True)
             write_atomically(known, fingerprint)
+        remove_leftovers(beside)
         yield beside
         shutil.rmtree(beside, ignore_errors=True)
 
