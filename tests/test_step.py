@@ -52,6 +52,7 @@ NEEDS = {
     "dragan": {"d_norm": "instance"},
     "minibatch_discrimination": {"d_norm": "none"},
     "d_dense": {"d_norm": "spectral"},
+    "projected": {"d_norm": "none", "conditional": True, "penalty": "r1_r2"},
 }
 
 
@@ -62,7 +63,8 @@ def _settings():
         "penalty": PENALTIES,
         "augment": AUGMENTATIONS,
         "schedule": SCHEDULES,
-        "architecture": MODELS,
+        "architecture": [name for name, entry in MODELS.items() if entry.generator],
+        "d_architecture": MODELS,
         "g_optimizer": OPTIMIZERS,
         "d_optimizer": OPTIMIZERS,
         "g_init": INITIALIZERS,

@@ -128,7 +128,10 @@ class Config:
     seed: int = _field(1, "run", "seed of everything random in the run", minimum=0, maximum=2**31 - 1)
     devices: str = _field("auto", "run", "auto, cpu:N or gpu:N (N replicas)")
     precision: str = _field(
-        "float32", "run", "number type inside the networks", choices=("float32", "bfloat16", "float16")
+        "float32",
+        "run",
+        "number type inside the networks; auto: bfloat16 where the processor computes in it, else float32",
+        choices=("float32", "bfloat16", "float16", "auto"),
     )
     log_every: int = _field(50, "run", "steps between lines of metrics.jsonl", minimum=1)
     sample_every: int = _field(
@@ -232,6 +235,13 @@ class Config:
         "units of a dense layer between z and G's smallest image; 0: none",
         minimum=0,
     )
+    g_label_std: float = _field(
+        0.0,
+        "networks",
+        "standard deviation of the labels' embeddings in G at the start; 0: as --g_init has it",
+        minimum=0,
+        needs="conditional",
+    )
     d_conditioning: str = _field(
         "projection", "networks", "how D takes the label", choices=("projection", "concat"), needs="conditional"
     )
@@ -283,6 +293,13 @@ class Config:
         1.0, "objective", "gradient norm that the penalty wants", above=0, needs="penalty=wgan_gp,dragan"
     )
     penalty_one_sided: bool = _field(False, "objective", "only norms above that cost", needs="penalty=wgan_gp,dragan")
+    penalty_at_maps: float = _field(
+        1.0,
+        "objective",
+        "weight of the penalty at a projected D's feature maps, beside 1 at the pixels",
+        minimum=0,
+        needs="d_architecture=projected",
+    )
     penalty_every: int = _field(1, "objective", "apply it every N steps, N times as strong", minimum=1, needs="penalty")
     weight_clip: float = _field(
         0.0, "objective", "clip D's weights to plus or minus this after each update; 0: no", minimum=0

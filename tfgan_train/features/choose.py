@@ -35,7 +35,7 @@ def automatic(request: Request) -> tuple[str, str]:
     if source.image_shape[2] not in (1, 3, 4):
         return "pixels", f"{source.image_shape[2]} channels, which ImageNet's networks don't know"
     if efficientnet.available():
-        return "efficientnet", "ImageNet weights of the [features] extra"
+        return "efficientnet", "ImageNet weights"
     if inception.keras_weights().is_file():
         return "inception", "Keras has its weights here"
     return "pixels", (

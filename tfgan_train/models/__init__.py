@@ -8,13 +8,14 @@ import tensorflow as tf
 
 from tfgan_train.common import dotted
 from tfgan_train.common.errors import UserError
-from tfgan_train.models import dcgan, mlp, r3gan, resnet
+from tfgan_train.models import dcgan, mlp, projected, r3gan, resnet
 from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.keras_adapter import KERAS
 
 MODELS: dict[str, Architecture] = {
     "dcgan": dcgan.ARCHITECTURE,
     "mlp": mlp.ARCHITECTURE,
+    "projected": projected.ARCHITECTURE,
     "r3gan": r3gan.ARCHITECTURE,
     "resnet": resnet.ARCHITECTURE,
 }

@@ -13,7 +13,7 @@ EMBEDDING_SIZE = 32
 
 # Settings that Generator and Discriminator read, whatever their subclasses do.
 SETTINGS = frozenset(
-    "g_init d_init g_output g_output_bias d_input_range d_input_dropout d_head d_conditioning "
+    "g_init d_init g_label_std g_output g_output_bias d_input_range d_input_dropout d_head d_conditioning "
     "minibatch_discrimination".split()
 )
 # Settings of networks that are a row of Stages.
@@ -78,8 +78,15 @@ class Generator(Network):
         """`init`: the family's own initialiser; empty: --g_init's."""
         super().__init__(config, data, "generator", init or config.g_init)
         self.embedding = (
-            Embedding(data.num_classes, EMBEDDING_SIZE, self.new_init, name="label") if config.conditional else None
+            Embedding(data.num_classes, EMBEDDING_SIZE, self._label_init(), name="label")
+            if config.conditional
+            else None
         )
+
+    def _label_init(self) -> Initializers:
+        """Of the labels' embedding, which stands beside latents of standard deviation one."""
+        std = self.config.g_label_std
+        return Initializers(f"normal:{std}", self.config.seed, "generator labels") if std else self.new_init
 
     def call(self, z, label=None, training=False, draw=None):
         x = condition_on(self.compute_cast(z), label, self.embedding)
@@ -142,25 +149,45 @@ class Discriminator(Network):
         """The penultimate layer, pooled over space: float32 [n, features]."""
         return tf.cast(pooled(self._trunk_output(x, label, False, None)), tf.float32)
 
-    def logits_and_features(self, x, label=None, training=False, draw=None):
-        """Logits [n] and the pooled penultimate features [n, features], both float32."""
+    def logits_and_features(self, x, label=None, training=False, draw=None, watch=None):
+        """Logits [n] and the pooled penultimate features [n, features], both float32.
+
+        Args:
+          watch: what a gradient penalty does with inputs of the trained layers other than `x`; here there are none.
+        """
+        del watch
         h = self._trunk_output(x, label, training, draw)
+        return self._logits(h, label, training), tf.cast(pooled(h), tf.float32)
+
+    def _logits(self, h, label, training, *beside):
+        """Logits [n] of the trunk's output; `beside` are further inputs [n, m] of the head."""
         flat = tf.reshape(h, [-1, h.shape[1:].num_elements()])
-        joint = flat if self.minibatch is None else tf.concat([flat, self.minibatch(flat)], -1)
+        beside = [*beside, *([] if self.minibatch is None else [self.minibatch(flat)])]
+        joint = tf.concat([flat, *beside], -1) if beside else flat
         out = tf.cast(self.head(joint, training=training), tf.float32)
         out = tf.tanh(out) if self.config.d_head == "tanh_softmax" else out
         logits = out[:, 0] if self.config.d_head == "logit" else out[:, 0] - out[:, 1]
         if self._projects:
             # Miyato & Koyama 2018: the label's embedding times the pooled features.
             logits += tf.reduce_sum(self.embedding(label, training=training) * tf.cast(pooled(h), tf.float32), -1)
-        return logits, tf.cast(pooled(h), tf.float32)
+        return logits
+
+    def calibrate(self, images):
+        """Takes what it needs to know of real images, float32 [n, H, W, C] in [-1, 1], before step 0."""
+
+    def frozen_flops(self) -> int:
+        """Of one example's way through layers that are never trained."""
+        return 0
 
     def _trunk_output(self, x, label, training, draw):
+        return self.trunk(self._prepared(x, training, draw), label, training, draw)
+
+    def _prepared(self, x, training, draw):
+        """Images in D's range and type, some pixels dropped."""
         if self.config.d_input_range == "unit":
             x = (x + 1.0) / 2.0
         x = self.compute_cast(x)
-        x = dropout(x, self.config.d_input_dropout, child(draw, "pixels") if training else None)
-        return self.trunk(x, label, training, draw)
+        return dropout(x, self.config.d_input_dropout, child(draw, "pixels") if training else None)
 
     def _with_label_maps(self, x, label):
         """Images with the label's embedding repeated over them as further channels, where labels are concatenated."""

@@ -274,8 +274,15 @@ class KerasDiscriminator(KerasNetwork):
         """Float32 [n, features]: see own_layers.features_of; summed over space."""
         return self.logits_and_features(x, label)[1]
 
-    def logits_and_features(self, x, label=None, training=False, draw=None):
-        """Logits [n] and features [n, features], both float32."""
+    def calibrate(self, images):
+        """A model of the user's knows what it must; see Discriminator.calibrate."""
+
+    def frozen_flops(self) -> int:
+        return 0
+
+    def logits_and_features(self, x, label=None, training=False, draw=None, watch=None):
+        """Logits [n] and features [n, features], both float32; there is nothing to watch."""
+        del watch
         now = own_layers.Pass(bool(training), training == WATCHED, child(draw, "model"))
         logits = tf.reshape(tf.cast(self.run(now, x, label), tf.float32), [-1])
         features = own_layers.features_of(now.seen)

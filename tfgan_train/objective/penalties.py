@@ -30,15 +30,17 @@ class Critic:
     which takes a quarter to a third off a step of D with R1 (measured on a small DCGAN).
 
     Args:
-      function: (images, *more) -> (logits [n], features). Penalties call it with images alone.
+      function: (images, *more) -> (logits [n], features). Penalties call it with images alone. With `watched_weight`
+        it has a keyword `watch`, to be called with what else the trained layers take, cut off from the images.
       scale: multiplies the logits before they are differentiated, and the gradient is divided by it
         in float32: in float16 a small gradient by the pixels would be 0 on its way through D
         (Micikevicius et al. 2018, section 3.2). None: 1.
+      watched_weight: of the squared gradients at what was watched, beside 1 for those at the images.
     """
 
-    def __init__(self, function, scale: tf.Tensor | None = None):
-        self._function, self._scale = function, scale
-        self._judged: list[tuple[tf.Tensor, tf.Tensor, tf.GradientTape]] = []
+    def __init__(self, function, scale: tf.Tensor | None = None, watched_weight: float = 0.0):
+        self._function, self._scale, self._weight = function, scale, watched_weight
+        self._judged: list[tuple] = []
 
     def __call__(self, images) -> tf.Tensor:
         """The logits [n] of images, from a pass of their own."""
@@ -48,18 +50,26 @@ class Critic:
         """What the function gives: (logits, features) of images."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            logits, features = self._function(images, *more)
-        self._judged.append((images, logits, tape))
+            watched = []
+            keywords = {"watch": lambda x: (tape.watch(x), watched.append(x))} if self._weight else {}
+            logits, features = self._function(images, *more, **keywords)
+            judged = tf.reduce_mean(logits, -1) if logits.shape.rank == 2 else logits  # of several heads, their mean
+        self._judged.append((images, watched, judged, tape))
         return logits, features
 
     def squared_gradient(self, images) -> tf.Tensor:
-        """||gradient of each example's logit by its pixels||^2, float32 [n]."""
-        if not any(judged is images for judged, _, _ in self._judged):
+        """||gradient of each example's logit by its pixels||^2 (and by what was watched, weighed), float32 [n]."""
+        if not any(judged is images for judged, *_ in self._judged):
             self.judge(images)
-        at = next(i for i, (judged, _, _) in enumerate(self._judged) if judged is images)
-        _, logits, tape = self._judged.pop(at)  # since a tape gives its gradient once
+        at = next(i for i, (judged, *_) in enumerate(self._judged) if judged is images)
+        _, watched, logits, tape = self._judged.pop(at)  # since a tape gives its gradient once
         scales = None if self._scale is None else tf.fill(tf.shape(logits), tf.cast(self._scale, logits.dtype))
-        gradient = tf.cast(tape.gradient(logits, images, output_gradients=scales), tf.float32)
+        gradients = tape.gradient(logits, [images, *watched], output_gradients=scales)
+        at_images, *at_watched = (self._squares(gradient) for gradient in gradients)
+        return at_images + self._weight * tf.add_n(at_watched) if at_watched else at_images
+
+    def _squares(self, gradient) -> tf.Tensor:
+        gradient = tf.cast(gradient, tf.float32)
         if self._scale is not None:
             gradient /= self._scale
         return tf.reduce_sum(tf.square(gradient), axis=range(1, gradient.shape.rank))

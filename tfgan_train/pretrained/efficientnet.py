@@ -97,6 +97,21 @@ class EfficientNetLite:
         found = self._trunk(pixels, max(last[stride] for stride in strides))
         return [found[last[stride]] for stride in strides]
 
+    def flops(self, size: tuple[int, int], strides: tuple[int, ...]) -> int:
+        """Multiplications and additions of `maps` for one image of `size`."""
+        height, width = (-(-side // 2) for side in size)
+        kernels = [(height, width, self._stem[0])]
+        total, last = 2, max(strides)
+        for stride, layers in self._blocks:
+            total *= stride
+            if total > last:
+                break
+            for name, (kernel, _) in layers.items():
+                if name == "depthwise":
+                    height, width = -(-height // stride), -(-width // stride)
+                kernels.append((height, width, kernel))
+        return sum(2 * height * width * math.prod(kernel.shape) for height, width, kernel in kernels)
+
     def _trunk(self, pixels, blocks: int) -> list[tf.Tensor]:
         """The stem's output and that of each of the first blocks."""
         x = tf.nn.relu6(_conv((pixels - 127.0) / 128.0, self._stem, 2))

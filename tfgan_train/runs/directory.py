@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Union
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
 from tfgan_train.common.terminal import Terminal
-from tfgan_train.config.fields import Config, check_values
+from tfgan_train.config.fields import FIELDS, Config, check_values
 
 FORMAT = 1
 READ_ATTEMPTS = 10  # at a run that trains meanwhile and drops what was to be read
@@ -99,7 +99,8 @@ class RunDir:
             stored = json.loads(self.config_path.read_text())
             if stored["format"] != FORMAT:
                 raise UserError(f"it is of format {stored['format']}, and this version reads {FORMAT}")
-            config = Config(**stored["config"])
+            # A setting that the run's version didn't have yet did nothing then: that is its plain default.
+            config = Config(**{name: field.default for name, field in FIELDS.items()} | stored["config"])
             check_values(config, registries=False)
             return config, DataFacts.from_dict(stored["data"])
         except UserError as error:

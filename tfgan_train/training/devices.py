@@ -41,6 +41,18 @@ def make_strategy(devices: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(number)])
 
 
+def fast_precision() -> str:
+    """ "bfloat16" where this machine's processor has instructions for it and does the training, else "float32"."""
+    if tf.config.list_physical_devices("GPU"):
+        return "float32"
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = next((line for line in file if line.startswith("flags")), "").split()
+    except OSError:  # not Linux
+        return "float32"
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(flags) else "float32"
+
+
 def is_chief(strategy) -> bool:
     """Whether this process writes the run's files (with several machines only one does)."""
     resolver = strategy.cluster_resolver

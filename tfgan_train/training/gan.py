@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.common.images import to_float
 from tfgan_train.models import build_generator, build_networks
 from tfgan_train.models.variables import named, trainable
 from tfgan_train.objective.objective import Objective
@@ -69,6 +70,10 @@ class Gan:
     def variables(self) -> list[tf.Variable]:
         """Every variable of `state`, in its order."""
         return _variables(self.state())
+
+    def calibrate(self, images: np.ndarray):
+        """Shows real images, uint8 [n, H, W, C] or points, to what must know of them before step 0."""
+        self.discriminator.calibrate(tf.constant(to_float(images), tf.float32))
 
     def start_at_mean(self, mean_image: np.ndarray):
         """Sets G's output bias, in its average and history too, so that it begins at the mean image."""

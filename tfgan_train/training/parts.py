@@ -32,6 +32,7 @@ from tfgan_train.training.step_flops import step_flops
 from tfgan_train.training.timing import Clock
 from tfgan_train.training.workers import Workers
 
+CALIBRATION = 64  # images, at most, spread over the data, on which networks calibrate themselves
 MEAN_OF = 50_000  # images, at most, of which --g_output_bias=data takes the mean
 
 
@@ -105,8 +106,8 @@ def build(
     last = checkpoints.latest(prepared.run.checkpoints_dir)
     if last is not None:
         checkpoints.restore(last, gan.state())
-    elif config.g_output_bias == "data":
-        gan.start_at_mean(_mean_image(prepared.source))
+    else:
+        _start(gan, config, prepared.source)
     workers = Workers(strategy)
     workers.share(gan.variables())
     extra: dict[str, Any] = last.extra if last else {"pending": [], "seconds": 0.0}
@@ -201,6 +202,14 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
     )
     parts.finite = Soundness(columns(config.d_steps), config.precision)
     parts.pace = Pace(config)
+
+
+def _start(gan: Gan, config: Config, source: Source) -> None:
+    """Fits a new run's networks to its data."""
+    if config.g_output_bias == "data":
+        gan.start_at_mean(_mean_image(source))
+    count = min(source.count, CALIBRATION)
+    gan.calibrate(source.read(np.arange(count) * (source.count // count))[0])
 
 
 def _mean_image(source: Source) -> np.ndarray:

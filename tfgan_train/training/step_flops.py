@@ -27,12 +27,13 @@ def step_flops(config: Config, generator, discriminator, objective: Objective | 
     if not (config.conditional and config.d_conditioning == "concat"):
         d_inputs = _first_layer(discriminator)
     d_update = 2 * (3 * d - d_inputs) + penalty_passes * d / config.penalty_every
-    total = config.d_steps * (g + d_update) + 2 * g - g_inputs
+    frozen = discriminator.frozen_flops()  # Forward for every image judged, and back to the fakes for G.
+    total = config.d_steps * (g + d_update + 2 * frozen) + 2 * g - g_inputs + 2 * frozen
     if config.update == "simultaneous":  # G's gradient goes back through D's own pass.
         return total + d
     total += 2 * d
     if objective.loss.uses_real or config.feature_matching:
-        total += d
+        total += d + frozen
     return total if config.shared_z else total + g
 
 
