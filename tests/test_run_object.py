@@ -86,12 +86,14 @@ def test_export_makes_the_files_of_the_command(run, tmp_path):
 
 
 class _Interrupt:
-    def on_checkpoint(self, step, path):
+    """Presses Ctrl-C once: a second time ends the process."""
+
+    def on_log(self, step, metrics):
         os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_ctrl_c_saves_and_the_next_call_goes_on(run, tmp_path):
-    settings = SETTINGS | {"run_dir": str(tmp_path / "run"), "checkpoint_every": 2, "steps_per_loop": 1}
+    settings = SETTINGS | {"run_dir": str(tmp_path / "run"), "checkpoint_every": 2, "log_every": 2, "steps_per_loop": 1}
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     root = list(logging.getLogger().handlers)
     stopped = train(Config(**settings), data=IMAGES, callbacks=[_Interrupt()])
