@@ -19,6 +19,8 @@ EXTRAS["test"] = [
     "scipy",
     "scikit-learn",
     "prdc",
+    "nbclient",  # with ipykernel: the notebook of docs/
+    "ipykernel",
     "selenium",  # with Debian's chromium and chromium-driver: the pages in a real browser
     *EXTRAS["onnx"],
     *EXTRAS["quantize"],

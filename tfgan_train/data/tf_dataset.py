@@ -1,5 +1,6 @@
 """A finite tf.data.Dataset as a Source: in memory, or beyond the memory limit on disk. It is read once."""
 
+import collections
 import itertools
 import pathlib
 import shutil
@@ -48,16 +49,29 @@ def as_source(
         )
     names = tuple(map(str, getattr(dataset, "class_names", ())))
     stream = _batches(dataset, what, value_range)
-    kept, size = [], 0
+    if _pixels(dataset) > source.MEMORY_LIMIT:
+        return _spooled(stream, what, names, folder)
+    kept: collections.deque[Batch] = collections.deque()
+    size = 0
     for batch in stream:
         kept.append(batch)
         size += batch[0].nbytes
         if size > source.MEMORY_LIMIT:
-            return _spooled(itertools.chain(kept, stream), what, names, folder)
+            before = (kept.popleft() for _ in range(len(kept)))  # which lets go of each as it is written
+            return _spooled(itertools.chain(before, stream), what, names, folder)
     if not kept:
         raise UserError(f"{what}: the tf.data.Dataset is empty")
     labels = None if kept[0][1] is None else np.concatenate([batch[1] for batch in kept])
     return array_data.from_images(what, np.concatenate([batch[0] for batch in kept]), labels, names=names)
+
+
+def _pixels(dataset) -> int:
+    """How many numbers the images have together; 0 where the dataset doesn't tell before it is read."""
+    spec = dataset.element_spec
+    image = spec[0] if isinstance(spec, tuple) else spec
+    shape = getattr(image, "shape", None)
+    known = shape is not None and shape.is_fully_defined()
+    return max(0, int(dataset.cardinality())) * shape.num_elements() if known else 0
 
 
 def _spooled(batches, what: str, names: tuple[str, ...], folder: pathlib.Path | None) -> source.Source:
