@@ -114,7 +114,7 @@ def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Cal
             calls.append(_call(generator, f"{name}:{n}", seed | num_images, z, label, ("labels",)))
             asked = _labels(generator, n)
             options = {"truncation": np.array(TRUNCATION, np.float32)} | ({} if asked is None else {"label": asked})
-            drawn = _inputs(generator, 0, n, TRUNCATION, asked)
+            truncated, same = _inputs(generator, 0, n, TRUNCATION, asked)
             inputs = seed | num_images | options
-            calls.append(_call(generator, f"{name}_with_options:{n}", inputs, *drawn, ("labels",)))
+            calls.append(_call(generator, f"{name}_with_options:{n}", inputs, truncated, same, ("labels",)))
     return calls

@@ -14,7 +14,7 @@ from tests.data_fixtures import random_images
 from tfgan_train import Callback, Config, UserError, train
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
-from tfgan_train.runs.rows import read_rows
+from tfgan_train.runs.rows import EvalRow, read_rows
 from tfgan_train.training import best
 
 IMAGES = random_images(40, 8, 8)
@@ -152,10 +152,7 @@ def test_stop_makes_a_step_the_last_and_another_call_goes_on(tmp_path, silent, c
 
 
 def _evaluations(*figures, features="FD", num=5):
-    return [
-        {"kind": "eval", "step": 10 * i, "fd": value, "features": features, "num": num}
-        for i, value in enumerate(figures, 1)
-    ]
+    return [EvalRow.of(10 * i, {"fd": value, "features": features, "num": num}) for i, value in enumerate(figures, 1)]
 
 
 @pytest.mark.parametrize(

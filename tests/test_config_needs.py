@@ -10,7 +10,7 @@ from tfgan_train.training.validation import validate
 
 def _check(**given):
     config = Config(recipe="smoke", **given)
-    check_needs(config, config.given)
+    check_needs(config, config.asked_for)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_a_number_that_is_not_taken_is_refused():
 
 def test_a_recipes_own_settings_and_a_stored_config_are_not_the_users():
     config = Config(recipe="digits", penalty="none")  # The recipe has a weight for its penalty.
-    check_needs(config, config.given)
+    check_needs(config, config.asked_for)
     stored = Config(**Config(recipe="smoke", g_optimizer="sgd", d_optimizer="sgd").as_dict())
-    check_needs(stored, stored.given)
+    check_needs(stored, stored.asked_for)
 
 
 @pytest.mark.parametrize(

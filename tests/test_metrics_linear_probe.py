@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.metrics import discriminator, linear_probe
+from tfgan_train.metrics import discriminator
+from tfgan_train.metrics.linear_probe import linear_probe
 from tfgan_train.metrics.result import Result
 
 
@@ -21,7 +22,7 @@ def blobs(seed, n, dim=10, classes=4):
 def test_equals_scikit_learns_ridge_classifier():
     x, y = blobs(0, 500)
     xt, yt = blobs(1, 400)
-    result = linear_probe.linear_probe(x, y, xt, yt)
+    result = linear_probe(x, y, xt, yt)
     scaler = StandardScaler().fit(x)
     ridge = RidgeClassifier(alpha=result.details["strength"] * len(x)).fit(scaler.transform(x), y)
     assert result.value == pytest.approx(ridge.score(scaler.transform(xt), yt), abs=1e-12)
@@ -30,17 +31,17 @@ def test_equals_scikit_learns_ridge_classifier():
 def test_constant_and_repeated_features_do_no_harm():
     x, y = blobs(0, 300)
     xt, yt = blobs(1, 300)
-    plain = linear_probe.linear_probe(x, y, xt, yt).value
+    plain = linear_probe(x, y, xt, yt).value
 
     def wide(a):
         return np.concatenate([a, np.full((len(a), 2), 7.0), a[:, :3]], axis=1)
 
-    assert linear_probe.linear_probe(wide(x), y, wide(xt), yt).value == pytest.approx(plain, abs=0.02)
+    assert linear_probe(wide(x), y, wide(xt), yt).value == pytest.approx(plain, abs=0.02)
 
 
 def test_no_information_is_chance():
     rng = np.random.default_rng(0)
-    result = linear_probe.linear_probe(
+    result = linear_probe(
         rng.normal(size=(500, 5)), rng.integers(0, 4, 500), rng.normal(size=(2000, 5)), rng.integers(0, 4, 2000)
     )
     assert result.value == pytest.approx(0.25, abs=0.05)
@@ -48,7 +49,7 @@ def test_no_information_is_chance():
 
 def test_one_class_is_said():
     with pytest.raises(UserError, match="two classes"):
-        linear_probe.linear_probe(np.zeros((20, 2)), np.zeros(20, int), np.zeros((5, 2)), np.zeros(5, int))
+        linear_probe(np.zeros((20, 2)), np.zeros(20, int), np.zeros((5, 2)), np.zeros(5, int))
 
 
 def test_discriminator_figures_by_hand():

@@ -17,7 +17,7 @@ FAMILIES = [name for name, entry in models.MODELS.items() if entry.generator]  #
 
 
 def _families_with(setting):
-    return [name for name, entry in models.MODELS.items() if setting in entry.settings]
+    return [name for name in FAMILIES if setting in models.MODELS[name].settings]
 
 
 def _normal(seed, *shape):

@@ -167,7 +167,7 @@ def _check_step(training):
     assert not handles["g"] & handles["d"]
     before = training.state()
     # R3GAN's blocks end in zeros, so that what is before them has no gradient in the first step.
-    steps = 2 if training.config.architecture == "r3gan" else 1
+    steps = 2 if "r3gan" in (training.config.architecture, training.config.d_architecture) else 1
     row = training.run(steps)[-1]
     assert tuple(row) == METRICS and all(map(np.isfinite, row.values())), row
     after = training.state()

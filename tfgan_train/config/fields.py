@@ -472,6 +472,11 @@ class Config:
         """Names of the settings that were asked for, beside what the recipe and the defaults say."""
         return self._given  # type: ignore[attr-defined]
 
+    @property
+    def asked_for(self) -> frozenset[str]:
+        """`given`, or none where all were: a complete Config, as one read from a file, asks for no single one."""
+        return frozenset() if self.given == FIELDS.keys() else self.given
+
     def replace(self, **changes: Any) -> "Config":
         """A copy with some fields changed."""
         made = Config(**(dataclasses.asdict(self) | changes))
@@ -527,15 +532,12 @@ def check_needs(config: Config, given: Iterable[str]) -> None:
 
     Args:
       config: the settings of the run.
-      given: names of those that were asked for; a complete Config, as one read from a file, asked for none.
+      given: names of those that were asked for (Config.asked_for).
 
     Raises:
       UserError: naming the setting and what it goes with.
     """
-    given = set(given)
-    if given == FIELDS.keys():
-        return
-    for name in sorted(FIELDS.keys() & given):
+    for name in sorted(FIELDS.keys() & set(given)):
         if _is_off(FIELDS[name], getattr(config, name)):
             continue
         needs = FIELDS[name].metadata["needs"].split()

@@ -63,7 +63,7 @@ def load(config, split: str) -> source.Source:
 def _draw(number: int) -> np.ndarray:
     """uint8 [28, 28]: the letter number % 10, in the font and bend that its draws say."""
     draws = _draws()[number]
-    font, stroke = (int(share * len(choices)) for share, choices in zip(draws, (_fonts(), _STROKES), strict=True))
+    font, stroke = (int(share * len(choices)) for share, choices in zip(draws[:2], (_fonts(), _STROKES), strict=True))
     mask = _fonts()[font][stroke][number % len(LETTERS)]
 
     angle, shear, stretch, fill, right, down = _LEAST + draws[2:] * (_MOST - _LEAST)

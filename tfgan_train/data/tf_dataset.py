@@ -70,8 +70,9 @@ def _pixels(dataset) -> int:
     spec = dataset.element_spec
     image = spec[0] if isinstance(spec, tuple) else spec
     shape = getattr(image, "shape", None)
-    known = shape is not None and shape.is_fully_defined()
-    return max(0, int(dataset.cardinality())) * shape.num_elements() if known else 0
+    if shape is None or not shape.is_fully_defined():
+        return 0
+    return max(0, int(dataset.cardinality())) * shape.num_elements()
 
 
 def _spooled(batches, what: str, names: tuple[str, ...], folder: pathlib.Path | None) -> source.Source:

@@ -50,8 +50,13 @@ class Critic:
         """What the function gives: (logits, features) of images."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            watched = []
-            keywords = {"watch": lambda x: (tape.watch(x), watched.append(x))} if self._weight else {}
+            watched: list[tf.Tensor] = []
+
+            def watch(x: tf.Tensor) -> None:
+                tape.watch(x)
+                watched.append(x)
+
+            keywords = {"watch": watch} if self._weight else {}
             logits, features = self._function(images, *more, **keywords)
             judged = tf.reduce_mean(logits, -1) if logits.shape.rank == 2 else logits  # of several heads, their mean
         self._judged.append((images, watched, judged, tape))

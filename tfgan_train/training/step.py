@@ -43,6 +43,7 @@ METRICS = (
     "g_lr",
 )
 TRAINING_STREAM = 1  # latents' stream; sampling uses 0
+Watch = Callable[[tf.Tensor], None]  # see Critic
 
 
 def columns(d_steps: int) -> tuple[str, ...]:
@@ -207,7 +208,9 @@ class _ReplicaStep:
         )
         return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
 
-    def _judge(self, x: tf.Tensor, label: tf.Tensor, draw: Draw, watch=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def _judge(
+        self, x: tf.Tensor, label: tf.Tensor, draw: Draw, watch: Watch | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """D's (logits [n] or [n, heads], features) of images as it is to see them: noisy and augmented."""
         config = self._config
         if config.instance_noise:
@@ -235,7 +238,9 @@ class _ReplicaStep:
             tape.watch(variables + [fake] if postpone else variables)
             seen = fake if postpone else tf.stop_gradient(fake)
 
-            def as_seen(images: tf.Tensor, at: Draw | None = None, watch=None) -> tuple[tf.Tensor, tf.Tensor]:
+            def as_seen(
+                images: tf.Tensor, at: Draw | None = None, watch: Watch | None = None
+            ) -> tuple[tf.Tensor, tf.Tensor]:
                 return self._judge(images, label, draw.child("penalty") if at is None else at, watch)
 
             judge: Callable[..., tuple[tf.Tensor, ...]] = as_seen
