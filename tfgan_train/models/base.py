@@ -172,9 +172,6 @@ class Discriminator(Network):
             logits += tf.reduce_sum(self.embedding(label, training=training) * tf.cast(pooled(h), tf.float32), -1)
         return logits
 
-    def calibrate(self, images):
-        """Takes what it needs to know of real images, float32 [n, H, W, C] in [-1, 1], before step 0."""
-
     def frozen_flops(self) -> int:
         """Of one example's way through layers that are never trained."""
         return 0

@@ -274,9 +274,6 @@ class KerasDiscriminator(KerasNetwork):
         """Float32 [n, features]: see own_layers.features_of; summed over space."""
         return self.logits_and_features(x, label)[1]
 
-    def calibrate(self, images):
-        """A model of the user's knows what it must; see Discriminator.calibrate."""
-
     def frozen_flops(self) -> int:
         return 0
 

@@ -72,7 +72,7 @@ class Gan:
         return _variables(self.state())
 
     def calibrate(self, images: np.ndarray):
-        """Shows real images, uint8 [n, H, W, C] or points, to what must know of them before step 0."""
+        """Shows real images, uint8 [n, H, W, C], to a D with frozen layers, which must know of them before step 0."""
         self.discriminator.calibrate(tf.constant(to_float(images), tf.float32))
 
     def start_at_mean(self, mean_image: np.ndarray):

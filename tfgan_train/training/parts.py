@@ -32,7 +32,7 @@ from tfgan_train.training.step_flops import step_flops
 from tfgan_train.training.timing import Clock
 from tfgan_train.training.workers import Workers
 
-CALIBRATION = 64  # images, at most, spread over the data, on which networks calibrate themselves
+CALIBRATION = 64  # images, at most, spread over the data, on which a frozen network's maps are scaled
 MEAN_OF = 50_000  # images, at most, of which --g_output_bias=data takes the mean
 
 
@@ -208,8 +208,9 @@ def _start(gan: Gan, config: Config, source: Source) -> None:
     """Fits a new run's networks to its data."""
     if config.g_output_bias == "data":
         gan.start_at_mean(_mean_image(source))
-    count = min(source.count, CALIBRATION)
-    gan.calibrate(source.read(np.arange(count) * (source.count // count))[0])
+    if gan.discriminator.frozen_flops():
+        count = min(source.count, CALIBRATION)
+        gan.calibrate(source.read(np.arange(count) * (source.count // count))[0])
 
 
 def _mean_image(source: Source) -> np.ndarray:
