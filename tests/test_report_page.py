@@ -270,6 +270,7 @@ def test_evaluation_files_are_read_beside_the_rows(whole_run, tmp_path):
     assert "12 ± 0.5" in _page(run).text
 
 
+@pytest.mark.perf
 def test_two_thousand_rows_take_less_than_half_a_second(tmp_path):
     run = make_run(tmp_path / "long", rows=2000, each=50)
     write_report(run)
