@@ -78,6 +78,7 @@ def test_large_grids_are_made_smaller_and_different_sizes_share_one_frame(tmp_pa
         assert image.size == (640, 320)
 
 
+@pytest.mark.perf
 def test_forty_digit_grids_take_less_than_two_seconds(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), np.uint8)
     paths = [grid.save_png(tmp_path / f"{index}.png", grid.grid(np.roll(noise, index, 0))) for index in range(40)]

@@ -80,12 +80,18 @@ def test_a_straight_line_is_drawn_from_corner_to_corner():
     assert raw == [(0, 400), (250, 300), (500, 200), (750, 100), (1000, 0)]
 
 
+@pytest.mark.perf
+def test_a_long_series_takes_less_than_a_third_of_a_second():
+    values = np.sin(np.arange(100_000) / 5000)
+    start = time.process_time()
+    line_chart("t", [_series(values)], limits=(-1, 60))
+    assert time.process_time() - start < 0.3
+
+
 def test_long_series_stays_small_and_keeps_its_spikes():
     values = np.sin(np.arange(100_000) / 5000)
     values[61_234] = 55.0
-    start = time.process_time()
     chart = line_chart("t", [_series(values)], limits=(-1, 60))
-    assert time.process_time() - start < 0.3
     assert len(chart) < 40_000
     (raw,) = _paths(chart, "raw")
     x, y = min(raw, key=lambda point: point[1])
