@@ -40,6 +40,8 @@ def folder() -> pathlib.Path:
 def run(kind: str) -> pathlib.Path:
     """A run of RUNS, trained for three steps: "odd" draws 96 x 64 colour images, "mlp" was trained on two replicas."""
     settings = SMALL | RUNS[kind]
+    if kind == "r3gan":
+        del settings["g_init"]  # it has an initialisation of its own
     if kind == "odd":
         settings["dataset"] = f"folder:{_colour_images()}"
     path = folder() / kind

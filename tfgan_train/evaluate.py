@@ -101,6 +101,7 @@ def _score_images(values):
 def _score_run(values):
     from tfgan_train.common.images import are_points
     from tfgan_train.data import moved
+    from tfgan_train.models import require
     from tfgan_train.report.page import write_report
     from tfgan_train.runs import checkpoints
     from tfgan_train.runs.directory import RunDir, find_checkpoint
@@ -121,6 +122,7 @@ def _score_run(values):
     points_only = are_points(data.image_shape)
     if points_only:
         _check_points_flags(values, run, names)
+    require(config)  # Before a classifier is trained, which takes minutes.
     evaluation = None if points_only else _evaluation(values, config)
     curve = []
     for step in steps:

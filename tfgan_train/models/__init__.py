@@ -10,7 +10,7 @@ from tfgan_train.common import dotted
 from tfgan_train.common.errors import UserError
 from tfgan_train.models import dcgan, mlp, projected, r3gan, resnet
 from tfgan_train.models.architecture import Architecture
-from tfgan_train.models.keras_adapter import KERAS
+from tfgan_train.models.keras_adapter import KERAS, function_of
 
 MODELS: dict[str, Architecture] = {
     "dcgan": dcgan.ARCHITECTURE,
@@ -47,6 +47,18 @@ def _named(flag: str, name: str) -> Architecture:
     if not isinstance(found, Architecture):
         raise UserError(f"--{flag}={name} has no ARCHITECTURE, an Architecture of tfgan_train.models.architecture")
     return found
+
+
+def require(config) -> None:
+    """Imports what a run's networks are made of.
+
+    Raises:
+      UserError: when a module of the user's, or what it is to hold, isn't there.
+    """
+    architectures(config)
+    for side in ("generator", "discriminator"):
+        if name := getattr(config, side):
+            function_of(name, side)
 
 
 def dummy_inputs(config, data, batch: int = 2):

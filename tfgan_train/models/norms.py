@@ -158,18 +158,18 @@ class GroupNorm(LayerNorm):
         return tf.cast(y * self.gamma.value + self.beta.value, x.dtype)
 
 
-def norm(kind: str, image: bool) -> Block | None:
+def norm(kind: str, image: bool, name: str = "norm") -> Block | None:
     """The layer for a flag's value, or None for `none` and `spectral` (which acts on weights).
 
     Instance normalisation (Ulyanov et al. 2016) of a dense layer would erase it, so it is
     that of the layer there.
     """
     if kind == "batch":
-        return BatchNorm(name="norm")
+        return BatchNorm(name=name)
     if kind == "layer":
-        return LayerNorm(name="norm")
+        return LayerNorm(name=name)
     if kind == "instance":
-        return LayerNorm(axes=(1, 2) if image else None, name="norm")
+        return LayerNorm(axes=(1, 2) if image else None, name=name)
     if kind == "group":
-        return GroupNorm(name="norm")
+        return GroupNorm(name=name)
     return None

@@ -73,9 +73,9 @@ class DownBlock(Block):
         self._halves, self._first, self._rate = halves, first, config.d_dropout
         self._act = activation(config.d_activation)[0]
         hidden = channels if first else inputs
-        self.norm1 = None if first else norm(config.d_norm, image=True)
+        self.norm1 = None if first else norm(config.d_norm, image=True, name="norm1")
         self.conv1 = Conv(hidden, 3, 1, init, config.d_norm != "batch" or first, spectral, name="conv1")
-        self.norm2 = None if first else norm(config.d_norm, image=True)
+        self.norm2 = None if first else norm(config.d_norm, image=True, name="norm2")
         self.conv2 = (
             HalvedConv(channels, init, True, spectral, name="conv2")
             if halves

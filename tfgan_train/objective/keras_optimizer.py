@@ -68,7 +68,11 @@ class KerasOptimizer(tf.Module):
         # In a closure: a checkpoint would else hold the weights under the optimiser's key too.
         self._parts = lambda: (optimizer, variables)
         self.count = optimizer.iterations.value
-        self.state = [variable.value for variable in optimizer.variables if variable is not optimizer.iterations]
+        self._slots = [variable.value for variable in optimizer.variables if variable is not optimizer.iterations]
+
+    def state(self) -> dict:
+        """Its variables, as a checkpoint stores them."""
+        return {"count": self.count, "slots": self._slots}
 
     def apply(self, grads, learning_rate, momentum=None, beta2=None) -> None:
         """Moves each variable once; to be called on every replica, outside of any condition.
