@@ -48,11 +48,13 @@ class Objective:
         """
         own = own or {}
         functions = own.get("augment") or [None] * len(config.augment.split(","))
+        loss = loss_of(config.loss, own)
+        penalty = None if config.penalty == "none" else _penalty(config, own)
         g_optimizer = _optimizer(config.g_optimizer, "g_optimizer", own)
         d_optimizer = _optimizer(config.d_optimizer, "d_optimizer", own)
         return cls(
-            loss=loss_of(config.loss, own),
-            penalty=None if config.penalty == "none" else _penalty(config, own),
+            loss=loss,
+            penalty=penalty,
             augmentations=tuple(
                 (name, _function(_entry(AUGMENTATIONS, name, "augment", function), f"--augment={name}"))
                 for name, function in zip(config.augment.split(","), functions, strict=True)
