@@ -116,6 +116,16 @@ def test_every_folder_is_in_the_list():
     assert {path.stem for path in (ROOT / "tfgan_train").glob("*.py")} == {"__init__", *COMMANDS}
 
 
+def test_every_folder_is_a_package_that_installs():
+    """`pip install` takes folders with an __init__.py that git knows, and leaves out the others in silence."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    known = set(listed.stdout.splitlines()) if listed.returncode == 0 else None
+    for path in [*(ROOT / "tfgan_train").rglob("*.py"), *(ROOT / "export").glob("*.py")]:
+        init = path.parent / "__init__.py"
+        assert init.is_file(), path
+        assert known is None or {str(file.relative_to(ROOT)) for file in (init, path)} <= known, f"git add {path}"
+
+
 @pytest.mark.parametrize("name", [name for name in MODULES if _room(name) in ROOMS])
 def test_imports_run_one_way(name):
     room = _room(name)

@@ -1,0 +1,1 @@
+"""A run directory: its settings, checkpoints, rows and events, and the run that commands open."""
