@@ -1,8 +1,10 @@
 """The run directory: where everything is, and a trained run read back from it alone."""
+
 import dataclasses
 import json
 import pathlib
-from typing import Any, Callable, Optional, Union
+from collections.abc import Callable
+from typing import Any
 
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
@@ -16,6 +18,7 @@ READ_ATTEMPTS = 10  # at a run that trains meanwhile and drops what was to be re
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
     """What a run's later tools need to know of its data."""
+
     name: str
     count: int
     image_shape: tuple[int, int, int]
@@ -28,7 +31,9 @@ class DataFacts:
     @classmethod
     def of(cls, source, fingerprint: str = "") -> "DataFacts":
         """The facts of a data Source."""
-        facts = {field.name: getattr(source, field.name) for field in dataclasses.fields(cls) if field.name != "fingerprint"}
+        facts = {
+            field.name: getattr(source, field.name) for field in dataclasses.fields(cls) if field.name != "fingerprint"
+        }
         return cls(**facts, fingerprint=fingerprint)
 
     @classmethod
@@ -41,8 +46,12 @@ class DataFacts:
         shape = values["image_shape"]
         if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
             raise ValueError(f"image_shape is {shape}, not three positive numbers")
-        lists = {"image_shape": tuple(values["image_shape"]), "label_names": tuple(values["label_names"]),
-                 "skipped": tuple(map(tuple, values["skipped"])), "notes": tuple(values["notes"])}
+        lists = {
+            "image_shape": tuple(values["image_shape"]),
+            "label_names": tuple(values["label_names"]),
+            "skipped": tuple(map(tuple, values["skipped"])),
+            "notes": tuple(values["notes"]),
+        }
         return cls(**(values | lists))
 
     def label_index(self, label: str) -> int:
@@ -62,7 +71,7 @@ class DataFacts:
 class RunDir:
     """Paths inside a run directory."""
 
-    def __init__(self, path: Union[str, pathlib.Path]):
+    def __init__(self, path: str | pathlib.Path):
         self.path = pathlib.Path(path)
         self.config_path = self.path / "config.json"
         self.metrics_path = self.path / "metrics.jsonl"
@@ -85,7 +94,9 @@ class RunDir:
           UserError: when it isn't.
         """
         if not self.exists():
-            raise UserError(f"--run_dir={self.path} was removed or moved while the run trained; what it has trained since is lost")
+            raise UserError(
+                f"--run_dir={self.path} was removed or moved while the run trained; what it has trained since is lost"
+            )
 
     def read(self) -> tuple[Config, DataFacts]:
         """The resolved Config and the data's facts.
@@ -122,6 +133,7 @@ class LoadedRun:
         int32 [n] or None, training=False) -> float32 [n, H, W, C] in [-1, 1].
       discriminator: call(images, label, training=False) -> logits [n]; `.features(images, label)`.
     """
+
     path: RunDir
     config: Config
     data: DataFacts
@@ -129,7 +141,7 @@ class LoadedRun:
     generator: Any
     discriminator: Any
 
-    def label_index(self, label: Optional[Union[int, str]]) -> Optional[int]:
+    def label_index(self, label: int | str | None) -> int | None:
         """A label's number from its number or name; None for None, which leaves it to the seed.
 
         Raises:
@@ -142,7 +154,18 @@ class LoadedRun:
         return self.data.label_index(str(label))
 
 
-OWN = ("config.json", "metrics.jsonl", "checkpoints", "samples", "events", "eval", "report.html", "progress.webp", "progress.gif", ".lock")
+OWN = (
+    "config.json",
+    "metrics.jsonl",
+    "checkpoints",
+    "samples",
+    "events",
+    "eval",
+    "report.html",
+    "progress.webp",
+    "progress.gif",
+    ".lock",
+)
 
 
 def refuse_own_files(flag: str, *paths) -> None:
@@ -158,7 +181,11 @@ def refuse_own_files(flag: str, *paths) -> None:
     for path in map(pathlib.Path, paths):
         whole = path.absolute()
         for folder in whole.parents:
-            if (folder / "config.json").is_file() and (folder / "checkpoints").is_dir() and whole.relative_to(folder).parts[0] in OWN:
+            if (
+                (folder / "config.json").is_file()
+                and (folder / "checkpoints").is_dir()
+                and whole.relative_to(folder).parts[0] in OWN
+            ):
                 raise UserError(f"{flag} would write {path}, which belongs to the run in {folder}; choose another name")
 
 
@@ -180,7 +207,7 @@ def refuse_others_files(flag: str, path, is_ours: Callable[[dict], bool]) -> Non
     raise UserError(f"{flag} would write {path} too, which holds something else; choose another name")
 
 
-def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
+def find_checkpoint(run: RunDir, step: int | str | None = None):
     """The checkpoint that `step` names: the one rule of every command.
 
     Args:
@@ -192,6 +219,7 @@ def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
       UserError: when it isn't there, naming those that are.
     """
     from tfgan_train.runs import checkpoints
+
     if step is None:
         found = checkpoints.read(run.checkpoints_dir / "best")
         if found is not None:
@@ -208,7 +236,11 @@ def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
         if found is None and (run.checkpoints_dir / "best").exists():
             raise UserError(f"--step=best: the best checkpoint of {run.path} is damaged; --step=last takes the newest")
         if found is None:
-            advice = "runs on points keep none" if are_points(run.read()[1].image_shape) else "train with --eval_every to choose one"
+            advice = (
+                "runs on points keep none"
+                if are_points(run.read()[1].image_shape)
+                else "train with --eval_every to choose one"
+            )
             raise UserError(f"--run_dir={run.path} has no best checkpoint; {advice}")
         return found
     found = checkpoints.read(run.checkpoints_dir / f"{int(step):08d}")
@@ -218,7 +250,7 @@ def find_checkpoint(run: RunDir, step: Optional[Union[int, str]] = None):
     return found
 
 
-def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
+def load_run(run_dir, step: int | str | None = None) -> LoadedRun:
     """Rebuilds a run's networks from its directory alone.
 
     Args:
@@ -231,6 +263,7 @@ def load_run(run_dir, step: Optional[Union[int, str]] = None) -> LoadedRun:
     from tfgan_train.models import build_networks
     from tfgan_train.models.variables import named
     from tfgan_train.runs import checkpoints
+
     run = RunDir(run_dir)
     config, data = run.read()
     try:

@@ -4,6 +4,7 @@
 record writer are TensorFlow's own, and TensorBoard reads `simple_value` scalars and PNG
 images in them as it always did.
 """
+
 import contextlib
 import errno
 import io
@@ -50,17 +51,23 @@ class EventWriter:
 
     def scalars(self, step: int, values: dict) -> None:
         """Writes name -> number at `step`; values that are not finite are drawn as gaps."""
-        self._write(step=step, summary=_Summary(value=[
-            _Summary.Value(tag=name, simple_value=float(value))
-            for name, value in values.items() if math.isfinite(value)]))
+        self._write(
+            step=step,
+            summary=_Summary(
+                value=[
+                    _Summary.Value(tag=name, simple_value=float(value))
+                    for name, value in values.items()
+                    if math.isfinite(value)
+                ]
+            ),
+        )
 
     def image(self, step: int, name: str, picture: np.ndarray) -> None:
         """Writes one picture, uint8 [h, w, 1 or 3], at `step`."""
         png = io.BytesIO()
         to_image(picture).save(png, "PNG")
         height, width, channels = picture.shape
-        image = _Summary.Image(height=height, width=width, colorspace=channels,
-                               encoded_image_string=png.getvalue())
+        image = _Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue())
         self._write(step=step, summary=_Summary(value=[_Summary.Value(tag=name, image=image)]))
 
     def flush(self) -> None:

@@ -1,11 +1,12 @@
 """Images from a generator: the one place where a seed becomes pictures."""
-from typing import Iterator, Optional
+
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.ops.latents import labels, latents
 from tfgan_train.common.images import are_points
+from tfgan_train.ops.latents import labels, latents
 
 BATCH = 64
 
@@ -40,14 +41,14 @@ class Sampler:
         """Whether the generator draws points instead of images: all arrays are float32 [n, 1, 1, 2] then."""
         return are_points(self._data.image_shape)
 
-    def batches(self, num: int, seed: int, label: Optional[int] = None) -> Iterator[np.ndarray]:
+    def batches(self, num: int, seed: int, label: int | None = None) -> Iterator[np.ndarray]:
         """uint8 [<= BATCH, H, W, C] until `num` images are drawn."""
         for start in range(0, num, BATCH):
             # The last batch is drawn whole and cut: one trace, and the same arithmetic for each image.
             indices = tf.range(start, start + BATCH)
-            yield self.at(self.latents(seed, indices), self.labels(seed, indices, label)).numpy()[:num - start]
+            yield self.at(self.latents(seed, indices), self.labels(seed, indices, label)).numpy()[: num - start]
 
-    def images(self, num: int, seed: int, label: Optional[int] = None) -> np.ndarray:
+    def images(self, num: int, seed: int, label: int | None = None) -> np.ndarray:
         """uint8 [num, H, W, C] in one array."""
         return np.concatenate(list(self.batches(num, seed, label)))
 
@@ -55,7 +56,7 @@ class Sampler:
         """float32 [n, latent_dim], the latents of these places in the seed's sequence."""
         return latents(seed, indices, self._config.latent_dim, self._config.latent_distribution)
 
-    def labels(self, seed: int, indices, label: Optional[int] = None):
+    def labels(self, seed: int, indices, label: int | None = None):
         """int32 [n], or None for unconditional runs."""
         if not self.conditional:
             return None
@@ -72,7 +73,7 @@ class Sampler:
         return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
 
 
-def walk(sampler: Sampler, seed: int, rows: int, label: Optional[int] = None, columns: int = 10) -> tuple[np.ndarray, int]:
+def walk(sampler: Sampler, seed: int, rows: int, label: int | None = None, columns: int = 10) -> tuple[np.ndarray, int]:
     """Walks between latents: uint8 [rows * columns, H, W, C] and the columns of its grid.
 
     Each row leads from one latent of the seed to another: along the arc between them for
@@ -84,7 +85,8 @@ def walk(sampler: Sampler, seed: int, rows: int, label: Optional[int] = None, co
     first, last = ends[:rows, None], ends[rows:, None]
     if sampler.normal:
         cosine = np.sum(first * last, -1, keepdims=True) / (
-            np.linalg.norm(first, axis=-1, keepdims=True) * np.linalg.norm(last, axis=-1, keepdims=True))
+            np.linalg.norm(first, axis=-1, keepdims=True) * np.linalg.norm(last, axis=-1, keepdims=True)
+        )
         angle = np.arccos(np.clip(cosine, -0.9999, 0.9999))
         z = (np.sin((1 - share) * angle) * first + np.sin(share * angle) * last) / np.sin(angle)
     else:
