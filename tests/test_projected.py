@@ -71,8 +71,19 @@ def test_the_gradient_by_the_images_goes_through_the_frozen_network(discriminato
     gradient = tape.gradient(value, images)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        cut = tf.reduce_sum(discriminator.logits_and_features(images, label, training=True, watch=lambda one: None)[0])
+        cut = tf.reduce_sum(
+            discriminator.logits_and_features(images, label, training=True, maps=discriminator.look(_images()))[0]
+        )
     assert float(tf.norm(gradient - tape.gradient(cut, images))) > 0.1 * float(tf.norm(gradient))
+    with tf.GradientTape(persistent=True) as tape:  # As the step has it: once through the frozen network, and on.
+        tape.watch(images)
+        maps = discriminator.look(images)
+    with tf.GradientTape() as by_maps:
+        by_maps.watch([images, *maps])
+        value = tf.reduce_sum(discriminator.logits_and_features(images, label, training=True, maps=maps)[0])
+    at_images, *at_maps = by_maps.gradient(value, [images, *maps])
+    chained = at_images + tape.gradient(maps, images, output_gradients=at_maps)
+    np.testing.assert_allclose(chained, gradient, rtol=1e-3, atol=1e-5)
     step = 1e-2 * gradient / tf.norm(gradient)
     difference = (total(images + step) - total(images - step)) / 2e-2
     assert float(difference) == pytest.approx(float(tf.norm(gradient)), rel=0.05)
@@ -83,16 +94,13 @@ def test_the_penalty_is_at_pixels_and_maps_by_their_weights():
     rng = np.random.default_rng(0)
     a, b = (tf.constant(rng.normal(size=(4, 4, 1)), tf.float32) for _ in range(2))
 
-    def function(images, at=None, watch=None):
+    def function(images, at=None, maps=None):
         del at
-        maps = 3.0 * (images if watch is None else tf.stop_gradient(images))
-        if watch is not None:
-            watch(maps)
-        logits = tf.reduce_sum(images * a, [1, 2, 3]), tf.reduce_sum(tf.square(maps) * b, [1, 2, 3])
+        logits = tf.reduce_sum(images * a, [1, 2, 3]), tf.reduce_sum(tf.square(maps[0]) * b, [1, 2, 3])
         return tf.stack(logits, -1), None
 
     real, fake = (tf.constant(rng.normal(size=(5, 4, 4, 1)), tf.float32) for _ in range(2))
-    critic = Critic(function, watched_weight=0.3)
+    critic = Critic(function, look=lambda images: [3.0 * images], maps_weight=0.3)
     critic.judge(real, None)
     penalty = r1_r2(critic, real, fake, None)
     # Of the mean of the two heads: a / 2 at the pixels, b * maps at the maps.
@@ -122,6 +130,16 @@ def test_the_frozen_network_is_not_trained_and_its_mixing_is_kept(discriminator)
     again = models.build_networks(tiny.config(SHAPE, **SETTINGS), tiny.facts(SHAPE))[1]
     np.testing.assert_array_equal(named(again)["frozen/mix1"], named(discriminator)["frozen/mix1"])
     assert discriminator.frozen_flops() > 0
+
+
+def test_a_step_looks_once_at_each_image(monkeypatch):
+    """D's update, its penalty and G's update share the frozen network's passes: one for the real, one for the fakes."""
+    looked, look = [], projected.FrozenMaps.call
+    monkeypatch.setattr(projected.FrozenMaps, "call", lambda self, x: looked.append(x.shape[0]) or look(self, x))
+    training = tiny.Training(None, **SETTINGS | dict(penalty="r1_r2", loss="relativistic"))
+    looked.clear()
+    training.run(1)
+    assert looked == [training.config.batch_size] * 2
 
 
 @pytest.mark.slow

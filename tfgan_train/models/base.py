@@ -149,13 +149,13 @@ class Discriminator(Network):
         """The penultimate layer, pooled over space: float32 [n, features]."""
         return tf.cast(pooled(self._trunk_output(x, label, False, None)), tf.float32)
 
-    def logits_and_features(self, x, label=None, training=False, draw=None, watch=None):
+    def logits_and_features(self, x, label=None, training=False, draw=None, maps=None):
         """Logits [n] and the pooled penultimate features [n, features], both float32.
 
         Args:
-          watch: what a gradient penalty does with inputs of the trained layers other than `x`; here there are none.
+          maps: what frozen layers made of `x` before, where there are some.
         """
-        del watch
+        del maps
         h = self._trunk_output(x, label, training, draw)
         return self._logits(h, label, training), tf.cast(pooled(h), tf.float32)
 

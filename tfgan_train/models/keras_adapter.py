@@ -277,9 +277,9 @@ class KerasDiscriminator(KerasNetwork):
     def frozen_flops(self) -> int:
         return 0
 
-    def logits_and_features(self, x, label=None, training=False, draw=None, watch=None):
-        """Logits [n] and features [n, features], both float32; there is nothing to watch."""
-        del watch
+    def logits_and_features(self, x, label=None, training=False, draw=None, maps=None):
+        """Logits [n] and features [n, features], both float32; no layer is frozen, so there are no `maps`."""
+        del maps
         now = own_layers.Pass(bool(training), training == WATCHED, child(draw, "model"))
         logits = tf.reshape(tf.cast(self.run(now, x, label), tf.float32), [-1])
         features = own_layers.features_of(now.seen)

@@ -153,16 +153,17 @@ class ProjectedDiscriminator(Discriminator):
     def call(self, x, label=None, training=False, draw=None):
         return tf.reduce_mean(self.logits_and_features(x, label, training, draw)[0], -1)
 
-    def logits_and_features(self, x, label=None, training=False, draw=None, watch=None):
+    def look(self, x) -> list[tf.Tensor]:
+        """The frozen network's mixed maps of images: the same in every pass, so once a step is enough."""
+        return self.frozen(x)
+
+    def logits_and_features(self, x, label=None, training=False, draw=None, maps=None):
         """Logits [n, 1 + maps], the whole network's and each head's, and the dense layer's features, both float32.
 
         Args:
-          watch: None, or what a gradient penalty does with each of the mixed maps; they are then cut off from `x`.
+          maps: what `look` made of `x`; None: to be made.
         """
-        maps = self.frozen(x if watch is None else tf.stop_gradient(x))
-        if watch is not None:
-            for one in maps:
-                watch(one)
+        maps = self.look(x) if maps is None else maps
         h = self._joined(x, maps, label, training, draw)
         logits = self._logits(h, label, training, self.compute_cast(spread(maps, label)))
         heads = [
@@ -171,7 +172,7 @@ class ProjectedDiscriminator(Discriminator):
         return tf.stack([logits, *heads], -1), tf.cast(h, tf.float32)
 
     def _trunk_output(self, x, label, training, draw):
-        return self._joined(x, self.frozen(x), label, training, draw)
+        return self._joined(x, self.look(x), label, training, draw)
 
     def _joined(self, x, maps, label, training, draw):
         x = self._with_label_maps(self._prepared(x, training, draw), label)

@@ -12,7 +12,7 @@ randomness. Gradients are summed up in float32 whatever the critic computes in.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -30,48 +30,49 @@ class Critic:
     which takes a quarter to a third off a step of D with R1 (measured on a small DCGAN).
 
     Args:
-      function: (images, *more) -> (logits [n], features). Penalties call it with images alone. With `watched_weight`
-        it has a keyword `watch`, to be called with what else the trained layers take, cut off from the images.
+      function: (images, *more) -> (logits [n], features). Penalties call it with images alone. With `look` it has a
+        keyword `maps`, what that made of the images.
       scale: multiplies the logits before they are differentiated, and the gradient is divided by it
         in float32: in float16 a small gradient by the pixels would be 0 on its way through D
         (Micikevicius et al. 2018, section 3.2). None: 1.
-      watched_weight: of the squared gradients at what was watched, beside 1 for those at the images.
+      look: images -> what else the trained layers take, from layers that are frozen; None: nothing. Its outputs count
+        as inputs of the critic: no gradient goes through the frozen layers.
+      maps_weight: of the squared gradients at those outputs, beside 1 for those at the images.
     """
 
-    def __init__(self, function, scale: tf.Tensor | None = None, watched_weight: float = 0.0):
-        self._function, self._scale, self._weight = function, scale, watched_weight
+    def __init__(
+        self, function, scale: tf.Tensor | None = None, look: Callable | None = None, maps_weight: float = 0.0
+    ):
+        self._function, self._scale, self._look, self._weight = function, scale, look, maps_weight
         self._judged: list[tuple] = []
 
     def __call__(self, images) -> tf.Tensor:
         """The logits [n] of images, from a pass of their own."""
         return self.judge(images)[0]
 
-    def judge(self, images, *more) -> tuple:
-        """What the function gives: (logits, features) of images."""
+    def judge(self, images, *more, maps: Sequence[tf.Tensor] | None = None) -> tuple:
+        """What the function gives: (logits, features) of images; `maps`: what `look` made of them before."""
+        if self._look is not None and maps is None:
+            maps = self._look(images)
+        maps = [tf.stop_gradient(one) for one in maps or ()]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            watched: list[tf.Tensor] = []
-
-            def watch(x: tf.Tensor) -> None:
-                tape.watch(x)
-                watched.append(x)
-
-            keywords = {"watch": watch} if self._weight else {}
-            logits, features = self._function(images, *more, **keywords)
+            tape.watch([images, *maps])
+            logits, features = self._function(images, *more, **({"maps": maps} if maps else {}))
             judged = tf.reduce_mean(logits, -1) if logits.shape.rank == 2 else logits  # of several heads, their mean
-        self._judged.append((images, watched, judged, tape))
+        self._judged.append((images, maps, judged, tape))
         return logits, features
 
     def squared_gradient(self, images) -> tf.Tensor:
-        """||gradient of each example's logit by its pixels||^2 (and by what was watched, weighed), float32 [n]."""
+        """||gradient of each example's logit by its pixels||^2 (and by its maps, weighed), float32 [n]."""
         if not any(judged is images for judged, *_ in self._judged):
             self.judge(images)
         at = next(i for i, (judged, *_) in enumerate(self._judged) if judged is images)
-        _, watched, logits, tape = self._judged.pop(at)  # since a tape gives its gradient once
+        _, maps, logits, tape = self._judged.pop(at)  # since a tape gives its gradient once
         scales = None if self._scale is None else tf.fill(tf.shape(logits), tf.cast(self._scale, logits.dtype))
-        gradients = tape.gradient(logits, [images, *watched], output_gradients=scales)
-        at_images, *at_watched = (self._squares(gradient) for gradient in gradients)
-        return at_images + self._weight * tf.add_n(at_watched) if at_watched else at_images
+        wanted = [images, *maps] if self._weight else [images]
+        gradients = tape.gradient(logits, wanted, output_gradients=scales)
+        at_images, *at_maps = (self._squares(gradient) for gradient in gradients)
+        return at_images + self._weight * tf.add_n(at_maps) if at_maps else at_images
 
     def _squares(self, gradient) -> tf.Tensor:
         gradient = tf.cast(gradient, tf.float32)

@@ -7,7 +7,7 @@ what to do with the result.
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +43,20 @@ METRICS = (
     "g_lr",
 )
 TRAINING_STREAM = 1  # latents' stream; sampling uses 0
-Watch = Callable[[tf.Tensor], None]  # see Critic
+
+
+class Images(NamedTuple):
+    """Images of a step on one replica.
+
+    Attributes:
+      pixels: float32 [n, H, W, C] in [-1, 1].
+      draw: of the noise and the augmentation that D sees them through.
+      maps: what D's frozen layers make of them as D sees them; empty where it has none.
+    """
+
+    pixels: tf.Tensor
+    draw: Draw
+    maps: list[tf.Tensor]
 
 
 def columns(d_steps: int) -> tuple[str, ...]:
@@ -151,7 +164,8 @@ class _ReplicaStep:
         simultaneous = config.update == "simultaneous"
         for i in range(config.d_steps):
             at = draw.child(f"d{i}")
-            real, label = self._real(batch, i, at)
+            pixels, label = self._real(batch, i, at)
+            real = self._looked_at(pixels, at.child("real"))
             with tf.GradientTape() as g_tape:
                 fake = self._fake(i, label, at)
             postpone = simultaneous and i == config.d_steps - 1
@@ -159,15 +173,19 @@ class _ReplicaStep:
             if not postpone:
                 update_d()
         if simultaneous:
-            g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
+            g_gradients = self._summed(g_tape.gradient(fake.pixels, trainable(gan.generator), fake_gradient))
             update_d()
         else:
             at = draw.child("g")
             if not config.shared_z:
                 with tf.GradientTape() as g_tape:
                     fake = self._fake(config.d_steps, label, at)
-            fake_gradient = self._g_gradient(real, fake, label, at)
-            g_gradients = self._summed(g_tape.gradient(fake, trainable(gan.generator), fake_gradient))
+            seen = [fake, real]
+            if not fake.maps:  # Those of frozen layers hold for what D has seen; without any, D sees new noise.
+                seen = [fake._replace(draw=at.child("fake")), real._replace(draw=at.child("real"))]
+            fake_gradients = self._g_gradients(seen[0], seen[1], label)
+            made = [fake.pixels, *fake.maps]
+            g_gradients = self._summed(g_tape.gradient(made, trainable(gan.generator), fake_gradients))
         self._apply("g", gan.generator, gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)
         if config.ema_half_life:
             half_life = burn_in(step, config.ema_half_life_start, config.ema_half_life, config.burn_in_steps)
@@ -198,7 +216,7 @@ class _ReplicaStep:
         config = self._config
         return flip_crop(images, config.flip, config.crop_padding, draw.child("real_images")), label
 
-    def _fake(self, i: int, label: tf.Tensor, draw: Draw) -> tf.Tensor:
+    def _fake(self, i: int, label: tf.Tensor, draw: Draw) -> Images:
         """Fakes with the real batch's labels, from latents that no other batch of the run has."""
         config = self._config
         batch = draw.step * (config.d_steps + 1) + i
@@ -206,12 +224,16 @@ class _ReplicaStep:
         z = latents(
             config.seed, first + tf.range(self._local), config.latent_dim, config.latent_distribution, TRAINING_STREAM
         )
-        return self._gan.generator(z, label, training=True, draw=draw.child("generator"))
+        pixels = self._gan.generator(z, label, training=True, draw=draw.child("generator"))
+        return self._looked_at(pixels, draw.child("fake"))
 
-    def _judge(
-        self, x: tf.Tensor, label: tf.Tensor, draw: Draw, watch: Watch | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """D's (logits [n] or [n, heads], features) of images as it is to see them: noisy and augmented."""
+    def _looked_at(self, pixels: tf.Tensor, draw: Draw) -> Images:
+        discriminator = self._gan.discriminator
+        maps = discriminator.look(self._seen(pixels, draw)) if discriminator.frozen_flops() else []
+        return Images(pixels, draw, maps)
+
+    def _seen(self, x: tf.Tensor, draw: Draw) -> tf.Tensor:
+        """Images as D is to see them: noisy and augmented."""
         config = self._config
         if config.instance_noise:
             left = 1.0
@@ -223,36 +245,41 @@ class _ReplicaStep:
                 draw.step, config.augment_probability_start, config.augment_probability, config.burn_in_steps
             )
             x = augment(x, self._gan.objective.augmentations, draw.child("augment"), probability)
+        return x
+
+    def _judge(
+        self, pixels: tf.Tensor, label: tf.Tensor, draw: Draw, maps: list[tf.Tensor] | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """D's (logits [n] or [n, heads], features) of images as it is to see them."""
         return self._gan.discriminator.logits_and_features(
-            x, label, training=True, draw=draw.child("dropout"), watch=watch
+            self._seen(pixels, draw), label, training=True, draw=draw.child("dropout"), maps=maps or None
         )
 
     # --- D
 
     def _d_update(
-        self, real: tf.Tensor, fake: tf.Tensor, label: tf.Tensor, draw: Draw, with_penalty: bool, postpone: bool
+        self, real: Images, fake: Images, label: tf.Tensor, draw: Draw, with_penalty: bool, postpone: bool
     ) -> tuple[Callable[[], None], tf.Tensor | None]:
         """(an update of D that the caller is to do, G's gradient at `fake` before it if that is to be `postpone`d)."""
         gan, variables = self._gan, trainable(self._gan.discriminator)
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
-            tape.watch(variables + [fake] if postpone else variables)
-            seen = fake if postpone else tf.stop_gradient(fake)
+            tape.watch(variables + [fake.pixels] if postpone else variables)
+            seen = fake.pixels if postpone else tf.stop_gradient(fake.pixels)
 
             def as_seen(
-                images: tf.Tensor, at: Draw | None = None, watch: Watch | None = None
+                images: tf.Tensor, at: Draw | None = None, maps: list[tf.Tensor] | None = None
             ) -> tuple[tf.Tensor, tf.Tensor]:
-                return self._judge(images, label, draw.child("penalty") if at is None else at, watch)
+                return self._judge(images, label, draw.child("penalty") if at is None else at, maps)
 
             judge: Callable[..., tuple[tf.Tensor, ...]] = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
-                at_maps = self._config.penalty_at_maps if gan.discriminator.frozen_flops() else 0.0
-                critic = Critic(as_seen, self._example_scale(), at_maps)
+                critic = self._critic(as_seen, draw.child("penalty"))
                 judge = critic.judge
-            real_logits, real_features = judge(real, draw.child("real"))
-            fake_logits, fake_features = judge(seen, draw.child("fake"))
+            real_logits, real_features = judge(real.pixels, real.draw, maps=real.maps)
+            fake_logits, fake_features = judge(seen, fake.draw, maps=fake.maps)
             total = self._adversarial(real_logits, fake_logits, draw)
             if with_penalty:
-                total += self._penalise(critic, real, seen, draw)
+                total += self._penalise(critic, real.pixels, seen, draw)
             total = self._scaled(total)
             if postpone:
                 g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
@@ -260,7 +287,14 @@ class _ReplicaStep:
         update = functools.partial(
             self._apply, "d", gan.discriminator, gan.d_optimizer, gan.objective.d_lr, gradients, gan.d_history
         )
-        return update, tape.gradient(g_total, fake) if postpone else None
+        return update, tape.gradient(g_total, fake.pixels) if postpone else None
+
+    def _critic(self, as_seen: Callable[..., tuple[tf.Tensor, tf.Tensor]], draw: Draw) -> Critic:
+        """D as a gradient penalty takes it; `draw`: for images that the penalty makes itself."""
+        if not self._gan.discriminator.frozen_flops():
+            return Critic(as_seen, self._example_scale())
+        look = self._gan.discriminator.look
+        return Critic(as_seen, self._example_scale(), lambda x: look(self._seen(x, draw)), self._config.penalty_at_maps)
 
     def _adversarial(self, real_logits: tf.Tensor, fake_logits: tf.Tensor, draw: Draw) -> tf.Tensor:
         """D's adversarial loss, as this replica's part of the mean; reports what D thinks."""
@@ -299,16 +333,16 @@ class _ReplicaStep:
 
     # --- G
 
-    def _g_gradient(self, real: tf.Tensor, fake: tf.Tensor, label: tf.Tensor, draw: Draw) -> tf.Tensor:
-        """The gradient of G's loss at `fake`, through D as it is now."""
+    def _g_gradients(self, fake: Images, real: Images, label: tf.Tensor) -> list[tf.Tensor]:
+        """The gradients of G's loss at the pixels and the maps of `fake`, through D as it is now."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(fake)
-            fake_logits, fake_features = self._judge(fake, label, draw.child("fake"))
+            tape.watch([fake.pixels, *fake.maps])
+            fake_logits, fake_features = self._judge(fake.pixels, label, fake.draw, fake.maps)
             real_logits = real_features = None
             if self._loss.uses_real or self._config.feature_matching:
-                real_logits, real_features = self._judge(real, label, draw.child("real"))
+                real_logits, real_features = self._judge(real.pixels, label, real.draw, real.maps)
             total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
-        return tape.gradient(total, fake)
+        return tape.gradient(total, [fake.pixels, *fake.maps])
 
     def _g_objective(
         self,

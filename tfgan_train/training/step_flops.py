@@ -27,14 +27,14 @@ def step_flops(config: Config, generator, discriminator, objective: Objective | 
     if not (config.conditional and config.d_conditioning == "concat"):
         d_inputs = _first_layer(discriminator)
     d_update = 2 * (3 * d - d_inputs) + penalty_passes * d / config.penalty_every
-    frozen = discriminator.frozen_flops()  # Forward for every image judged, and back to the fakes for G.
-    total = config.d_steps * (g + d_update + 2 * frozen) + 2 * g - g_inputs + 2 * frozen
+    frozen = discriminator.frozen_flops()  # Forward once for every image, and back to the fakes for G.
+    total = config.d_steps * (g + d_update + 2 * frozen) + 2 * g - g_inputs + frozen
     if config.update == "simultaneous":  # G's gradient goes back through D's own pass.
         return total + d
     total += 2 * d
     if objective.loss.uses_real or config.feature_matching:
-        total += d + frozen
-    return total if config.shared_z else total + g
+        total += d
+    return total if config.shared_z else total + g + frozen
 
 
 def _first_layer(network) -> int:
