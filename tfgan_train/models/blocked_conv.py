@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.models import patch_conv
+from tfgan_train.ops.custom_gradient import custom_gradient
 
 _LANES = 16  # float32 in one AVX-512 register
 
@@ -52,7 +53,7 @@ def _conv_to_few(x, kernel, block):
     before = (size - 1) // 2
     widen = _widening(size, block, block, lambda pixel, position: position - pixel + before)
 
-    @tf.custom_gradient
+    @custom_gradient
     def function(x, kernel):
         wide = _widened(kernel, widen)
 
@@ -73,7 +74,7 @@ def _up_conv_to_few(x, kernel, block):
     before = max(size - 2, 0) // 2
     widen = _widening(size, block, block // 2, lambda pixel, position: pixel - 2 * position + before)
 
-    @tf.custom_gradient
+    @custom_gradient
     def function(x, kernel):
         wide = _widened(tf.transpose(kernel, [0, 1, 3, 2]), widen)
 
@@ -86,7 +87,7 @@ def _up_conv_to_few(x, kernel, block):
 
 
 def _conv_from_few(x, kernel, block):
-    @tf.custom_gradient
+    @custom_gradient
     def function(x, kernel):
         def gradient(dy):
             return _up_conv_to_few(dy, kernel, block), _filter_gradient(x, kernel.shape, dy, 2)

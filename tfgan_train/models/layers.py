@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.models import blocked_conv
+from tfgan_train.ops.custom_gradient import custom_gradient
 from tfgan_train.ops.replicas import assign
 
 # A value of `training` between its two: a network is looked at as it is in training, on batches of real or of
@@ -74,7 +75,7 @@ def _relu(x, slope: float, training):
     if not training:
         return plain(x)
 
-    @tf.custom_gradient
+    @custom_gradient
     def function(x):
         kept = tf.stop_gradient(x)
         return plain(x), lambda dy: tf.raw_ops.LeakyReluGrad(gradients=dy, features=kept, alpha=slope)

@@ -7,6 +7,8 @@ that a product of two matrices does the same sums. Results differ by rounding on
 
 import tensorflow as tf
 
+from tfgan_train.ops.custom_gradient import custom_gradient
+
 _TYPES = (tf.bfloat16,)
 _MOST_PLACES = 16
 _LEAST_PAIRS = 2**15  # of input and output channels
@@ -41,7 +43,7 @@ def _gains(kernel, places: int) -> bool:
 
 
 def _conv(x, kernel, stride):
-    @tf.custom_gradient
+    @custom_gradient
     def function(x, kernel):
         return tf.nn.conv2d(x, kernel, stride, "SAME"), lambda dy: (
             _transposed(dy, kernel, tf.shape(x), stride),
@@ -52,7 +54,7 @@ def _conv(x, kernel, stride):
 
 
 def _transposed(x, kernel, shape, stride):
-    @tf.custom_gradient
+    @custom_gradient
     def function(x, kernel):
         return tf.nn.conv2d_transpose(x, kernel, shape, stride, "SAME"), lambda dy: (
             _conv(dy, kernel, stride),
