@@ -35,6 +35,7 @@ def _values(gan):
         {"architecture": "mlp", "conditional": True, "g_depth": 3},
         {"architecture": "resnet", "conditional": True, "d_norm": "spectral"},
         {"architecture": "r3gan", "conditional": True},
+        {"architecture": "style", "conditional": True},
         {"ema_half_life": 0.0},
         {"historical_averaging": 1.0},
         {

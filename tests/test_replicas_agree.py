@@ -54,6 +54,13 @@ CASES = {
         "penalty": "r1_r2",
         "penalty_weight": 0.1,
     },
+    "style, r1, labels": {
+        "architecture": "style",
+        "conditional": True,
+        "d_norm": "none",
+        "penalty": "r1",
+        "penalty_weight": 0.1,
+    },
     "mlp, batch norm, conditional concat": {"architecture": "mlp", "conditional": True, "d_conditioning": "concat"},
     "mlp, minibatch discrimination through r1": {
         "architecture": "mlp",

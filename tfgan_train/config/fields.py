@@ -191,6 +191,10 @@ class Config:
     g_depth: int = _field(0, "networks", "hidden layers (mlp) or doublings; 0: the family's own", minimum=0)
     d_depth: int = _field(0, "networks", "hidden layers (mlp) or halvings; 0: the family's own", minimum=0)
     blocks: int = _field(2, "networks", "residual blocks at each image size", minimum=1, maximum=100)
+    mapping_depth: int = _field(2, "networks", "layers of the network that makes w of z", minimum=1, maximum=100)
+    mapping_lr: float = _field(
+        0.01, "networks", "rate of the network that makes w of z, as a share of --g_lr", above=0, maximum=1
+    )
     g_norm: str = _field(
         "batch", "networks", "normalisation in G", choices=("none", "batch", "layer", "instance", "group")
     )

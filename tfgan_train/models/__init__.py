@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfgan_train.common import dotted
 from tfgan_train.common.errors import UserError
-from tfgan_train.models import dcgan, mlp, projected, r3gan, resnet
+from tfgan_train.models import dcgan, mlp, projected, r3gan, resnet, style
 from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.keras_adapter import KERAS, function_of
 
@@ -18,6 +18,7 @@ MODELS: dict[str, Architecture] = {
     "projected": projected.ARCHITECTURE,
     "r3gan": r3gan.ARCHITECTURE,
     "resnet": resnet.ARCHITECTURE,
+    "style": style.ARCHITECTURE,
 }
 
 
