@@ -11,8 +11,8 @@ import tensorflow as tf
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
 from tfgan_train.models.inference import graph_of, random_layers, variables_read
+from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels as draw_labels
-from tfgan_train.ops.latents import latents
 from tfgan_train.runs.directory import LoadedRun, load_run
 
 # A label below zero asks for one drawn from the seed.
@@ -24,6 +24,7 @@ class Facts:
     """What is true of every artefact of one checkpoint.
 
     Attributes:
+      space: the columns of z.
       image_shape: (height, width, channels).
       num_classes: labels that the generator takes; 0 for an unconditional one.
       label_names: one for each class, or () where the data names none.
@@ -33,8 +34,7 @@ class Facts:
     run_name: str
     step: int
     architecture: str
-    latent_dim: int
-    latent_distribution: str
+    space: LatentSpace
     image_shape: tuple[int, int, int]
     num_classes: int
     label_names: tuple[str, ...]
@@ -68,7 +68,7 @@ class Generator(tf.Module):
         return self.facts.num_classes > 0
 
     def images(self, z: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        """z float32 [n, latent_dim], label int32 [n] -> float32 [n, H, W, C] in [-1, 1]."""
+        """z float32 [n, space.size], label int32 [n] -> float32 [n, H, W, C] in [-1, 1]."""
         return tf.cast(self._call(z, label if self.conditional else None), tf.float32)
 
     def sample_inputs(self, seed, indices, truncation, label=None) -> tuple[tf.Tensor, tf.Tensor | None]:
@@ -77,14 +77,14 @@ class Generator(tf.Module):
         Args:
           seed: int32 scalar.
           indices: int32 [n].
-          truncation: float32 scalar, multiplies z; below 1 trades variety for typicality.
+          truncation: float32 scalar, multiplies z's noise; below 1 trades variety for typicality.
           label: int32 [n], or None; each below zero is drawn from the seed instead.
 
         Returns:
-          z float32 [n, latent_dim], and label int32 [n], None for an unconditional generator.
+          z float32 [n, space.size], and label int32 [n], None for an unconditional generator.
         """
         facts = self.facts
-        z = latents(seed, indices, facts.latent_dim, facts.latent_distribution) * truncation
+        z = facts.space.draw(seed, indices, truncation=truncation)
         if not self.conditional:
             return z, None
         drawn = draw_labels(seed, indices, facts.num_classes)
@@ -120,10 +120,10 @@ def of_run(run: LoadedRun) -> Generator:
     Raises:
       UserError: when it draws random numbers of its own, so that no file could draw the run's images.
     """
-    config, data = run.config, run.data
+    config, data, space = run.config, run.data, LatentSpace.of(run.config)
     height, width, channels = data.image_shape
     label = tf.zeros([1], tf.int32) if config.conditional else None
-    graph = graph_of(run.generator, (tf.zeros([1, config.latent_dim]), label))
+    graph = graph_of(run.generator, (tf.zeros([1, space.size]), label))
     drawing = random_layers(graph, run.generator)
     if drawing:
         raise UserError(
@@ -137,8 +137,7 @@ def of_run(run: LoadedRun) -> Generator:
         run_name=run.path.path.resolve().name,
         step=run.step,
         architecture=config.generator or config.architecture,
-        latent_dim=config.latent_dim,
-        latent_distribution=config.latent_distribution,
+        space=space,
         image_shape=(height, width, channels),
         num_classes=data.num_classes if config.conditional else 0,
         label_names=tuple(data.label_names) if config.conditional else (),

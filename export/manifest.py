@@ -32,7 +32,7 @@ def generator_facts(facts: Facts) -> dict:
         "step": facts.step,
         "architecture": facts.architecture,
         "parameters": facts.parameters,
-        "latent": {"size": facts.latent_dim, "distribution": facts.latent_distribution},
+        "latent": {"size": facts.space.size, "distribution": facts.space.distribution} | _codes(facts),
         "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8}
         | ({"alpha": "premultiplied"} if channels == 4 else {}),
         "labels": {"count": facts.num_classes, "names": list(facts.label_names)} if facts.num_classes else None,
@@ -40,16 +40,32 @@ def generator_facts(facts: Facts) -> dict:
     }
 
 
+def _codes(facts: Facts) -> dict:
+    """What z holds beside noise: {} where it is noise alone."""
+    space = facts.space
+    if not space.codes:
+        return {}
+    return {
+        "noise": space.noise,
+        "codes": [
+            {"name": code.name, "first": code.first}
+            | ({"categories": code.size} if code.categorical else {"range": [-1, 1]})
+            for code in space.codes
+        ],
+    }
+
+
 def meanings(facts: Facts) -> dict[str, dict]:
     """What each tensor of any signature holds, by its name; a range of None is all numbers."""
     whole = [-(2**31), 2**31 - 1]
-    z_range = [-1, 1] if facts.latent_distribution == "uniform" else None
+    z_range = [-1, 1] if facts.space.distribution == "uniform" else None
+    code = "; the codes are its last columns, each category one-hot" if facts.space.codes else ""
     found: dict[str, dict] = {
-        "z": {"range": z_range, "meaning": f"latent, {facts.latent_distribution}: one row an image"},
+        "z": {"range": z_range, "meaning": f"latent, {facts.space.distribution}: one row an image{code}"},
         "seed": {"range": whole, "meaning": "the same seed gives the same images in every file"},
         "index": {"range": whole, "meaning": "place of the first image in the seed's sequence"},
         "num_images": {"range": [1, whole[1]], "meaning": "how many images, from the start of the seed's sequence"},
-        "truncation": {"range": [0, 1], "meaning": "multiplies z; 1 leaves it, less gives more typical images"},
+        "truncation": {"range": [0, 1], "meaning": "multiplies z's noise; 1 leaves it, less gives more typical images"},
         "images": {"range": {"float32": [-1, 1], "uint8": [0, 255]}, "meaning": "pixels"},
         "png": {"range": None, "meaning": "PNG files"},
     }

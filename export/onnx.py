@@ -13,7 +13,7 @@ OPSET = 18
 
 
 def write_generator(generator: Generator, path: pathlib.Path) -> None:
-    """z [n, latent_dim] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    """z [n, space.size] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
 
     Raises:
       UserError: where the extra is not installed.
@@ -22,7 +22,7 @@ def write_generator(generator: Generator, path: pathlib.Path) -> None:
     def images(z, label=None):
         return {"images": generator.images(z, label)}
 
-    specs = [tf.TensorSpec([None, generator.facts.latent_dim], tf.float32, "z")]
+    specs = [tf.TensorSpec([None, generator.facts.space.size], tf.float32, "z")]
     specs += [tf.TensorSpec([None], tf.int32, "label")] * generator.conditional
     _write(images, specs, path)
 

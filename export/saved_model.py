@@ -33,7 +33,7 @@ def _settle_fingerprint(path: pathlib.Path) -> None:
 def signatures(generator: Generator) -> dict[str, tf.types.experimental.PolymorphicFunction]:
     """Signature name -> tf.function.
 
-    serving_default: z [n, latent_dim] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    serving_default: z [n, space.size] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
     generate: num_images, seed -> images uint8 [n, H, W, C].
     generate_png: num_images, seed -> png, n encoded files; for grey and coloured images only.
     generate_with_options, generate_png_with_options: truncation as well, and for a
@@ -56,7 +56,7 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
         png = tf.map_fn(tf.io.encode_png, drawn.pop("images"), fn_output_signature=tf.string)
         return {"png": png} | drawn
 
-    z = tf.TensorSpec([None, facts.latent_dim], tf.float32, "z")
+    z = tf.TensorSpec([None, facts.space.size], tf.float32, "z")
     label = tf.TensorSpec([None], tf.int32, "label")
 
     def serve(z, label=None):

@@ -73,6 +73,11 @@ def kotlin(generator: dict, entry: dict) -> str:
             else "Random().nextFloat() * 2 - 1"
         )
         (scale, zero), (image_scale, image_zero) = _quantization(entry, name)
+        if code := _plain_code(generator):
+            ones = ", ".join(str(generator["latent"]["noise"] + i) for i, value in enumerate(code) if value)
+            latents = (
+                f"if (it < {generator['latent']['noise']}) {latents} else if (it in intArrayOf({ones})) 1f else 0f"
+            )
         latents = f"(({latents}) / {scale}f).roundToInt().plus({zero}).coerceIn(-128, 127).toByte()"
         inputs = f'"z" to Array({batch}) {{ ByteArray({generator["latent"]["size"]}) {{ {latents} }} }}'
         numbers, pixel = "ByteArray", f"(images[0][y][x][0] - ({image_zero})) * {image_scale}f"
@@ -148,10 +153,19 @@ def takes_seeds(entry: dict) -> bool:
 
 
 def _numpy_latents(generator: dict, batch: int) -> str:
-    size = generator["latent"]["size"]
-    if generator["latent"]["distribution"] == "normal":
-        return f"np.random.default_rng().standard_normal([{batch}, {size}], np.float32)"
-    return f"np.random.default_rng().uniform(-1, 1, [{batch}, {size}]).astype(np.float32)"
+    latent, code = generator["latent"], _plain_code(generator)
+    size = latent.get("noise", latent["size"])
+    if latent["distribution"] == "normal":
+        noise = f"np.random.default_rng().standard_normal([{batch}, {size}], np.float32)"
+    else:
+        noise = f"np.random.default_rng().uniform(-1, 1, [{batch}, {size}]).astype(np.float32)"
+    return f"np.hstack([{noise}, np.tile(np.float32({code}), [{batch}, 1])])" if code else noise
+
+
+def _plain_code(generator: dict) -> list[int]:
+    """The last columns of a z that has the first category of each categorical code, and 0 for continuous ones."""
+    codes = generator["latent"].get("codes", ())
+    return [int(i == 0 and "categories" in code) for code in codes for i in range(code.get("categories", 1))]
 
 
 def serving(generator: dict) -> str:

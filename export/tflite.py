@@ -41,7 +41,7 @@ def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[
 def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> dict:
     """Signature name -> tf.function of fixed batch.
 
-    b<N>: z float32 [N, latent_dim] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
+    b<N>: z float32 [N, space.size] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
     generate_b<N> (where `seeded`): seed, index, truncation (and label int32 [N], below 0: drawn)
       -> images, the z they were made from (and the labels): rows index .. index+N-1 of the seed.
     """
@@ -57,7 +57,7 @@ def _from_z(generator: Generator, batch: int):
     def images(z, label=None):
         return {"images": generator.images(z, label)}
 
-    specs = [tf.TensorSpec([batch, generator.facts.latent_dim], tf.float32, "z")]
+    specs = [tf.TensorSpec([batch, generator.facts.space.size], tf.float32, "z")]
     specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
     return tf.function(images, input_signature=specs)
 

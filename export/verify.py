@@ -182,4 +182,4 @@ def expected_bytes(generator: Generator, weight_bytes: int) -> tuple[int, int]:
     large = sum(size for size in sizes if size > SMALL_TENSOR) * weight_bytes
     small = sum(size for size in sizes if size <= SMALL_TENSOR) * 4 * bool(weight_bytes)
     # Vectors may be folded into one another; the sampler's constants and the graph take some room.
-    return int(0.9 * large), int(1.1 * (large + small)) + 64 * 1024 + 100 * generator.facts.latent_dim
+    return int(0.9 * large), int(1.1 * (large + small)) + 64 * 1024 + 100 * generator.facts.space.size

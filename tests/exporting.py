@@ -23,7 +23,15 @@ RUNS = {
     "dcgan": dict(dataset="mnist10k", train_examples=200, conditional=True),
     "mlp": dict(dataset="mnist10k", train_examples=200, architecture="mlp", g_width=32, latent_distribution="uniform"),
     "resnet": dict(dataset="mnist10k", train_examples=200, conditional=True, architecture="resnet", g_init="glorot"),
-    "odd": dict(dataset="folder:", g_width=3, g_init="normal:0.15", precision="bfloat16"),
+    "odd": dict(
+        dataset="folder:",
+        g_width=3,
+        g_init="normal:0.15",
+        precision="bfloat16",
+        latent_dim=4,
+        code_categories="3",
+        code_continuous=2,
+    ),
 }
 
 
@@ -37,7 +45,7 @@ def folder() -> pathlib.Path:
 
 @functools.cache
 def run(kind: str) -> pathlib.Path:
-    """A run of RUNS, trained for three steps: "odd" draws 96 x 64 colour images, "mlp" was trained on two replicas."""
+    """A run of RUNS, trained for three steps: "odd" draws colour images by codes, "mlp" was trained on two replicas."""
     settings = SMALL | RUNS[kind]
     if kind == "odd":
         settings["dataset"] = f"folder:{_colour_images()}"

@@ -169,6 +169,23 @@ def test_labels_and_next_seed(open_page):
     assert_calm(page)
 
 
+def test_codes_are_fixed_or_the_seed_s(open_page):
+    page = open_page(exported("odd") / "generator.tflite")
+    fix = """const [c0, u1] = ['c0', 'u1'].map(name => document.querySelector(`[name=${name}]`));
+             u1.parentElement.querySelector('[type=checkbox]').click(); u1.value = -0.5; c0.value = 2;
+             c0.dispatchEvent(new Event('input'))"""
+    run = load(exporting.run("odd")).loaded
+
+    def check(code):
+        images = Sampler(run.generator, run.config, run.data, code).images(16, 7)
+        assert np.abs(grid(page, 3).astype(int) - images).max() <= 1
+
+    check({})
+    after_drawing(page, lambda: page.run(fix))
+    check({"c0": 2, "u1": -0.5})
+    assert_calm(page)
+
+
 def test_slider_walks_from_one_marked_image_to_the_other(open_page):
     page = open_page(exported("mlp") / "generator.tflite")
     slide = "const box = document.getElementById('share'); box.value = {}; box.dispatchEvent(new Event('input'))"

@@ -37,6 +37,8 @@ FLAGS = [
     "--instance_noise=0.1",
     "--instance_noise_steps=80",
     "--label_flip=0.1",
+    "--code_categories=3",
+    "--code_continuous=1",
 ]
 ONE = [
     *FLAGS,

@@ -99,6 +99,7 @@ def variables(gan: Gan) -> dict[str, tf.Variable]:
     parts = {
         "g": gan.generator.variables,
         "d": gan.discriminator.variables,
+        **{name: head.variables for name, head in gan.heads.items()},
         "ema": gan.ema_generator.variables,
         "g_optimizer": gan.g_optimizer.variables,
         "d_optimizer": gan.d_optimizer.variables,

@@ -28,6 +28,9 @@ def _define(values):
         "where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs",
     )
     command.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
+    command.define(
+        values, "string", "code", "", "codes to fix in a run that has them, as c0=3,u0=-0.5; the others are drawn"
+    )
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
     command.define(
         values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside"
@@ -53,12 +56,14 @@ def _main(values):
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
     write = _special_writer(special[0], values) if special else _writer(values.out)
     _refuse_to_overwrite(values, special)
+    from tfgan_train.ops.codes import LatentSpace
     from tfgan_train.runs.directory import load_run
     from tfgan_train.runs.sampler import Sampler
 
     loaded = load_run(values.run_dir, command.checkpoint_step(values.step))
     label = loaded.label_index(values.label)
-    sampler = Sampler(loaded.generator, loaded.config, loaded.data)
+    code = LatentSpace.of(loaded.config).parse(values.code)
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data, code)
     if sampler.points and special != ["animate"]:
         write = _points_writer(values.out, special, loaded.data)
         special = []

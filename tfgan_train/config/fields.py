@@ -29,6 +29,8 @@ OF_ALL_ARCHITECTURES = {
     "discriminator",
     "latent_dim",
     "latent_distribution",
+    "code_categories",
+    "code_continuous",
 }
 
 
@@ -186,6 +188,18 @@ class Config:
     latent_distribution: str = _field(
         "normal", "networks", "how z is drawn; uniform is in [-1, 1]", choices=("normal", "uniform")
     )
+    code_categories: str = _field(
+        "",
+        "networks",
+        "InfoGAN: sizes of the categorical codes that G takes behind z, as 10 or 20,20; empty: none",
+    )
+    code_continuous: int = _field(
+        0,
+        "networks",
+        "InfoGAN: number of continuous codes in [-1, 1] that G takes behind z",
+        minimum=0,
+        maximum=100,
+    )
     g_width: int = _field(0, "networks", "units (mlp) or channels before the image; 0: the family's own", minimum=0)
     d_width: int = _field(0, "networks", "units (mlp) or channels after the image; 0: the family's own", minimum=0)
     g_depth: int = _field(0, "networks", "hidden layers (mlp) or doublings; 0: the family's own", minimum=0)
@@ -318,6 +332,20 @@ class Config:
     )
     augment_probability: float = _field(
         1.0, "objective", "share of images that have each of them", minimum=0, maximum=1, needs="augment"
+    )
+    code_weight: float = _field(
+        1.0,
+        "objective",
+        "InfoGAN: weight of the categorical codes' information in both losses (lambda)",
+        minimum=0,
+        needs="code_categories",
+    )
+    code_continuous_weight: float = _field(
+        1.0,
+        "objective",
+        "InfoGAN: weight of the continuous codes' information in both losses",
+        minimum=0,
+        needs="code_continuous",
     )
     historical_averaging: float = _field(
         0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0

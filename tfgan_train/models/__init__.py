@@ -11,6 +11,7 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.models import dcgan, mlp, projected, r3gan, resnet, style
 from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.keras_adapter import KERAS, function_of
+from tfgan_train.ops.codes import LatentSpace
 
 MODELS: dict[str, Architecture] = {
     "dcgan": dcgan.ARCHITECTURE,
@@ -65,7 +66,7 @@ def require(config) -> None:
 def dummy_inputs(config, data, batch: int = 2):
     """Zeros of the right shapes: (z, images, label or None)."""
     label = tf.zeros([batch], tf.int32) if config.conditional else None
-    return tf.zeros([batch, config.latent_dim]), tf.zeros([batch, *data.image_shape]), label
+    return tf.zeros([batch, LatentSpace.of(config).size]), tf.zeros([batch, *data.image_shape]), label
 
 
 def build_generator(config, data):

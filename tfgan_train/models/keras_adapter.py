@@ -20,6 +20,7 @@ from tfgan_train.models import own_layers
 from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.base import child, pooled
 from tfgan_train.models.layers import WATCHED
+from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.replicas import assign, local_value
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
@@ -250,7 +251,7 @@ class KerasGenerator(KerasNetwork):
     """z [n, latent_dim] (and label int32 [n]) -> float32 images [n, H, W, C] in [-1, 1]."""
 
     def __init__(self, config, data):
-        super().__init__(config, data, "generator", (config.latent_dim,), [tuple(data.image_shape)])
+        super().__init__(config, data, "generator", (LatentSpace.of(config).size,), [tuple(data.image_shape)])
 
     def __call__(self, z, label=None, training=False, draw=None):
         now = own_layers.Pass(bool(training), training == WATCHED, child(draw, "model"))

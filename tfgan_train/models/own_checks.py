@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfgan_train.common.errors import UserError
 from tfgan_train.models.inference import graph_of, random_layers, variables_read
 from tfgan_train.models.keras_adapter import KerasDiscriminator, KerasGenerator
+from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import latents
 
 PROBED = 4  # latents that G is tried on …
@@ -30,7 +31,7 @@ def check_own_networks(config, data) -> list[str]:
     notes: list[str] = []
     made: list[KerasGenerator | KerasDiscriminator] = []
     label = tf.range(PROBED) % max(data.num_classes, 1) if config.conditional else None
-    z = latents(config.seed, tf.range(PROBED), config.latent_dim, config.latent_distribution)
+    z = LatentSpace.of(config).draw(config.seed, tf.range(PROBED))
     if config.generator:
         generator = KerasGenerator(config, data)
         _check_each(generator, KerasGenerator(config, data), (z, label))

@@ -7,7 +7,7 @@ from tfgan_train.common.files import write_json
 from tfgan_train.pictures import grid
 from tfgan_train.pictures.nearest import facts, nearest, pair_picture
 from tfgan_train.pictures.spot_the_fake import make_game
-from tfgan_train.runs.sampler import Sampler, walk
+from tfgan_train.runs.sampler import Sampler, code_walk, walk
 
 PAIRS = 30
 WALK_ROWS = 8
@@ -16,13 +16,16 @@ SEARCHED = 60_000  # training images that are compared with
 
 
 def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
-    """Writes interpolation.png, nearest.png and spot.png, with their JSON, into `folder`.
+    """Writes interpolation.png, codes.png, nearest.png and spot.png, with their JSON, into `folder`.
 
     Too few real images make no game, and points none of these pictures.
     """
     if sampler.points:  # Their scatter plots say it all.
         return
     write_walk(folder / "interpolation.png", sampler, seed)
+    if sampler.space.codes:
+        images, columns = code_walk(sampler, seed)
+        grid.save_png(folder / "codes.png", grid.grid(images, columns))
     write_nearest(folder / "nearest.png", sampler, source, held_out, seed)
     if source.count >= GAME_REAL:
         write_game(folder / "spot.png", sampler, source, seed)

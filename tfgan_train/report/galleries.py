@@ -53,6 +53,17 @@ def interpolation(run: RunFacts) -> str:
     return _wide_figure(path, words) if path else ""
 
 
+def codes(run: RunFacts) -> str:
+    """samples/codes.png, where G takes codes."""
+    path = run.picture("codes.png")
+    if not path:
+        return ""
+    sizes = [size for size in str(run.config.get("code_categories", "")).split(",") if size]
+    rows = [f"c{i} through its {size} categories" for i, size in enumerate(sizes)]
+    rows += [f"u{i} from -1 to 1" for i in range(run.config.get("code_continuous") or 0)]
+    return _wide_figure(path, f"One latent; each row changes one code alone. From the top: {', '.join(rows)}.")
+
+
 def nearest(run: RunFacts) -> str:
     """samples/nearest.png with the facts of nearest.json, where they are there."""
     path = run.picture("nearest.png")

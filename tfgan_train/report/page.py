@@ -46,6 +46,7 @@ def render(run: RunFacts, status: str) -> str:
         ("course", "Course", "From noise to images", galleries.course(run)),
         ("evaluation", "Evaluation", "Evaluation", sections.evaluation(run)),
         ("interpolation", "Latents", "Between latents", galleries.interpolation(run)),
+        ("codes", "Codes", "Along each code", galleries.codes(run)),
         ("nearest", "Neighbours", "Nearest training images", galleries.nearest(run)),
         ("spot", "Game", "Spot the fake", galleries.game(run)),
         ("data", "Data", "Data", sections.data(run)),

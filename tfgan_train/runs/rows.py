@@ -75,6 +75,8 @@ class TrainRow(Row):
       real_logits, fake_logits: D's.
       d_grad_norm, g_grad_norm: Euclidean norms of all gradients; updates that float16 skipped aren't counted.
       d_lr, g_lr: learning rates.
+      code_information: InfoGAN's bound on what a fake tells of its categorical codes, in nats.
+      code_error: mean squared error of the continuous codes as Q reads them off a fake; 1/3 is a guess.
       d_loss_each, g_loss_each: each mini-batch's loss, 6 digits.
       epoch: passes over the data so far.
       seconds: that the run has trained, over all its processes.
@@ -94,6 +96,8 @@ class TrainRow(Row):
     g_grad_norm: float | None = None
     d_lr: float | None = None
     g_lr: float | None = None
+    code_information: float | None = None
+    code_error: float | None = None
     d_loss_each: list[float] | None = None
     g_loss_each: list[float] | None = None
     epoch: float | None = None

@@ -1,12 +1,13 @@
 """Images from a generator: the one place where a seed becomes pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.images import are_points
-from tfgan_train.ops.latents import labels, latents
+from tfgan_train.ops.codes import LatentSpace
+from tfgan_train.ops.latents import labels
 
 BATCH = 64
 
@@ -19,12 +20,14 @@ class Sampler:
 
     Args:
       generator: call(z, label, training=False) -> float32 [n, H, W, C] in [-1, 1].
-      config: latent_dim, latent_distribution, conditional.
+      config: the latents' settings, conditional.
       data: num_classes and image_shape.
+      code: values of codes, by name, that all latents get; the others come from the seed.
     """
 
-    def __init__(self, generator, config, data):
+    def __init__(self, generator, config, data, code: Mapping[str, float] | None = None):
         self._generator, self._config, self._data = generator, config, data
+        self.space, self._code = LatentSpace.of(config), code or {}
 
     @property
     def normal(self) -> bool:
@@ -53,8 +56,8 @@ class Sampler:
         return np.concatenate(list(self.batches(num, seed, label)))
 
     def latents(self, seed: int, indices) -> tf.Tensor:
-        """float32 [n, latent_dim], the latents of these places in the seed's sequence."""
-        return latents(seed, indices, self._config.latent_dim, self._config.latent_distribution)
+        """float32 [n, space.size], the latents of these places in the seed's sequence."""
+        return self.space.fixed(self.space.draw(seed, indices), self._code)
 
     def labels(self, seed: int, indices, label: int | None = None):
         """int32 [n], or None for unconditional runs."""
@@ -78,9 +81,10 @@ def walk(sampler: Sampler, seed: int, rows: int, label: int | None = None, colum
 
     Each row leads from one latent of the seed to another: along the arc between them for
     normal latents, whose lengths are all alike (White 2016), in a straight line for uniform ones.
-    A conditional walk keeps the label of its start.
+    A walk keeps the label and the codes of its start.
     """
-    ends = sampler.latents(seed, tf.range(2 * rows)).numpy()
+    drawn = sampler.latents(seed, tf.range(2 * rows)).numpy()
+    ends, code = drawn[:, : sampler.space.noise], drawn[:rows, None, sampler.space.noise :]
     share = np.linspace(0, 1, columns, dtype=np.float32)[None, :, None]
     first, last = ends[:rows, None], ends[rows:, None]
     if sampler.normal:
@@ -91,6 +95,29 @@ def walk(sampler: Sampler, seed: int, rows: int, label: int | None = None, colum
         z = (np.sin((1 - share) * angle) * first + np.sin(share * angle) * last) / np.sin(angle)
     else:
         z = (1 - share) * first + share * last
+    z = np.concatenate([z, np.repeat(code, columns, 1)], -1)
     labels_of_rows = sampler.labels(seed, tf.range(rows), label)
     repeated = None if labels_of_rows is None else tf.repeat(labels_of_rows, columns)
     return sampler.at(tf.constant(z.reshape(rows * columns, -1), tf.float32), repeated).numpy(), columns
+
+
+def code_walk(sampler: Sampler, seed: int, least: int = 10, most: int = 20) -> tuple[np.ndarray, int]:
+    """Walks along each code: uint8 [codes * columns, H, W, C] and the columns of its grid.
+
+    All rows start from one latent (and label) of the seed. A row of a categorical code has its categories in turn,
+    from the first again where there are more columns; one of a continuous code goes from -1 to 1.
+
+    Args:
+      least, most: columns; as many as the largest categorical code has in between.
+    """
+    space = sampler.space
+    columns = min(max(least, *space.categories, 0), most)
+    z = np.repeat(sampler.latents(seed, tf.range(1)).numpy(), len(space.codes) * columns, 0)
+    rows = z.reshape(len(space.codes), columns, -1)
+    for row, code in zip(rows, space.codes, strict=True):
+        if code.categorical:
+            row[:, code.first : code.first + code.size] = np.eye(code.size)[np.arange(columns) % code.size]
+        else:
+            row[:, code.first] = np.linspace(-1, 1, columns)
+    label = sampler.labels(seed, tf.range(1))
+    return sampler.at(tf.constant(z), None if label is None else tf.repeat(label, len(z))).numpy(), columns

@@ -6,6 +6,7 @@ from tfgan_train.pictures import of_run
 from tfgan_train.runs.rows import ClockRow, Row, read_rows
 from tfgan_train.training import best, finite
 from tfgan_train.training.callbacks import Callbacks
+from tfgan_train.training.head_terms import head_metrics
 from tfgan_train.training.machine_peak import measured_peak
 from tfgan_train.training.parts import Parts
 from tfgan_train.training.step import METRICS
@@ -44,7 +45,9 @@ class Duties:
             },
         )
         parts.monitor.train_row(row)
-        parts.events.scalars(step, {name: row[name] for name in (*METRICS, "images_per_second")})
+        parts.events.scalars(
+            step, {name: row[name] for name in (*METRICS, *head_metrics(self._config), "images_per_second")}
+        )
         self._calls.call("on_log", step, _figures(row))
 
     def draw(self, step: int) -> None:

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfgan_train.common.images import to_float
 from tfgan_train.models import build_generator, build_networks
+from tfgan_train.models.heads import build_heads
 from tfgan_train.models.variables import named, trainable
 from tfgan_train.objective.objective import Objective
 
@@ -15,6 +16,7 @@ class Gan:
     Attributes:
       objective: the losses and the other functions that train them.
       generator, discriminator: the networks in training.
+      heads: D's further heads by name; see models.heads.
       ema_generator: G's running average; the generator itself where --ema_half_life=0.
       step: completed generator updates, int64 scalar.
       loss_scale, scale_age: float16's loss scale, and the steps since it last changed.
@@ -30,9 +32,10 @@ class Gan:
         """
         self.objective = objective or Objective.of(config)
         self.generator, self.discriminator = build_networks(config, data)
+        self.heads = build_heads(config, data, self.discriminator)
         self.ema_generator = build_generator(config, data) if config.ema_half_life else self.generator
         self.g_optimizer = self.objective.g_optimizer(trainable(self.generator), config, "g_optimizer")
-        self.d_optimizer = self.objective.d_optimizer(trainable(self.discriminator), config, "d_optimizer")
+        self.d_optimizer = self.objective.d_optimizer(self.d_trainable, config, "d_optimizer")
         self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
         self.loss_scale = tf.Variable(
             2.0**15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale"
@@ -40,11 +43,16 @@ class Gan:
         self.scale_age = tf.Variable(0, trainable=False, dtype=tf.int32, name="scale_age")
         # Means of all past weights, for --historical_averaging.
         self.g_history, self.d_history = (
-            [tf.Variable(weight, trainable=False, name="history") for weight in trainable(network)]
+            [tf.Variable(weight, trainable=False, name="history") for weight in weights]
             if config.historical_averaging
             else []
-            for network in (self.generator, self.discriminator)
+            for weights in (trainable(self.generator), self.d_trainable)
         )
+
+    @property
+    def d_trainable(self) -> list[tf.Variable]:
+        """What D's optimiser moves: D's weights, then those of its further heads."""
+        return [variable for network in (self.discriminator, *self.heads.values()) for variable in trainable(network)]
 
     def state(self) -> dict:
         """Everything that a checkpoint must hold, by name.
@@ -61,6 +69,7 @@ class Gan:
             "loss_scale": self.loss_scale,
             "scale_age": self.scale_age,
         }
+        parts |= {name: named(head) for name, head in self.heads.items()}
         if self.ema_generator is not self.generator:
             parts["ema_generator"] = named(self.ema_generator)
         if self.g_history:

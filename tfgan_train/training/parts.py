@@ -163,7 +163,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
         progress.note(f"resuming {parts.shown} at step {parts.step:,} of {config.steps:,}")
     start.write_config(prepared, files)
     remove_leftovers(files.path)
-    parts.recorder = Recorder(files.metrics_path, columns(config.d_steps), done, pending, progress.note)
+    parts.recorder = Recorder(files.metrics_path, columns(config), done, pending, progress.note)
     parts.saver = Saver(files.checkpoints_dir, config.keep_checkpoints)
     parts.events = EventWriter(files.events_dir, done + 1)
     parts.pictures = Pictures(files, parts.gan.ema_generator, config, data, parts.events)
@@ -200,7 +200,7 @@ def _open(parts: Parts, prepared: start.Start, done: int, pending: list) -> None
     parts.flops = config.batch_size * step_flops(
         config, parts.gan.generator, parts.gan.discriminator, prepared.objective
     )
-    parts.finite = Soundness(columns(config.d_steps), config.precision)
+    parts.finite = Soundness(columns(config), config.precision)
     parts.pace = Pace(config)
 
 

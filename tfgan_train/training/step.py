@@ -20,12 +20,13 @@ from tfgan_train.objective.losses import d_accuracy
 from tfgan_train.objective.penalties import Critic
 from tfgan_train.objective.regularizers import feature_matching, historical_averaging, update_history
 from tfgan_train.objective.schedules import burn_in, momentum, rate
+from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.flip_crop import flip_crop
 from tfgan_train.ops.host import shared_tensor
-from tfgan_train.ops.latents import latents
 from tfgan_train.ops.random import Draw
 from tfgan_train.ops.replicas import all_reduce_sum, assign, local_value
 from tfgan_train.training.gan import Gan
+from tfgan_train.training.head_terms import HeadTerms, Wanted, head_metrics
 
 # What each step reports, as means over the global batch, in the order of the returned rows.
 METRICS = (
@@ -59,9 +60,14 @@ class Images(NamedTuple):
     maps: list[tf.Tensor]
 
 
-def columns(d_steps: int) -> tuple[str, ...]:
-    """Names of a row's numbers: METRICS (d_loss: the mean over the updates of D), and the loss of each of several."""
-    return METRICS + (tuple(f"d_loss_{i}" for i in range(d_steps)) if d_steps > 1 else ())
+def columns(config: Config) -> tuple[str, ...]:
+    """Names of a row's numbers.
+
+    METRICS (d_loss: the mean over the updates of D), those of D's further heads, and D's loss at each of several
+    updates.
+    """
+    each = tuple(f"d_loss_{i}" for i in range(config.d_steps)) if config.d_steps > 1 else ()
+    return METRICS + head_metrics(config) + each
 
 
 class TrainStep:
@@ -117,7 +123,7 @@ class TrainStep:
           with_penalty: whether these steps apply the (lazy) gradient penalty.
 
         Returns:
-          float32 [steps, len(columns(d_steps))].
+          float32 [steps, len(columns(config))].
         """
         return self._functions[with_penalty](batches, self._resident)
 
@@ -128,7 +134,7 @@ class TrainStep:
 
     def _steps(self, batches: Any, resident: tuple[tf.Tensor, ...], with_penalty: bool) -> tf.Tensor:
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
-        rows = tf.TensorArray(tf.float32, steps, element_shape=[len(columns(self._config.d_steps))])
+        rows = tf.TensorArray(tf.float32, steps, element_shape=[len(columns(self._config))])
         for i in tf.range(steps):
             batch = tf.nest.map_structure(operator.itemgetter(i), batches)
             row = self._strategy.run(self._replica_step, (batch, resident, with_penalty))
@@ -149,6 +155,7 @@ class _ReplicaStep:
         replica = tf.distribute.get_replica_context()
         self._config, self._gan, self._resident = config, gan, resident
         self._loss, self._penalty = gan.objective.loss, gan.objective.penalty
+        self._space, self._head_terms = LatentSpace.of(config), HeadTerms(config, gan)
         self._steps_per_epoch = steps_per_epoch
         self._replicas = replica.num_replicas_in_sync
         self._local = config.batch_size // self._replicas
@@ -167,9 +174,9 @@ class _ReplicaStep:
             pixels, label = self._real(batch, i, at)
             real = self._looked_at(pixels, at.child("real"))
             with tf.GradientTape() as g_tape:
-                fake = self._fake(i, label, at)
+                fake, wanted = self._fake(i, label, at)
             postpone = simultaneous and i == config.d_steps - 1
-            update_d, fake_gradient = self._d_update(real, fake, label, at, with_penalty, postpone)
+            update_d, fake_gradient = self._d_update(real, fake, wanted, at, with_penalty, postpone)
             if not postpone:
                 update_d()
         if simultaneous:
@@ -179,21 +186,22 @@ class _ReplicaStep:
             at = draw.child("g")
             if not config.shared_z:
                 with tf.GradientTape() as g_tape:
-                    fake = self._fake(config.d_steps, label, at)
+                    fake, wanted = self._fake(config.d_steps, label, at)
             seen = [fake, real]
             if not fake.maps:  # Those of frozen layers hold for what D has seen; without any, D sees new noise.
                 seen = [fake._replace(draw=at.child("fake")), real._replace(draw=at.child("real"))]
-            fake_gradients = self._g_gradients(seen[0], seen[1], label)
+            fake_gradients = self._g_gradients(seen[0], seen[1], wanted)
             made = [fake.pixels, *fake.maps]
             g_gradients = self._summed(g_tape.gradient(made, trainable(gan.generator), fake_gradients))
-        self._apply("g", gan.generator, gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)
+        self._apply("g", trainable(gan.generator), gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)
         if config.ema_half_life:
             half_life = burn_in(step, config.ema_half_life_start, config.ema_half_life, config.burn_in_steps)
             ema_update(every(gan.ema_generator), every(gan.generator), ema_decay(step, config.batch_size, half_life))
         tf.raw_ops.AssignAddVariableOp(resource=gan.step.handle, value=tf.ones([], tf.int64))
         self._metrics["d_loss"] = tf.add_n(self._d_losses) / config.d_steps
         each = self._d_losses if config.d_steps > 1 else []
-        return tf.stack([*(self._metrics[name] for name in METRICS), *each])
+        heads = [self._mean(self._head_terms.metrics[name]) for name in head_metrics(config)]
+        return tf.stack([*(self._metrics[name] for name in METRICS), *heads, *each])
 
     # --- what goes in
 
@@ -216,16 +224,14 @@ class _ReplicaStep:
         config = self._config
         return flip_crop(images, config.flip, config.crop_padding, draw.child("real_images")), label
 
-    def _fake(self, i: int, label: tf.Tensor, draw: Draw) -> Images:
-        """Fakes with the real batch's labels, from latents that no other batch of the run has."""
+    def _fake(self, i: int, label: tf.Tensor, draw: Draw) -> tuple[Images, Wanted]:
+        """Fakes with the real batch's labels, from latents that no other batch of the run has, and what they show."""
         config = self._config
         batch = draw.step * (config.d_steps + 1) + i
         first = tf.cast(batch * config.batch_size, tf.int32) + draw.offset
-        z = latents(
-            config.seed, first + tf.range(self._local), config.latent_dim, config.latent_distribution, TRAINING_STREAM
-        )
+        z = self._space.draw(config.seed, first + tf.range(self._local), TRAINING_STREAM)
         pixels = self._gan.generator(z, label, training=True, draw=draw.child("generator"))
-        return self._looked_at(pixels, draw.child("fake"))
+        return self._looked_at(pixels, draw.child("fake")), Wanted(label, z[:, self._space.noise :])
 
     def _looked_at(self, pixels: tf.Tensor, draw: Draw) -> Images:
         discriminator = self._gan.discriminator
@@ -258,10 +264,10 @@ class _ReplicaStep:
     # --- D
 
     def _d_update(
-        self, real: Images, fake: Images, label: tf.Tensor, draw: Draw, with_penalty: bool, postpone: bool
+        self, real: Images, fake: Images, wanted: Wanted, draw: Draw, with_penalty: bool, postpone: bool
     ) -> tuple[Callable[[], None], tf.Tensor | None]:
         """(an update of D that the caller is to do, G's gradient at `fake` before it if that is to be `postpone`d)."""
-        gan, variables = self._gan, trainable(self._gan.discriminator)
+        gan, variables = self._gan, self._gan.d_trainable
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
             tape.watch(variables + [fake.pixels] if postpone else variables)
             seen = fake.pixels if postpone else tf.stop_gradient(fake.pixels)
@@ -269,7 +275,7 @@ class _ReplicaStep:
             def as_seen(
                 images: tf.Tensor, at: Draw | None = None, maps: list[tf.Tensor] | None = None
             ) -> tuple[tf.Tensor, tf.Tensor]:
-                return self._judge(images, label, draw.child("penalty") if at is None else at, maps)
+                return self._judge(images, wanted.label, draw.child("penalty") if at is None else at, maps)
 
             judge: Callable[..., tuple[tf.Tensor, ...]] = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
@@ -278,14 +284,15 @@ class _ReplicaStep:
             real_logits, real_features = judge(real.pixels, real.draw, maps=real.maps)
             fake_logits, fake_features = judge(seen, fake.draw, maps=fake.maps)
             total = self._adversarial(real_logits, fake_logits, draw)
+            total += self._total(self._head_terms.of_d(fake_features, wanted))
             if with_penalty:
                 total += self._penalise(critic, real.pixels, seen, draw)
             total = self._scaled(total)
             if postpone:
-                g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
+                g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features, wanted)
         gradients = self._summed(tape.gradient(total, variables))
         update = functools.partial(
-            self._apply, "d", gan.discriminator, gan.d_optimizer, gan.objective.d_lr, gradients, gan.d_history
+            self._apply, "d", variables, gan.d_optimizer, gan.objective.d_lr, gradients, gan.d_history
         )
         return update, tape.gradient(g_total, fake.pixels) if postpone else None
 
@@ -333,15 +340,15 @@ class _ReplicaStep:
 
     # --- G
 
-    def _g_gradients(self, fake: Images, real: Images, label: tf.Tensor) -> list[tf.Tensor]:
+    def _g_gradients(self, fake: Images, real: Images, wanted: Wanted) -> list[tf.Tensor]:
         """The gradients of G's loss at the pixels and the maps of `fake`, through D as it is now."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([fake.pixels, *fake.maps])
-            fake_logits, fake_features = self._judge(fake.pixels, label, fake.draw, fake.maps)
+            fake_logits, fake_features = self._judge(fake.pixels, wanted.label, fake.draw, fake.maps)
             real_logits = real_features = None
             if self._loss.uses_real or self._config.feature_matching:
-                real_logits, real_features = self._judge(real.pixels, label, real.draw, real.maps)
-            total = self._g_objective(real_logits, fake_logits, real_features, fake_features)
+                real_logits, real_features = self._judge(real.pixels, wanted.label, real.draw, real.maps)
+            total = self._g_objective(real_logits, fake_logits, real_features, fake_features, wanted)
         return tape.gradient(total, [fake.pixels, *fake.maps])
 
     def _g_objective(
@@ -350,8 +357,10 @@ class _ReplicaStep:
         fake_logits: tf.Tensor,
         real_features: tf.Tensor | None,
         fake_features: tf.Tensor,
+        wanted: Wanted,
     ) -> tf.Tensor:
         self._metrics["g_loss"] = total = self._mean(self._loss.g(real_logits, fake_logits))
+        total += self._total(self._head_terms.of_g(fake_features, wanted))
         if self._config.feature_matching:
             matched = feature_matching(real_features, fake_features)
             total += self._config.feature_matching * matched / self._replicas
@@ -363,6 +372,10 @@ class _ReplicaStep:
         """This replica's part of the mean over the global batch: the replicas' parts add up."""
         heads = values.shape[1] if values.shape.rank == 2 else 1
         return tf.reduce_sum(values) / (self._config.batch_size * heads)
+
+    def _total(self, terms: tf.Tensor | None) -> tf.Tensor | float:
+        """The mean of the heads' terms; 0 where there are none."""
+        return 0.0 if terms is None else self._mean(terms)
 
     def _scaled(self, loss: tf.Tensor) -> tf.Tensor:
         return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
@@ -390,7 +403,7 @@ class _ReplicaStep:
     def _apply(
         self,
         side: str,
-        network: tf.Module,
+        variables: list[tf.Variable],
         optimizer: Any,
         base_rate: tf.Tensor,
         gradients: list[tf.Tensor],
@@ -398,7 +411,6 @@ class _ReplicaStep:
     ) -> None:
         """Moves one network by the summed gradients, as its schedule says."""
         config, gan = self._config, self._gan
-        variables = trainable(network)
         if history:
             gradients = [
                 gradient + extra
@@ -448,7 +460,7 @@ class _ReplicaStep:
         beta2 = burn_in(local_value(self._gan.step), config.beta2_start, config.beta2, config.burn_in_steps)
         optimizer.apply(gradients, learning_rate, ramp, beta2)
         if side == "d" and config.weight_clip:
-            for variable in variables:
+            for variable in trainable(self._gan.discriminator):
                 assign(variable, tf.clip_by_value(variable, -config.weight_clip, config.weight_clip))
         if history:
             update_history(history, variables, optimizer.count)

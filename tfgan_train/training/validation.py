@@ -12,6 +12,8 @@ from tfgan_train.config.fields import Config, check_values
 if TYPE_CHECKING:  # It imports TensorFlow.
     from tfgan_train.objective.objective import Objective
 
+MOST_CATEGORIES = 1000  # of one code
+
 
 def validate(config: Config, own: Mapping[str, Any] | None = None) -> "Objective":
     """Checks everything that can be known before the data is read.
@@ -147,6 +149,15 @@ def _momentum(config):
         return f"--momentum_epochs={config.momentum_epochs} must be above 1 for --momentum_final to be reached"
 
 
+def _codes(config):
+    sizes = config.code_categories.split(",") if config.code_categories else []
+    if not all(size.isdecimal() and 2 <= int(size) <= MOST_CATEGORIES for size in sizes):
+        return (
+            f"--code_categories={config.code_categories} is not sizes separated by commas, as 10 or 20,20; "
+            f"legal: each from 2 to {MOST_CATEGORIES}"
+        )
+
+
 def _workers(config):
     if os.environ.get("TF_CONFIG") and config.devices.startswith("cpu:"):
         return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
@@ -172,4 +183,4 @@ def _burn_in(config):
         )
 
 
-RULES = (_length, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _workers)
+RULES = (_length, _codes, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _workers)

@@ -30,7 +30,7 @@ async function drawGrid() {
     throw new Error('the seed must be a whole number from -2147483648 to 2147483647');
   }
   const start = performance.now();
-  state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value));
+  state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value), chosenCodes());
   const milliseconds = (performance.now() - start) / COUNT;
   element('status').textContent = `${milliseconds.toFixed(2)} ms per image`;
   state.images.forEach(({pixels, label}, i) => {
@@ -42,11 +42,42 @@ async function drawGrid() {
   await drawBetween();
 }
 
+// Name -> value of each code that the page fixes; the others are the seed's.
+function chosenCodes() {
+  const inputs = [...document.querySelectorAll('#codes [name]')].filter(input => !input.disabled && input.value !== '');
+  return Object.fromEntries(inputs.map(input => [input.name, Number(input.value)]));
+}
+
+// A list for each categorical code; for each continuous one a slider and whether it counts.
+function offerCodes(codes) {
+  for (const {name, categories} of codes) {
+    const label = document.createElement('label');
+    const input = document.createElement(categories ? 'select' : 'input');
+    input.name = name;
+    label.append(`${name} `, input);
+    if (categories) {
+      input.append(new Option('any', ''));
+      for (let i = 0; i < categories; i++) input.append(new Option(i, i));
+    } else {
+      Object.assign(input, {type: 'range', min: -1, max: 1, step: 0.05, value: 0, disabled: true});
+      const fixed = Object.assign(document.createElement('input'), {type: 'checkbox'});
+      fixed.addEventListener('change', () => {
+        input.disabled = !fixed.checked;
+        request(drawGrid);
+      });
+      label.prepend(fixed);
+    }
+    input.addEventListener('input', () => request(drawGrid));
+    element('codes').append(label);
+  }
+  element('codes').hidden = !codes.length;
+}
+
 async function drawBetween() {
   const [from, to] = state.marked.map(i => state.images[i]);
   [...element('grid').children].forEach((button, i) => button.setAttribute('aria-pressed', state.marked.includes(i)));
   const share = element('share').valueAsNumber;
-  const z = between(from.z, to.z, share, state.model.facts.latent.distribution);
+  const z = between(from.z, to.z, share, state.model.facts.latent);
   const image = await state.model.fromLatent(z, share < 0.5 ? from.label : to.label);
   draw(element('between'), image.pixels);
 }
@@ -87,6 +118,7 @@ function describe({run, step, image, latent, labels, parameters}) {
   element('label').append(new Option('any', -1));
   for (let i = 0; i < (labels?.count ?? 0); i++) element('label').append(new Option(labels.names[i] ?? i, i));
   element('labels').hidden = !labels;
+  offerCodes(latent.codes ?? []);
 }
 
 function listen() {
@@ -113,7 +145,7 @@ try {
   describe(state.model.facts);
   listen();
   // The first call prepares the signature, which is not what an image costs.
-  await state.model.fromSeed(0, COUNT, -1);
+  await state.model.fromSeed(0, COUNT, -1, {});
   await request(drawGrid);
 } catch (error) {
   element('title').textContent = 'This page can\'t draw';

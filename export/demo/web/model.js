@@ -60,14 +60,30 @@ export class Model {
     this.batches = batches.sort((a, b) => a - b);
   }
 
-  // Images 0 .. count-1 of a seed: [{pixels, z, label}]. A label below 0 is drawn from the seed.
-  async fromSeed(seed, count, label) {
+  // Images 0 .. count-1 of a seed: [{pixels, z, label}]. A label below 0 is drawn from the seed, and so is each code
+  // that `codes` (name -> a category's number, or a number from -1 to 1) leaves out.
+  async fromSeed(seed, count, label, codes) {
     const batch = this.batches.findLast(size => size <= count) ?? this.batches[0];
     const drawn = [];
     for (let index = 0; index < count; index += batch) {
-      drawn.push(...await this.runSeeded(seed, index, batch, label));
+      const found = await this.runSeeded(seed, index, batch, label);
+      drawn.push(...Object.keys(codes).length ? await this.withCodes(found, codes) : found);
     }
     return drawn.slice(0, count);
+  }
+
+  // The same latents with other codes in their last columns.
+  async withCodes(images, codes) {
+    const size = images[0].z.length;
+    const rows = new Float32Array(images.length * size);
+    images.forEach(({z}, i) => rows.set(z, i * size));
+    for (const {name, first, categories} of this.facts.latent.codes.filter(({name}) => name in codes)) {
+      for (let at = first; at < rows.length; at += size) {
+        if (categories) rows.fill(0, at, at + categories)[at + codes[name]] = 1;
+        else rows[at] = codes[name];
+      }
+    }
+    return this.runLatents(rows, Int32Array.from(images, ({label}) => label ?? 0), images.length);
   }
 
   // One image from its latent and label.

@@ -1,0 +1,43 @@
+"""Further heads on D's trunk: small networks that take the last hidden features of any discriminator."""
+
+import tensorflow as tf
+
+from tfgan_train.models.base import Network
+from tfgan_train.models.layers import Dense, activation
+from tfgan_train.ops.codes import LatentSpace
+
+HIDDEN = 128  # units of Q's own layer, as the authors' code for MNIST has them
+
+
+class CodeHead(Network):
+    """Q of InfoGAN: features float32 [n, m] -> float32 [n, code_size], logits and means of the codes."""
+
+    def __init__(self, config, data):
+        super().__init__(config, data, "code_head", config.d_init)
+        act, pieces = activation(config.d_activation)
+        self._act = act
+        self.hidden = Dense(HIDDEN * pieces, self.new_init, name="hidden")
+        self.output_layer = Dense(LatentSpace.of(config).code_size, self.new_init, name="codes")
+
+    def call(self, features, training=False):
+        h = self._act(self.hidden(features, training=training), training)
+        return self.output_layer(h, training=training)
+
+
+def build_heads(config, data, discriminator) -> dict[str, Network]:
+    """The further heads that a run's D has, by name, with their variables made; {} where it has none.
+
+    Args:
+      config: a resolved Config.
+      data: image_shape and num_classes.
+      discriminator: the built D, whose features they take.
+    """
+    heads: dict[str, Network] = {}
+    if LatentSpace.of(config).code_size:
+        heads["code_head"] = CodeHead(config, data)
+    if heads:
+        label = tf.zeros([2], tf.int32) if config.conditional else None
+        features = discriminator.features(tf.zeros([2, *data.image_shape]), label)
+        for head in heads.values():
+            head(features)
+    return heads

@@ -1,0 +1,66 @@
+"""What D's further heads add to both losses, and what each step reports of them."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfgan_train.config.fields import Config
+from tfgan_train.objective.information import code_terms, continuous_error, information_bound
+from tfgan_train.ops.codes import LatentSpace
+from tfgan_train.training.gan import Gan
+
+
+class Wanted(NamedTuple):
+    """What a batch's fakes shall show, and what the real images do.
+
+    Attributes:
+      label: int32 [n], of both.
+      code: float32 [n, code_size], of the fakes.
+    """
+
+    label: tf.Tensor
+    code: tf.Tensor
+
+
+def head_metrics(config: Config) -> tuple[str, ...]:
+    """Names of the numbers that `HeadTerms` reports."""
+    space = LatentSpace.of(config)
+    names = ("code_information",) if space.categories else ()
+    return names + (("code_error",) if space.continuous else ())
+
+
+class HeadTerms:
+    """The heads' terms by example, to be added to the losses by example.
+
+    The authors' code of InfoGAN has lambda L_I in both losses, each of which is minimised by its own network's
+    variables; Q shares D's trunk and is trained with it.
+
+    Args:
+      config: a resolved Config.
+      gan: whose heads they are.
+
+    Attributes:
+      metrics: name -> values [n] of `head_metrics`, of the last pass over fakes.
+    """
+
+    def __init__(self, config: Config, gan: Gan) -> None:
+        self._config, self._heads = config, gan.heads
+        self._space = LatentSpace.of(config)
+        self.metrics: dict[str, tf.Tensor] = {}
+
+    def of_d(self, fake_features: tf.Tensor, wanted: Wanted) -> tf.Tensor | None:
+        """[n], D's; None where D has one head."""
+        return self._code(fake_features, wanted) if self._heads else None
+
+    def of_g(self, fake_features: tf.Tensor, wanted: Wanted) -> tf.Tensor | None:
+        """[n], G's; None where D has one head."""
+        return self._code(fake_features, wanted) if self._heads else None
+
+    def _code(self, features: tf.Tensor, wanted: Wanted) -> tf.Tensor:
+        config, categories = self._config, self._space.categories
+        outputs = self._heads["code_head"](features, training=True)
+        categorical, continuous = code_terms(outputs, wanted.code, categories)
+        self.metrics["code_information"] = information_bound(categorical, categories)
+        if self._space.continuous:
+            self.metrics["code_error"] = continuous_error(outputs, wanted.code, categories)
+        return config.code_weight * categorical + config.code_continuous_weight * continuous
