@@ -66,6 +66,7 @@ setup(
             "tfgan-evaluate=tfgan_train.evaluate:main",
             "tfgan-compare=tfgan_train.compare:main",
             "tfgan-inspect-data=tfgan_train.inspect_data:main",
+            "tfgan-sweep=tfgan_train.sweep:main",
             "tfgan-export=export.main:main",
         ]
     },

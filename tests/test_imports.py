@@ -85,9 +85,10 @@ ROOMS = [
     "report",
     "inspection",
     "training",
+    "sweeps",
     "api",
 ]
-COMMANDS = ["main", "sample", "evaluate", "compare", "export", "inspect_data"]
+COMMANDS = ["main", "sample", "evaluate", "compare", "export", "inspect_data", "sweep"]
 # export/ hands generators to other apps: it reads runs and knows nothing of training.
 EXPORT_MAY = {"common", "ops", "config", "models", "runs", "pictures"}
 # Rooms that look upon arrays, files or pictures, not on networks in training.

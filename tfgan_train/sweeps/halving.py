@@ -1,6 +1,8 @@
-"""Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) with a log to go on from; knows no GANs.
+"""Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943) with a log to go on from; knows no GANs.
 
-The logic of sweep.py: what is trained, for how many steps, and what goes on to the next rung.
+A budget is training FLOPs, not time, so a busy machine chooses nothing: a configuration of half the cost takes
+twice the steps. A rung is a run of its own from step 0 and not the last rung's resumed, since a schedule such as
+the linear decay to 0 hangs on --steps: a run resumed at its end would have no learning rate left.
 """
 
 import dataclasses
@@ -8,7 +10,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_atomically
@@ -45,10 +47,20 @@ def steps_for(candidate: Candidate, budget: float) -> int:
     return round(budget / candidate.flops)
 
 
+def run_name(rung: int, candidate: int) -> str:
+    """The folder of a training in OUT/runs."""
+    return f"rung{rung}-candidate{candidate}"
+
+
+def ranked(rows: Iterable[Mapping]) -> list[Mapping]:
+    """The rows of a log, the last rung first and the best of it on top."""
+    return sorted(rows, key=lambda row: (-row["rung"], row["score"] is None, row["score"] or 0, row["candidate"]))
+
+
 def survivors(rows: list[dict], eta: int) -> list[int]:
     """The numbers of the best 1/eta candidates, at least one; the earlier of equals, and none that failed."""
-    ranked = sorted((row["score"], row["candidate"]) for row in rows if row["score"] is not None)
-    return sorted(number for _, number in ranked[: max(1, len(rows) // eta)])
+    sound = sorted((row["score"], row["candidate"]) for row in rows if row["score"] is not None)
+    return sorted(number for _, number in sound[: max(1, len(rows) // eta)])
 
 
 class Log:
@@ -98,7 +110,7 @@ def halve(
             if (rung, number) in log.rows:
                 continue
             settings, steps = candidates[number].settings, steps_for(candidates[number], amount)
-            outcome = train(settings, steps, f"rung{rung}-candidate{number}")
+            outcome = train(settings, steps, run_name(rung, number))
             score = outcome.score if math.isfinite(outcome.score) else None
             log.add(
                 {
@@ -135,7 +147,7 @@ def shown(settings: dict) -> str:
     return " ".join(f"{name}={flag_value(value)}" for name, value in settings.items()) or "the recipe's own"
 
 
-def shown_score(row: dict) -> str:
+def shown_score(row: Mapping) -> str:
     """A row's distance, or why there is none."""
     return f"infinite ({row['message'] or 'not a number'})" if row["score"] is None else f"{row['score']:.3f}"
 
@@ -145,10 +157,10 @@ def flag_value(value):
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def table(rows: list[dict]) -> str:
+def table(rows: Iterable[Mapping]) -> str:
     """Markdown: every training, the last rung first and the best of it on top."""
     lines = ["| rung | settings that differ from the recipe | FD | steps | seconds |", "|---|---|---|---|---|"]
-    for row in sorted(rows, key=lambda row: (-row["rung"], row["score"] is None, row["score"] or 0, row["candidate"])):
+    for row in ranked(rows):
         cells = (row["rung"], shown(row["settings"]), shown_score(row), f"{row['steps']:,}", f"{row['seconds']:,.0f}")
         lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
