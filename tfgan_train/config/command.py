@@ -21,7 +21,7 @@ from tfgan_train.config import registries
 from tfgan_train.config.fields import FIELDS, legal_values
 
 EXIT_USER_ERROR = 2
-PATH_FLAGS = ("run_dir", "data_dir", "out", "out_dir", "images", "inception_weights")
+PATH_FLAGS = ("run_dir", "from_run", "data_dir", "out", "out_dir", "images", "inception_weights")
 
 
 def run_binary(

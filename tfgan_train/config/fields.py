@@ -20,7 +20,7 @@ from tfgan_train.config import recipes, registries
 
 MOST_STEPS = 10**9
 MODELS = "tfgan_train.models:MODELS"
-PATHS = ("run_dir", "data_dir", "cache_dir")  # fields in which ~ is the home
+PATHS = ("run_dir", "data_dir", "cache_dir", "from_run")  # fields in which ~ is the home
 # Settings of the group "networks" that hold for every architecture; the others are for those that name them.
 OF_ALL_ARCHITECTURES = {
     "architecture",
@@ -125,6 +125,14 @@ class Config:
     # --- run
     recipe: str = _field("", "run", "a flagfile's name from flags/; empty: the one that suits the dataset")
     run_dir: str = _field("", "run", "where the run is kept; empty: runs/<dataset>-<recipe>")
+    from_run: str = _field(
+        "",
+        "run",
+        "begin with another run's weights: RUN, RUN@STEP, RUN@best or RUN@last; settings not given are that run's",
+    )
+    freeze_d: int = _field(
+        0, "run", "the first N stages of D keep that run's weights (Freeze-D)", minimum=0, needs="from_run"
+    )
     steps: int = _field(0, "run", "generator updates to train for", minimum=0, maximum=MOST_STEPS)
     epochs: float = _field(0.0, "run", "length in passes over the data instead of --steps", minimum=0, maximum=1e9)
     seed: int = _field(1, "run", "seed of everything random in the run", minimum=0, maximum=2**31 - 1)

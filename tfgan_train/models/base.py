@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.common.errors import UserError
 from tfgan_train.models.layers import WATCHED, Block, Dense, Embedding, Initializers, activation, condition_on, squash
 from tfgan_train.models.minibatch import MinibatchDiscrimination
 from tfgan_train.models.norms import norm
@@ -171,6 +172,22 @@ class Discriminator(Network):
             # Miyato & Koyama 2018: the label's embedding times the pooled features.
             logits += tf.reduce_sum(self.embedding(label, training=training) * tf.cast(pooled(h), tf.float32), -1)
         return logits
+
+    def trained_stages(self) -> list[list]:
+        """The layers of each stage, from the image on; what stands behind them isn't in it."""
+        return [[stage] for stage in getattr(self, "stages", [])]
+
+    def freeze(self, count: int) -> None:
+        """Leaves the first `count` stages as they are in training (Mo et al. 2020, arXiv:2002.10964).
+
+        Raises:
+          UserError: there are fewer.
+        """
+        stages = self.trained_stages()
+        if count > len(stages):
+            raise UserError(f"--freeze_d={count}: this run's D has {len(stages)} stages; legal: 0 to {len(stages)}")
+        for layer in (layer for stage in stages[:count] for layer in stage):
+            layer.trainable = False
 
     def frozen_flops(self) -> int:
         """Of one example's way through layers that are never trained."""

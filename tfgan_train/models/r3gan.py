@@ -152,6 +152,9 @@ class R3ganDiscriminator(Discriminator):
         self.label_init: Any = self.new_init.scaled(LINEAR / math.sqrt(widths[-1]))
         return widths[-1]
 
+    def trained_stages(self):
+        return [[one, *blocks] for one, blocks in zip(self.transitions, self.stages, strict=True)]
+
     def trunk(self, x, label, training, draw):
         del draw
         x = self._with_label_maps(x, label)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import pathlib
 
 import numpy as np
 
@@ -181,6 +182,7 @@ def _runs(groups: list[Group]) -> str:
                 f"{run.step:,}",
                 duration(time) if time else "–",
                 "–" if evaluated is None else f"{evaluated:,}",
+                " ← ".join(f"{pathlib.Path(name).name}, step {step:,}" for name, step in run.ancestors) or "–",
             ]
             rows.append((group.name, cells))
     return macros("compare").runs(rows)

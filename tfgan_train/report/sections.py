@@ -91,7 +91,17 @@ def configuration(run: RunFacts) -> str:
         ("All others, at their defaults", sorted_settings.plain, False),
         ("Versions", run.versions, False),
     ]
-    return macros("sections").configuration(settings.command(run.config), groups)
+    return macros("sections").configuration(settings.command(run.config), groups, _family(run))
+
+
+def _family(run: RunFacts) -> list[str]:
+    """Where the run's first weights come from, a sentence for each ancestor, and what of them didn't fit."""
+    said = ["This run" for _ in run.ancestors[:1]] + [name for name, _ in run.ancestors[:-1]]
+    sentences = [
+        f"{child} began with the weights of {name} at step {step:,}."
+        for child, (name, step) in zip(said, run.ancestors, strict=True)
+    ]
+    return sentences + list(run.parent.get("notes", []))
 
 
 def _sign_title(name: str) -> str:

@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import tempfile
 
+import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.errors import UserError, reason
@@ -39,6 +40,10 @@ class Checkpoint:
     def prefix(self) -> str:
         """What tf.train.Checkpoint.read takes."""
         return str(self.path / WEIGHTS)
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of its checkpoint.json, which has those of all its files."""
+        return sha256(self.path / META)
 
 
 def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -> None:
@@ -177,6 +182,18 @@ def restore_part(checkpoint: Checkpoint, **parts) -> None:
         status = tf.train.Checkpoint(**parts).read(prefix)
         status.expect_partial()
         status.assert_existing_objects_matched()
+
+
+def values(checkpoint: Checkpoint, part: str) -> dict[str, np.ndarray]:
+    """What is stored of one part of the state, by the path in it: "count", "slots/m/0" …"""
+    end = "/.ATTRIBUTES/VARIABLE_VALUE"
+    with _misfits(checkpoint), _plain_prefix(checkpoint) as prefix:
+        reader = tf.train.load_checkpoint(prefix)
+        return {
+            key.removeprefix(f"{part}/").removesuffix(end): reader.get_tensor(key)
+            for key in reader.get_variable_to_shape_map()
+            if key.startswith(f"{part}/") and key.endswith(end)
+        }
 
 
 @contextlib.contextmanager

@@ -123,6 +123,10 @@ class RunDir:
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{self.config_path} is damaged: {str(error).splitlines()[0][:200]}") from None
 
+    def parent(self) -> dict:
+        """The facts of the run whose weights this one began with, as config.json has them; {} for none."""
+        return json.loads(self.config_path.read_text()).get("parent") or {}
+
 
 @dataclasses.dataclass(frozen=True)
 class LoadedRun:

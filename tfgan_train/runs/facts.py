@@ -43,6 +43,7 @@ class RunFacts:
       accuracy: the row of kind "d_accuracy", D over the whole data at the run's end; {} before.
       clock: the row of kind "clock", where the time went; {} before the run's end.
       evaluations: step -> metric name -> Figure, from rows of kind "eval" and eval/STEP.json.
+      parent: of a run that began with another's weights: that run, its step, its own parent …; {} for the others.
       updated: when metrics.jsonl (or else config.json) was last written, seconds since 1970.
     """
 
@@ -57,6 +58,17 @@ class RunFacts:
     clock: Mapping[str, Any]
     evaluations: dict[int, dict[str, Figure]]
     updated: float
+    parent: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def ancestors(self) -> list[tuple[str, int]]:
+        """(run, step) of what the run's weights come from, the nearest first."""
+        one: Any = self.parent
+        found = []
+        while isinstance(one, dict) and one:
+            found.append((str(one.get("run", "")), one.get("step", 0)))
+            one = one.get("parent")
+        return found
 
     @property
     def step(self) -> int:
@@ -96,6 +108,7 @@ def read_run(path) -> RunFacts:
         kinds["clock"][-1] if kinds["clock"] else {},
         _evaluations(path / "eval", kinds["eval"]),
         _updated(path),
+        stored.get("parent") or {},
     )
 
 

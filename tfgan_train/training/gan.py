@@ -33,6 +33,8 @@ class Gan:
         self.objective = objective or Objective.of(config)
         self.generator, self.discriminator = build_networks(config, data)
         self.heads = build_heads(config, data, self.discriminator)
+        if config.freeze_d:
+            self.discriminator.freeze(config.freeze_d)
         self.ema_generator = build_generator(config, data) if config.ema_half_life else self.generator
         self.g_optimizer = self.objective.g_optimizer(trainable(self.generator), config, "g_optimizer")
         self.d_optimizer = self.objective.d_optimizer(self.d_trainable, config, "d_optimizer")

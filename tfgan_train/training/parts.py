@@ -108,6 +108,8 @@ def build(
         checkpoints.restore(last, gan.state())
     else:
         _start(gan, config, prepared.source)
+        if prepared.transfer is not None:
+            prepared.transfer.apply(gan)
     workers = Workers(strategy)
     workers.share(gan.variables())
     extra: dict[str, Any] = last.extra if last else {"pending": [], "seconds": 0.0}
@@ -128,7 +130,15 @@ def build(
         parts.progress.note(f"note: {note}")
     if _is_complete(parts):
         return parts
-    _open(parts, prepared, -1 if last is None else last.step, extra["pending"])
+    _open(parts, prepared, last.step if last is not None and last.step else -1, extra["pending"])
+    if prepared.transfer is not None:  # From here on it needs its parent no more.
+        checkpoints.save(
+            files.checkpoints_dir,
+            checkpoints.as_variables(checkpoints.held(gan.state())),
+            0,
+            extra,
+            config.keep_checkpoints,
+        )
     return parts
 
 

@@ -58,6 +58,8 @@ class Start:
     strategy: Any  # tf.distribute.Strategy
     resumes: bool
     objective: Any  # objective.objective.Objective
+    parent: dict  # facts of the run whose weights this one began with; {} for none
+    transfer: Any  # transfer.Transfer, for a run that begins with another's weights now; else None
 
 
 def prepare(
@@ -83,6 +85,7 @@ def prepare(
     """
     from tfgan_train import data as datasets
     from tfgan_train.data.reading import fingerprint
+    from tfgan_train.training import transfer
     from tfgan_train.training.devices import fast_precision, make_strategy
 
     run = run_directory(asked, fresh)
@@ -90,11 +93,15 @@ def prepare(
     asked = asked.replace(
         dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset),
         cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
+        from_run=transfer.absolute(asked.from_run),
     )
     config, stored = asked, None
     if run.exists():
         stored_config, stored = run.read()
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
+    parent = _parent(config, run, stored is not None)
+    if parent is not None and stored is None:
+        config = transfer.inherit(asked, parent)
     objective = validate(config, own)
     _check_rates(objective, asked_for)
     datasets.check_settings(config.dataset, asked_for)
@@ -103,6 +110,9 @@ def prepare(
     data = DataFacts.of(source, fingerprint(source))
     if stored:
         _check_same_data(config, run, stored, data)
+    elif config.from_run:
+        if "conditional" not in chosen and data.num_classes < 2:
+            config = config.replace(conditional=False)
     elif "conditional" not in chosen and config.recipe in LABELLED and data.num_classes > 1:
         config = config.replace(conditional=True)  # Labels are the cheapest help there is.
         labels = f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out"
@@ -121,7 +131,29 @@ def prepare(
     config = resolve(config, data).replace(run_dir=str(run.path))
     if config.generator or config.discriminator:
         data = dataclasses.replace(data, notes=(*data.notes, *check_own_networks(config, data)))
-    return Start(config, run, source, held_out, data, strategy, stored is not None, objective)
+    facts, taken = run.parent() if stored else {}, None
+    if parent is not None:
+        taken = transfer.plan(config, data, parent)
+        facts = taken.parent
+        data = dataclasses.replace(data, notes=(*data.notes, *taken.notes))
+    return Start(config, run, source, held_out, data, strategy, stored is not None, objective, facts, taken)
+
+
+def _parent(config: Config, run: RunDir, resumes: bool):
+    """The Parent of a run that begins with its weights now; None for another, or where a checkpoint has them already.
+
+    Raises:
+      UserError: no such run, or another checkpoint than the one that the run was begun from.
+    """
+    from tfgan_train.runs import checkpoints
+    from tfgan_train.training.transfer import Parent
+
+    if not config.from_run or (resumes and checkpoints.latest(run.checkpoints_dir)):
+        return None
+    parent = Parent.find(config.from_run)
+    if resumes and run.parent().get("checkpoint") != parent.checkpoint.fingerprint():
+        raise UserError(f"--from_run={config.from_run} has changed since {run.path} was begun; add --fresh")
+    return parent
 
 
 def _check_rates(objective, chosen: Collection[str]) -> None:
@@ -245,7 +277,8 @@ def write_config(start: Start, run: RunDir) -> None:
                 "config": start.config.as_dict(),
                 "data": dataclasses.asdict(start.data),
                 "versions": versions,
-            },
+            }
+            | ({"parent": start.parent} if start.parent else {}),
         )
         for folder in (run.checkpoints_dir, run.samples_dir, run.events_dir):
             folder.mkdir(parents=True, exist_ok=True)

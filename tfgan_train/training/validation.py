@@ -158,6 +158,11 @@ def _codes(config):
         )
 
 
+def _freeze(config):
+    if config.freeze_d and config.discriminator:
+        return f"--freeze_d={config.freeze_d} is for the package's own networks, and D is --discriminator's"
+
+
 def _workers(config):
     if os.environ.get("TF_CONFIG") and config.devices.startswith("cpu:"):
         return "--devices=cpu:N makes devices on one machine; with TF_CONFIG set use --devices=auto"
@@ -183,4 +188,4 @@ def _burn_in(config):
         )
 
 
-RULES = (_length, _codes, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _workers)
+RULES = (_length, _codes, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _freeze, _workers)
