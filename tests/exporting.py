@@ -13,7 +13,7 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from tests import needs
+from tests import needs, processes
 from tfgan_train import Config, train
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -87,13 +87,13 @@ def command(*arguments: str, module: str = "export.main") -> subprocess.Complete
 
 def python(*arguments, **environment: str) -> subprocess.CompletedProcess:
     """Runs Python in the project's folder; `environment` adds variables."""
-    return subprocess.run(
+    return processes.run(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
+        env=os.environ | environment,
     )
 
 

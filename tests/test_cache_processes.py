@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from tests import processes
 from tests.data_fixtures import config, png, random_images
 from tfgan_train import data
 
@@ -43,7 +44,7 @@ def folder(tmp_path):
 def _begin(folder, cache):
     command = [sys.executable, "-c", PROGRAM, str(folder), str(cache)]
     repository = pathlib.Path(__file__).parent.parent
-    return subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return processes.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def _finish(process) -> str:

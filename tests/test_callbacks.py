@@ -3,13 +3,13 @@
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests import processes
 from tests.data_fixtures import random_images
 from tfgan_train import Callback, Config, UserError, train
 from tfgan_train.runs import checkpoints
@@ -200,7 +200,7 @@ def test_the_examples_of_the_page_run(tmp_path, code):
     pytest.importorskip(code.split()[1])
     lines = [line for line in code.splitlines() if line and not line.startswith(("import ", "from "))]
     assert len(lines) <= 16
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = processes.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     if "GoodEnough" in code:
         assert "step 2 is the last: GoodEnough asked for it" in done.stderr
@@ -216,7 +216,7 @@ def test_patience_is_exact_across_a_kill(tmp_path):
         f"_train({str(tmp_path / 'cut')!r}, Kill(), **{settings!r})"
     )
     root = pathlib.Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=300)
+    done = processes.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
     runs = [_train(tmp_path / name, **settings) for name in ("cut", "whole")]
     rows = [

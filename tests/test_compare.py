@@ -6,11 +6,11 @@ import math
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 import pytest
 
+from tests import processes
 from tests.headless import browser
 from tests.made_run import make_run
 from tests.test_report_page import Parsed
@@ -41,7 +41,7 @@ def groups(runs):
 
 
 def _compare(*arguments, cwd):
-    return subprocess.run(
+    return processes.run(
         [sys.executable, "-m", "tfgan_train.compare", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,

@@ -1,11 +1,11 @@
 """Drawn letters: deterministic, varied, and there on a machine without fonts."""
 
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from tests import processes
 from tests.data_fixtures import config
 from tfgan_train import data
 from tfgan_train.data import NoSuchSplit, glyphs
@@ -64,7 +64,7 @@ def test_the_same_image_in_any_read_and_in_another_process():
     )
     import hashlib
 
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    printed = processes.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert printed == hashlib.sha256(images.tobytes()).hexdigest()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from tests import data_fixtures
+from tests import data_fixtures, processes
 from tfgan_train import Config, evaluate, train
 from tfgan_train import data as datasets
 from tfgan_train.common.errors import UserError
@@ -77,7 +77,7 @@ def run_here(monkeypatch, *arguments) -> int:
 
 
 def test_run_is_scored_kept_and_shown(place):
-    done = subprocess.run(
+    done = processes.run(
         [
             sys.executable,
             "-m",
@@ -154,7 +154,7 @@ def test_same_checkpoint_gives_the_same_figures(place, monkeypatch):
 def test_interrupted_evaluation_leaves_nothing_half_written(place):
     path = place / "run" / "eval" / "00000002.json"
     path.unlink(missing_ok=True)
-    process = subprocess.Popen(
+    process = processes.Popen(
         [sys.executable, "-m", "tfgan_train.evaluate", "--run_dir=run", "--step=2", "--num=200"],
         cwd=place,
         env=environment(place / "cache2"),

@@ -6,14 +6,13 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests import processes, tiny
 from tfgan_train.objective.losses import LOSSES, Loss
 from tfgan_train.objective.penalties import PENALTIES, Penalty
 
@@ -40,7 +39,7 @@ def _put(root: pathlib.Path, file: str, where: str, name: str, code: str) -> Non
 
 
 def _run(root: pathlib.Path, module: str, *flags: str) -> str:
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", module, *flags],
         cwd=root,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},  # It would find the original.

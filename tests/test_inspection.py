@@ -3,7 +3,6 @@
 import pathlib
 import shlex
 import shutil
-import subprocess
 import sys
 from collections import Counter
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
+from tests import processes
 from tests.data_fixtures import config, image_bytes, random_images
 from tfgan_train import Config, UserError, data
 from tfgan_train.inspection import duplicates, findings, gather, measure, page, perceptual, recommend, text
@@ -232,7 +232,7 @@ def test_points_and_empty_folders_are_refused(tmp_path):
 @pytest.mark.slow
 def test_the_command(mixed, tmp_path):
     root, _, _ = mixed
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", "tfgan_train.inspect_data", f"--dataset=folder:{root}", f"--out={tmp_path}/x.html"],
         capture_output=True,
         text=True,

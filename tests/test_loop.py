@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import processes
 from tfgan_train import Config, UserError, train
 from tfgan_train import data as datasets
 from tfgan_train.runs import checkpoints
@@ -203,7 +204,7 @@ def test_a_run_cut_off_after_its_last_checkpoint_gets_its_pictures_later(tmp_pat
 
 
 def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
-    process = subprocess.Popen(
+    process = processes.Popen(
         [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", f"--run_dir={tmp_path}/run"],
         cwd=ROOT,
         stderr=subprocess.PIPE,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import binaries, tiny, two_replicas
+from tests import binaries, processes, tiny, two_replicas
 from tfgan_train import Config, Loss, Penalty, UserError, evaluate, main, train
 from tfgan_train.objective.keras_optimizer import Factory
 from tfgan_train.objective.losses import LOSSES
@@ -162,12 +162,11 @@ def test_a_run_with_named_objects_is_resumed_by_any_process(module, tmp_path):
     """Trained whole, and trained to the middle and resumed in another process: the same pictures."""
     flags = [f"--{name}={value}" for name, value in (SMALL | _named(module)).items()]
     import os
-    import subprocess
     import sys
 
     root = str(tmp_path)
     for name, steps in (("whole", 4), ("parts", 2), ("parts", 4)):
-        done = subprocess.run(
+        done = processes.run(
             [sys.executable, "-m", "tfgan_train.main", *flags, f"--steps={steps}", f"--run_dir={tmp_path / name}"],
             cwd=root,
             env=dict(os.environ, PYTHONPATH=str(two_replicas.pathlib.Path(__file__).parent.parent)),

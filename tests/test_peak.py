@@ -17,7 +17,7 @@ def test_the_peak_is_that_of_matrix_products():
         begin = time.perf_counter()
         matrix @ matrix
         shortest = min(shortest, time.perf_counter() - begin)
-    found = machine_peak.matmul_rate("float32")
+    found = machine_peak.matmul_rate("float32", seconds=0.2)
     assert 0.1 < found / (2 * 512**3 / shortest) < 10
 
 
@@ -49,12 +49,22 @@ class _Strategy:
     [(["/device:CPU:0"], 1, 1), (["/device:CPU:0", "/device:CPU:0"], 2, 1), (["/device:CPU:0"], 3, 3)],
 )
 def test_logical_cpus_share_a_machine_and_machines_share_none(monkeypatch, devices, replicas, times):
-    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision: {"bfloat16": 7.0}[precision])
-    assert machine_peak.measured_peak(_Strategy(devices, replicas), "bfloat16") == 7.0 * times
+    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision, seconds: {"bfloat16": 7.0}[precision])
+    assert machine_peak.measured_peak(_Strategy(devices, replicas), "bfloat16", 60.0) == 7.0 * times
 
 
 def test_gpus_add_up(monkeypatch):
-    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision: 7.0)
+    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision, seconds: 7.0)
     asked = []
     monkeypatch.setattr(tf, "device", lambda name: asked.append(name) or __import__("contextlib").nullcontext())
-    assert machine_peak.measured_peak(_Strategy(["/GPU:0", "/GPU:1"], 2), "float32") == 14.0 and asked == ["/GPU:0"]
+    assert machine_peak.measured_peak(_Strategy(["/GPU:0", "/GPU:1"], 2), "float32", 60.0) == 14.0 and asked == [
+        "/GPU:0"
+    ]
+
+
+@pytest.mark.parametrize("training, seconds", [(4.0, 0.2), (3600.0, 0.8)])
+def test_a_short_run_is_not_made_much_longer(monkeypatch, training, seconds):
+    asked = []
+    monkeypatch.setattr(machine_peak, "matmul_rate", lambda precision, given: asked.append(given) or 1.0)
+    machine_peak.measured_peak(_Strategy(["/device:CPU:0"], 1), "float32", training)
+    assert asked == pytest.approx([seconds])

@@ -3,12 +3,12 @@
 import os
 import pathlib
 import re
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from tests import processes
 from tests.data_fixtures import random_images
 from tfgan_train import UserError, metrics
 from tfgan_train.features.on_arrays import class_probabilities, features
@@ -70,7 +70,7 @@ def test_the_page_runs_from_top_to_bottom(tmp_path):
     text = (ROOT / "docs" / "python_api.md").read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = processes.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith(re.search(r"```output\n(.*?)\n```", text, re.DOTALL)[1])
     assert (tmp_path / "runs" / "first-app" / "manifest.json").is_file()

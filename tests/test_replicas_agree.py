@@ -6,13 +6,13 @@ Adam's first step divides each gradient by its own size: where that is no more t
 sign is rounding too. So with Adam the weights of large gradients alone are compared.
 """
 
-import os
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -80,12 +80,11 @@ HALF_CASE = {"precision": "float16", "d_norm": "none", "conditional": True}
 def results(tmp_path_factory):
     """{(case, optimiser, replicas): {variable or metric: value}}, computed elsewhere."""
     path = tmp_path_factory.mktemp("replicas") / "results.npz"
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", "tests.test_replicas_agree", str(path)],
         capture_output=True,
         text=True,
         cwd=pathlib.Path(__file__).parent.parent,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert done.returncode == 0, done.stderr[-4000:]
     found = {}

@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import processes
+
 pytestmark = pytest.mark.slow
 
 STEPS = 120
@@ -64,10 +66,10 @@ WALL_TIME = ("seconds", "images_per_second")
 PATIENCE = 300  # seconds; on a machine that does nothing else a run takes ten
 
 
-def begin(flags, run_dir) -> subprocess.Popen:
+def begin(flags, run_dir, start=processes.Popen) -> subprocess.Popen:
     """Starts training as a user does."""
     command = [sys.executable, "-m", "tfgan_train.main", *flags, f"--run_dir={run_dir}"]
-    return subprocess.Popen(
+    return start(
         command, cwd=pathlib.Path(__file__).parent.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
@@ -105,7 +107,8 @@ def kill(flags, run_dir, after: int) -> None:
 
 
 def uninterrupted(flags, run_dir):
-    finish(begin(flags, run_dir))
+    """In a fresh interpreter, which has a hash seed of its own: forked ones share theirs."""
+    finish(begin(flags, run_dir, start=subprocess.Popen))
     return run_dir
 
 

@@ -5,13 +5,13 @@ import logging
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
 
+from tests import processes
 from tests.data_fixtures import random_images
 from tfgan_train import Config, UserError, data, load, train
 from tfgan_train.api import notebook
@@ -148,7 +148,7 @@ def test_the_callers_keras_settings_and_seeds_are_neither_changed_nor_obeyed(tmp
     for number, code in enumerate([CODE, ODD + CODE]):
         (tmp_path / str(number)).mkdir()
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
+        done = processes.run(
             [sys.executable, "-c", code], cwd=tmp_path / str(number), env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr

@@ -4,14 +4,13 @@ import concurrent.futures
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests import binaries, exporting
+from tests import binaries, exporting, processes
 from tfgan_train import load, sample
 from tfgan_train.ops.latents import labels
 from tfgan_train.pictures import grid
@@ -43,7 +42,7 @@ def _draw(run, out, *arguments):
 @pytest.mark.slow
 def test_two_fresh_processes_write_the_same_bytes(conditional, tmp_path):
     def process(name):
-        subprocess.run(
+        processes.run(
             [
                 sys.executable,
                 "-m",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import processes
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 
@@ -17,7 +18,7 @@ SMALL = ("--architecture=mlp", "--g_width=8", "--d_width=8", "--image_size=8", "
 
 
 def _start(run_dir, *flags, **environment):
-    return subprocess.Popen(
+    return processes.Popen(
         [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", "--steps=20", f"--run_dir={run_dir}", *flags],
         env=os.environ | environment,
         stderr=subprocess.PIPE,

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests import processes
 from tests.test_workers import _free_ports, _weights
 from tfgan_train.common.errors import UserError
 from tfgan_train.runs import checkpoints
@@ -43,7 +44,7 @@ def _start(count, run_dir, *flags):
         return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
 
     return [
-        subprocess.Popen(
+        processes.Popen(
             [sys.executable, "-c", PROGRAM, *SMALL, *flags, f"--run_dir={run_dir}{index or ''}"],
             env=os.environ | {"TF_CONFIG": config(index)},
             stderr=subprocess.PIPE,

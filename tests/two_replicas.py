@@ -4,19 +4,18 @@ TensorFlow fixes its devices when it starts, so a test that shares its process c
 """
 
 import importlib
-import os
 import pathlib
-import subprocess
 import sys
+
+from tests import processes
 
 
 def run(module: str, function: str, *arguments: str) -> None:
     """Calls tests.MODULE.FUNCTION(strategy, *arguments) there; fails with its traceback."""
-    result = subprocess.run(
+    result = processes.run(
         [sys.executable, "-m", "tests.two_replicas", module, function, *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         cwd=pathlib.Path(__file__).parent.parent,
     )
     assert result.returncode == 0, result.stderr[-4000:]

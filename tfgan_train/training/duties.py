@@ -127,7 +127,7 @@ class Duties:
             parts.monitor.last_row(step, clock.facts()["training"])
         with clock.section("peak"):
             if clock.flops:  # There were steps after the first call.
-                clock.peak = measured_peak(parts.strategy, self._config.precision)
+                clock.peak = measured_peak(parts.strategy, self._config.precision, clock.facts()["training"])
         with clock.section("report"):
             parts.monitor.report("finished", {"step": step, **clock.facts()})
         parts.recorder.write(ClockRow.of(step, clock.facts()))

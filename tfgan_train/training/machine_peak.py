@@ -7,10 +7,11 @@ import tensorflow as tf
 
 SIDES = (512, 1024, 2048, 4096, 8192)  # of square matrices: the fastest size differs between machines
 SECONDS = 0.8
+SHARE = 0.05  # of a run's training that may go into the measurement
 
 
-def measured_peak(strategy: tf.distribute.Strategy, precision: str) -> float:
-    """FLOPs a second of the devices that `strategy` trains on, in well under a second.
+def measured_peak(strategy: tf.distribute.Strategy, precision: str, training: float) -> float:
+    """FLOPs a second of the devices that `strategy` trains on, in under a second.
 
     One device is measured. GPUs count as often as there are replicas; the logical CPUs of a machine share its
     cores, and count once for each machine. What other programs leave of a busy machine is what is measured.
@@ -18,15 +19,16 @@ def measured_peak(strategy: tf.distribute.Strategy, precision: str) -> float:
     Args:
       strategy: the run's.
       precision: the matrices' type, "float32", "bfloat16" or "float16".
+      training: seconds that the run took; of a short one, SHARE goes into this.
     """
     devices = strategy.extended.worker_devices
     replicas = strategy.num_replicas_in_sync
     alike = replicas if "GPU" in devices[0] else replicas // len(devices)
     with tf.device(devices[0]):
-        return alike * matmul_rate(precision)
+        return alike * matmul_rate(precision, min(SECONDS, SHARE * training))
 
 
-def matmul_rate(precision: str, seconds: float = SECONDS) -> float:
+def matmul_rate(precision: str, seconds: float) -> float:
     """FLOPs a second of the fastest of several products of two square matrices, on the current device.
 
     Larger and larger matrices are tried as long as `seconds` allow; what is left of them goes to the fastest size.
