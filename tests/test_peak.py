@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfgan_train.training import machine_peak
 
 
+@pytest.mark.perf
 def test_the_peak_is_that_of_matrix_products():
     """A wide margin: the machine may be doing other things in either measurement, and NumPy brings its own library."""
     matrix = np.random.default_rng(0).standard_normal((512, 512), np.float32)
