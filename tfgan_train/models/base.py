@@ -33,6 +33,9 @@ class Network(keras.Model):
         self._compute = tf.as_dtype(config.precision)
         self.new_init = Initializers(init, config.seed, name)
 
+    def build(self, shape):
+        """Makes nothing: each layer makes its variables in its first call. Keras would trace `call` to find them."""
+
     def compute_cast(self, x):
         """Casts a network's input to the type it computes in."""
         return tf.cast(x, self._compute)

@@ -132,6 +132,9 @@ class Block(keras.layers.Layer):
         super().__init__(autocast=False, dtype="float32", **kwargs)
         self.output_size: tuple = ()
 
+    def build(self, shape):
+        """Makes nothing: a layer of layers has no variables of its own. Without this, Keras would trace `call`."""
+
     def flops(self) -> int:
         """Multiplications and additions for one example, forward."""
         return 0
