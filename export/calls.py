@@ -40,7 +40,7 @@ def calls_of(generator: Generator, artefact: Artefact, path: pathlib.Path, batch
     if artefact.loader == "onnx" and not artefact.weight_bytes:
         return [_sampler_call(generator, n) for n in batches]
     if artefact.loader == "onnx":
-        return [_z_call(generator, f"generator:{n}", n) for n in batches]
+        return [_onnx_call(generator, n) for n in batches]
     return [
         call
         for name in sorted(flatbuffer.contents(path.read_bytes()).signatures)
@@ -68,10 +68,10 @@ def _inputs(generator: Generator, index: int, count: int, truncation: float, lab
     return generator.sample_inputs(SEED, tf.range(index, index + count), truncation, label)
 
 
-def _call(generator, name, inputs, z, label, extra=(), images=True) -> Call:
+def _call(generator, name, inputs, z, label, extra=(), truncation=1.0) -> Call:
     """A call with its reference; `extra` names the sampler's outputs that it gives as well."""
     drawn = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy(), "labels": label.numpy()})
-    reference = generator.images(z, label).numpy() if images else None
+    reference = generator.images(z, label, truncation).numpy()
     return Call(name, inputs, reference, {key: drawn[key] for key in extra if key in drawn})
 
 
@@ -86,14 +86,27 @@ def _seeded_call(generator: Generator, name: str, count: int, index: int) -> Cal
     asked = _labels(generator, count)
     z, label = _inputs(generator, index, count, TRUNCATION, asked)
     inputs = _seed(index) | ({} if asked is None else {"label": asked})
-    return _call(generator, name, inputs, z, label, ("z", "labels"))
+    return _call(generator, name, inputs, z, label, ("z", "labels"), TRUNCATION)
+
+
+def _onnx_call(generator: Generator, count: int) -> Call:
+    """A call of generator.onnx, with truncations that differ where it takes some."""
+    call = _z_call(generator, f"generator:{count}", count)
+    if not generator.facts.truncates_w:
+        return call
+    truncations = np.linspace(1, TRUNCATION, count, dtype=np.float32)
+    images = generator.images(call.inputs["z"], call.inputs.get("label"), truncations).numpy()
+    return dataclasses.replace(call, inputs=call.inputs | {"truncations": truncations}, images=images)
 
 
 def _sampler_call(generator: Generator, count: int) -> Call:
-    """A call of the ONNX sampler, which makes latents and labels but no images."""
+    """A call of the ONNX sampler, which makes the generator's inputs but no images."""
     z, label = _inputs(generator, INDEX, count, TRUNCATION)
     inputs = _seed(INDEX) | {"num_images": np.array(count, np.int32)}
-    return _call(generator, f"sampler:{count}", inputs, z, label, ("z", "label"), images=False)
+    made = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
+    if generator.facts.truncates_w:
+        made["truncations"] = np.full(count, TRUNCATION, np.float32)
+    return Call(f"sampler:{count}", inputs, None, made)
 
 
 def _seed(index: int) -> dict[str, np.ndarray]:
@@ -116,5 +129,6 @@ def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Cal
             options = {"truncation": np.array(TRUNCATION, np.float32)} | ({} if asked is None else {"label": asked})
             truncated, same = _inputs(generator, 0, n, TRUNCATION, asked)
             inputs = seed | num_images | options
-            calls.append(_call(generator, f"{name}_with_options:{n}", inputs, truncated, same, ("labels",)))
+            called = f"{name}_with_options:{n}"
+            calls.append(_call(generator, called, inputs, truncated, same, ("labels",), TRUNCATION))
     return calls

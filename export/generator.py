@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
-from tfgan_train.models.inference import graph_of, random_layers, variables_read
+from tfgan_train.models.inference import graph_of, random_layers, truncated, truncates_itself, variables_read
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels as draw_labels
 from tfgan_train.runs.directory import LoadedRun, load_run
@@ -29,6 +29,7 @@ class Facts:
       num_classes: labels that the generator takes; 0 for an unconditional one.
       label_names: one for each class, or () where the data names none.
       parameters: number of floats in the variables that make an image.
+      truncates_w: whether truncation brings w nearer to its average, and leaves z.
     """
 
     run_name: str
@@ -39,6 +40,7 @@ class Facts:
     num_classes: int
     label_names: tuple[str, ...]
     parameters: int
+    truncates_w: bool
 
     @property
     def has_png(self) -> bool:
@@ -56,20 +58,26 @@ class Generator(tf.Module):
     def __init__(self, network: Any, weights: list[tf.Variable], facts: Facts):
         """Takes a network that is called as network(z, label, training=False) -> float32 images in [-1, 1].
 
+        One that truncates w has the method `truncated` too.
+
         Args:
           weights: the variables that such a call reads.
         """
         super().__init__(name="generator")
         self.facts, self.weights = facts, weights
-        self._call = lambda z, label: network(z, label, training=False)
+        self._network = lambda: network
 
     @property
     def conditional(self) -> bool:
         return self.facts.num_classes > 0
 
-    def images(self, z: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        """z float32 [n, space.size], label int32 [n] -> float32 [n, H, W, C] in [-1, 1]."""
-        return tf.cast(self._call(z, label if self.conditional else None), tf.float32)
+    def images(self, z: tf.Tensor, label: tf.Tensor | None = None, truncation: Any = 1.0) -> tf.Tensor:
+        """z float32 [n, space.size], label int32 [n] -> float32 [n, H, W, C] in [-1, 1].
+
+        Args:
+          truncation: of w, float32 scalar or [n]; the other generators have theirs in z already.
+        """
+        return tf.cast(_images(self._network(), z, label if self.conditional else None, truncation), tf.float32)
 
     def sample_inputs(self, seed, indices, truncation, label=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The generator's inputs for rows `indices` of `seed`'s endless sequence.
@@ -77,18 +85,26 @@ class Generator(tf.Module):
         Args:
           seed: int32 scalar.
           indices: int32 [n].
-          truncation: float32 scalar, multiplies z's noise; below 1 trades variety for typicality.
+          truncation: float32 scalar, multiplies z's noise where the generator doesn't truncate w; below 1 trades
+            variety for typicality.
           label: int32 [n], or None; each below zero is drawn from the seed instead.
 
         Returns:
           z float32 [n, space.size], and label int32 [n], None for an unconditional generator.
         """
         facts = self.facts
-        z = facts.space.draw(seed, indices, truncation=truncation)
+        z = facts.space.draw(seed, indices, truncation=1.0 if facts.truncates_w else truncation)
         if not self.conditional:
             return z, None
         drawn = draw_labels(seed, indices, facts.num_classes)
         return z, drawn if label is None else tf.where(label < 0, drawn, label)
+
+
+def _images(network, z, label, truncation):
+    """Of a network that truncates w always by way of it, so that every signature reads the same weights."""
+    if truncates_itself(network):
+        return truncated(network, z, label, truncation)
+    return network(z, label, training=False)
 
 
 def to_uint8(images: tf.Tensor) -> tf.Tensor:
@@ -123,7 +139,9 @@ def of_run(run: LoadedRun) -> Generator:
     config, data, space = run.config, run.data, LatentSpace.of(run.config)
     height, width, channels = data.image_shape
     label = tf.zeros([1], tf.int32) if config.conditional else None
-    graph = graph_of(run.generator, (tf.zeros([1, space.size]), label))
+    graph = graph_of(
+        lambda z, label, training: _images(run.generator, z, label, 1.0), (tf.zeros([1, space.size]), label)
+    )
     drawing = random_layers(graph, run.generator)
     if drawing:
         raise UserError(
@@ -142,5 +160,6 @@ def of_run(run: LoadedRun) -> Generator:
         num_classes=data.num_classes if config.conditional else 0,
         label_names=tuple(data.label_names) if config.conditional else (),
         parameters=sum(weight.shape.num_elements() for weight in weights),
+        truncates_w=truncates_itself(run.generator),
     )
     return Generator(run.generator, weights, facts)

@@ -60,15 +60,18 @@ def meanings(facts: Facts) -> dict[str, dict]:
     whole = [-(2**31), 2**31 - 1]
     z_range = [-1, 1] if facts.space.distribution == "uniform" else None
     code = "; the codes are its last columns, each category one-hot" if facts.space.codes else ""
+    truncates = "brings w nearer to its average" if facts.truncates_w else "multiplies z's noise"
     found: dict[str, dict] = {
         "z": {"range": z_range, "meaning": f"latent, {facts.space.distribution}: one row an image{code}"},
         "seed": {"range": whole, "meaning": "the same seed gives the same images in every file"},
         "index": {"range": whole, "meaning": "place of the first image in the seed's sequence"},
         "num_images": {"range": [1, whole[1]], "meaning": "how many images, from the start of the seed's sequence"},
-        "truncation": {"range": [0, 1], "meaning": "multiplies z's noise; 1 leaves it, less gives more typical images"},
+        "truncation": {"range": [0, 1], "meaning": f"{truncates}; 1 leaves it, less gives more typical images"},
         "images": {"range": {"float32": [-1, 1], "uint8": [0, 255]}, "meaning": "pixels"},
         "png": {"range": None, "meaning": "PNG files"},
     }
+    if facts.truncates_w:
+        found["truncations"] = {"range": [0, 1], "meaning": "the truncation of each image"}
     if facts.num_classes:
         last = facts.num_classes - 1
         found["label"] = {

@@ -6,29 +6,33 @@ from typing import Any
 import tensorflow as tf
 
 from export import extras
-from export.generator import Generator
+from export.generator import Facts, Generator
 
 # BitwiseXor, which the sampler needs, came with opset 18.
 OPSET = 18
 
 
 def write_generator(generator: Generator, path: pathlib.Path) -> None:
-    """z [n, space.size] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    """z [n, space.size] (and label int32 [n], and truncations [n]) -> images float32 [n, H, W, C] in [-1, 1].
+
+    Only a generator that truncates w takes truncations here, one for each image.
 
     Raises:
       UserError: where the extra is not installed.
     """
+    facts = generator.facts
 
-    def images(z, label=None):
-        return {"images": generator.images(z, label)}
+    def images(z, *others):
+        inputs = dict(zip(_others(facts), others, strict=True))
+        return {"images": generator.images(z, inputs.get("label"), inputs.get("truncations", 1.0))}
 
-    specs = [tf.TensorSpec([None, generator.facts.space.size], tf.float32, "z")]
-    specs += [tf.TensorSpec([None], tf.int32, "label")] * generator.conditional
+    specs = [tf.TensorSpec([None, facts.space.size], tf.float32, "z")]
+    specs += [tf.TensorSpec([None], dtype, name) for name, dtype in _others(facts).items()]
     _write(images, specs, path)
 
 
 def write_sampler(generator: Generator, path: pathlib.Path) -> None:
-    """seed, index, num_images, truncation -> z (and label): rows index .. index+num_images-1 of the seed.
+    """seed, index, num_images, truncation -> the generator's inputs: rows index .. index+num_images-1 of the seed.
 
     An ONNX file is one graph without signatures; as a file of its own the sampler does
     not cost a second copy of the weights.
@@ -39,10 +43,17 @@ def write_sampler(generator: Generator, path: pathlib.Path) -> None:
 
     def sample(seed, index, num_images, truncation):
         z, label = generator.sample_inputs(seed, index + tf.range(num_images), truncation)
-        return {"z": z} | ({} if label is None else {"label": label})
+        found = {"z": z, "label": label, "truncations": tf.fill([num_images], truncation)}
+        return {name: found[name] for name in ("z", *_others(generator.facts))}
 
     specs = [tf.TensorSpec([], tf.int32, name) for name in ("seed", "index", "num_images")]
     _write(sample, specs + [tf.TensorSpec([], tf.float32, "truncation")], path)
+
+
+def _others(facts: Facts) -> dict[str, tf.DType]:
+    """The inputs of generator.onnx beside z, one number for each image, and their types."""
+    names = {"label": tf.int32} if facts.num_classes else {}
+    return names | ({"truncations": tf.float32} if facts.truncates_w else {})
 
 
 def _write(function, specs: list[tf.TensorSpec], path: pathlib.Path) -> None:

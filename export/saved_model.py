@@ -48,7 +48,7 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
         if label is not None:
             label = tf.gather(label, tf.range(num_images) % tf.size(label))
         z, label = generator.sample_inputs(seed, tf.range(num_images), truncation, label)
-        images = to_uint8(generator.images(z, label))
+        images = to_uint8(generator.images(z, label, truncation))
         return {"images": images} | ({} if label is None else {"labels": label})
 
     def draw_png(*inputs):

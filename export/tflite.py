@@ -65,7 +65,7 @@ def _from_z(generator: Generator, batch: int):
 def _from_seed(generator: Generator, batch: int):
     def generate(seed, index, truncation, label=None):
         z, label = generator.sample_inputs(seed, index + tf.range(batch), truncation, label)
-        drawn = {"images": generator.images(z, label), "z": z}
+        drawn = {"images": generator.images(z, label, truncation), "z": z}
         return drawn | ({} if label is None else {"labels": label})
 
     specs = [

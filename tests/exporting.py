@@ -23,6 +23,9 @@ RUNS = {
     "dcgan": dict(dataset="mnist10k", train_examples=200, conditional=True),
     "mlp": dict(dataset="mnist10k", train_examples=200, architecture="mlp", g_width=32, latent_distribution="uniform"),
     "resnet": dict(dataset="mnist10k", train_examples=200, conditional=True, architecture="resnet", g_init="glorot"),
+    "style": dict(
+        dataset="mnist10k", train_examples=200, conditional=True, architecture="style", g_width=8, g_init=None
+    ),
     "odd": dict(
         dataset="folder:",
         g_width=3,
@@ -46,7 +49,7 @@ def folder() -> pathlib.Path:
 @functools.cache
 def run(kind: str) -> pathlib.Path:
     """A run of RUNS, trained for three steps: "odd" draws colour images by codes, "mlp" was trained on two replicas."""
-    settings = SMALL | RUNS[kind]
+    settings = {name: value for name, value in (SMALL | RUNS[kind]).items() if value is not None}
     if kind == "odd":
         settings["dataset"] = f"folder:{_colour_images()}"
     path = folder() / kind

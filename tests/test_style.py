@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tests import tiny
 from tfgan_train import models
-from tfgan_train.models import layers, resampling, style
+from tfgan_train.models import inference, layers, resampling, style
+from tfgan_train.runs.sampler import Sampler, mixing
 
 INIT = layers.Initializers("normal:1", 1, "test")
 LABEL = tf.constant([2, 0, 2, 1])
@@ -162,7 +163,7 @@ def test_truncation_brings_w_nearer_to_its_labels_average(labelled, truncation):
     truncated = labelled.styles(z, LABEL, truncation=truncation)
     np.testing.assert_allclose(truncated, share * w + (1 - share) * mean, rtol=1e-4, atol=1e-5)
     images = labelled.images([truncated] * labelled.latents)
-    np.testing.assert_array_equal(labelled.truncated(z, LABEL, truncation), images)
+    np.testing.assert_array_equal(inference.truncated(labelled, z, LABEL, truncation), images)
     if truncation == 0.0:
         np.testing.assert_array_equal(images[0], images[2])  # of one label
 
@@ -179,6 +180,27 @@ def test_the_style_matrix_is_all_that_w_is_multiplied_by(labelled):
         sum(layer.kernel.shape[2] for layer in [*labelled.ups, *labelled.convs, *labelled.output_layers]),
     )
     np.testing.assert_allclose(matrix @ matrix.T, expected, rtol=1e-4, atol=1e-4)
+
+
+# --- mixing
+
+
+def test_a_grid_of_mixed_styles_has_its_sources_at_the_edges(labelled):
+    sampler = Sampler(labelled, labelled.config, tiny.facts())
+    grid = mixing(sampler, (3, -4), 2).reshape(3, 3, *tiny.SHAPE)
+    assert not grid[0, 0].any()
+    sources = [sampler.images(2, seed) for seed in (3, -4)]
+    np.testing.assert_array_equal(grid[1:, 0], sources[0])
+    np.testing.assert_array_equal(grid[0, 1:], sources[1])
+    places = range(2)
+    coarse, fine = (
+        labelled.styles(sampler.latents(seed, places), sampler.labels(seed, places)).numpy() for seed in (3, -4)
+    )
+    for row in range(2):
+        for column in range(2):
+            styles = [coarse[row, None]] * 3 + [fine[column, None]] * 3
+            expected = np.round((labelled.images(styles).numpy()[0] + 1) * 127.5)
+            assert np.abs(grid[row + 1, column + 1] - expected).max() <= 1
 
 
 # --- training

@@ -12,6 +12,7 @@ from tfgan_train.common.files import write_atomically
 from tfgan_train.config import command
 
 MOST_IN_A_GRID = 10_000
+SEEDS = range(-(2**31), 2**31)
 
 
 def _define(values):
@@ -33,6 +34,14 @@ def _define(values):
     )
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
     command.define(
+        values,
+        "string",
+        "mix",
+        None,
+        "SEED_A,SEED_B: a grid of mixed styles, coarse ones of seed A's images (rows), fine ones of B's (columns); "
+        "for runs of --architecture=style",
+    )
+    command.define(
         values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside"
     )
     command.define(
@@ -49,12 +58,13 @@ def _main(values):
     command.require(values, "run_dir")
     if values.num < 1:
         raise UserError(f"--num={values.num} must be at least 1")
-    if not -(2**31) <= values.seed < 2**31:
+    if values.seed not in SEEDS:
         raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
     special = [name for name in SPECIAL if values[name].value]
     if len(special) > 1:
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
-    write = _special_writer(special[0], values) if special else _writer(values.out)
+    mixed = _two_seeds("mix", values.mix) if values.mix else None
+    write = _special_writer(special[0], values, mixed) if special else _writer(values.out)
     _refuse_to_overwrite(values, special)
     from tfgan_train.ops.codes import LatentSpace
     from tfgan_train.runs.directory import load_run
@@ -74,7 +84,7 @@ def _main(values):
             write(pathlib.Path(values.out), sampler.batches(values.num, values.seed, label), values.num)
     except OSError as error:
         raise UserError(f"--out={values.out} can't be written: {error.strerror or error}") from None
-    print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.seed}")
+    print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.mix or values.seed}")
 
 
 def _refuse_to_overwrite(values, special):
@@ -89,7 +99,22 @@ def _refuse_to_overwrite(values, special):
         refuse_others_files(flag, beside, lambda stored: keys in stored)
 
 
-def _special_writer(kind: str, values):
+def _two_seeds(flag: str, text: str) -> tuple[int, int]:
+    """The seeds in SEED_A,SEED_B.
+
+    Raises:
+      UserError: for anything else.
+    """
+    try:
+        first, second = (int(part) for part in text.split(","))
+    except ValueError:
+        first = second = SEEDS.stop
+    if first not in SEEDS or second not in SEEDS:
+        raise UserError(f"--{flag}={text} must be two seeds, as 1,2, each from -2147483648 to 2147483647")
+    return first, second
+
+
+def _special_writer(kind: str, values, mixed: tuple[int, int] | None):
     """The function (loaded, sampler, label) that makes --interpolate's and the others' pictures."""
     endings = SPECIAL[kind]
     out = pathlib.Path(values.out)
@@ -105,6 +130,14 @@ def _special_writer(kind: str, values):
             return
         if kind == "interpolate":
             of_run.write_walk(out, sampler, values.seed, label)
+            return
+        if mixed:
+            if not sampler.mixes:
+                raise UserError(
+                    f"--mix is for runs of --architecture=style, and {values.run_dir} is of "
+                    f"{loaded.config.generator or loaded.config.architecture}"
+                )
+            of_run.write_mix(out, sampler, mixed, label)
             return
         config = data.moved(loaded.config, loaded.data, values.dataset, values.data_dir)
         source = data.load(config)
@@ -188,7 +221,13 @@ def _write_folder(out, batches, num):
 
 
 # What makes one picture of its own, and its endings.
-SPECIAL = {"interpolate": (".png",), "nearest": (".png",), "spot_the_fake": (".png",), "animate": (".webp", ".gif")}
+SPECIAL = {
+    "interpolate": (".png",),
+    "mix": (".png",),
+    "nearest": (".png",),
+    "spot_the_fake": (".png",),
+    "animate": (".webp", ".gif"),
+}
 WRITERS = {".png": _write_grid, ".npz": _write_npz, "/": _write_folder}
 
 

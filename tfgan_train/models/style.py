@@ -232,6 +232,15 @@ class StyleGenerator(Generator):
         """Images of z whose w are truncated, see `styles`."""
         return self.images([self.styles(z, label, truncation=truncation)] * self.latents)
 
+    def mixed(self, coarse, fine):
+        """Images whose smaller sizes have the w of `coarse`, and the larger ones of `fine`; both [n, latent_dim].
+
+        Style mixing (Karras et al. 2019, section 3.1): pose and shape are of the first, details and colours of the
+        second.
+        """
+        smaller = self.latents // 2
+        return self.images([coarse] * smaller + [fine] * (self.latents - smaller))
+
     def images(self, styles: Sequence[tf.Tensor], training=False):
         """float32 images [n, H, W, C] in [-1, 1].
 

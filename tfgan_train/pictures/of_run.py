@@ -7,10 +7,11 @@ from tfgan_train.common.files import write_json
 from tfgan_train.pictures import grid
 from tfgan_train.pictures.nearest import facts, nearest, pair_picture
 from tfgan_train.pictures.spot_the_fake import make_game
-from tfgan_train.runs.sampler import Sampler, code_walk, walk
+from tfgan_train.runs.sampler import Sampler, code_walk, mixing, walk
 
 PAIRS = 30
 WALK_ROWS = 8
+MIXED = 7  # rows and columns of mixed styles
 GAME_REAL = 24  # real images in a game
 SEARCHED = 60_000  # training images that are compared with
 
@@ -35,6 +36,11 @@ def write_walk(path, sampler: Sampler, seed: int, label=None) -> None:
     """A grid whose rows walk from one latent to another."""
     images, columns = walk(sampler, seed, WALK_ROWS, label)
     grid.save_png(path, grid.grid(images, columns))
+
+
+def write_mix(path, sampler: Sampler, seeds: tuple[int, int], label=None) -> None:
+    """A grid of styles: each image has the coarse ones of its row's first image, the fine ones of its column's."""
+    grid.save_png(path, grid.grid(mixing(sampler, seeds, MIXED, label), MIXED + 1))
 
 
 def write_nearest(path, sampler: Sampler, source, held_out, seed: int, num: int = PAIRS, label=None) -> dict:

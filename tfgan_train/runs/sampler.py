@@ -44,6 +44,11 @@ class Sampler:
         """Whether the generator draws points instead of images: all arrays are float32 [n, 1, 1, 2] then."""
         return are_points(self._data.image_shape)
 
+    @property
+    def mixes(self) -> bool:
+        """Whether the generator can mix the styles of two images."""
+        return hasattr(self._generator, "mixed")
+
     def batches(self, num: int, seed: int, label: int | None = None) -> Iterator[np.ndarray]:
         """uint8 [<= BATCH, H, W, C] until `num` images are drawn."""
         for start in range(0, num, BATCH):
@@ -71,9 +76,17 @@ class Sampler:
     def at(self, z, label=None) -> tf.Tensor:
         """uint8 [n, H, W, C] at given latents (and labels)."""
         images = self._generator(z, label, training=False)
-        if self.points:
-            return images
-        return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
+        return images if self.points else _to_uint8(images)
+
+    @tf.function(reduce_retracing=True)
+    def mixed(self, coarse, fine, coarse_label=None, fine_label=None) -> tf.Tensor:
+        """uint8 [n, H, W, C] with the coarse styles of some latents (and labels), and the fine ones of others."""
+        styles = (self._generator.styles(z, label) for z, label in ((coarse, coarse_label), (fine, fine_label)))
+        return _to_uint8(self._generator.mixed(*styles))
+
+
+def _to_uint8(images):
+    return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
 
 
 def walk(sampler: Sampler, seed: int, rows: int, label: int | None = None, columns: int = 10) -> tuple[np.ndarray, int]:
@@ -121,3 +134,29 @@ def code_walk(sampler: Sampler, seed: int, least: int = 10, most: int = 20) -> t
             row[:, code.first] = np.linspace(-1, 1, columns)
     label = sampler.labels(seed, tf.range(1))
     return sampler.at(tf.constant(z), None if label is None else tf.repeat(label, len(z))).numpy(), columns
+
+
+def mixing(sampler: Sampler, seeds: tuple[int, int], num: int, label: int | None = None) -> np.ndarray:
+    """A grid of mixed styles: uint8 [(num + 1)^2, H, W, C], row by row.
+
+    Args:
+      seeds: of the rows' images, which give the coarse styles, and the columns', which give the fine ones.
+      num: rows, and columns.
+
+    Returns:
+      Behind a black corner the first row is the columns' own images, and the first column the rows'.
+    """
+    rows, columns = (sampler.latents(seed, tf.range(num)) for seed in seeds)
+    row_labels, column_labels = (sampler.labels(seed, tf.range(num), label) for seed in seeds)
+
+    def spread(values, each):
+        return None if values is None else tf.repeat(values, num, 0) if each else tf.concat([values] * num, 0)
+
+    inner = sampler.mixed(
+        spread(rows, True), spread(columns, False), spread(row_labels, True), spread(column_labels, False)
+    ).numpy()
+    inner = inner.reshape(num, num, *inner.shape[1:])
+    left, top = sampler.at(rows, row_labels).numpy(), sampler.at(columns, column_labels).numpy()
+    below = np.concatenate([left[:, None], inner], 1)
+    first = np.concatenate([np.zeros_like(top[:1]), top])
+    return np.concatenate([first[None], below]).reshape(-1, *top.shape[1:])
