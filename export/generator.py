@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
-from tfgan_train.models.inference import graph_of, random_layers, truncated, truncates_itself, variables_read
+from tfgan_train.models.inference import graph_of, random_layers, truncates_w, variables_read
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels as draw_labels
 from tfgan_train.runs.directory import LoadedRun, load_run
@@ -102,8 +102,8 @@ class Generator(tf.Module):
 
 def _images(network, z, label, truncation):
     """Of a network that truncates w always by way of it, so that every signature reads the same weights."""
-    if truncates_itself(network):
-        return truncated(network, z, label, truncation)
+    if truncates_w(network):
+        return network.truncated(z, label, truncation)
     return network(z, label, training=False)
 
 
@@ -160,6 +160,6 @@ def of_run(run: LoadedRun) -> Generator:
         num_classes=data.num_classes if config.conditional else 0,
         label_names=tuple(data.label_names) if config.conditional else (),
         parameters=sum(weight.shape.num_elements() for weight in weights),
-        truncates_w=truncates_itself(run.generator),
+        truncates_w=truncates_w(run.generator),
     )
     return Generator(run.generator, weights, facts)

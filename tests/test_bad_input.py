@@ -167,6 +167,8 @@ SAMPLING = [
     (["--run_dir=PLACE/run", "--step=²"], "--step=² is neither"),
     (["--run_dir=PLACE/run", "--step=best"], "no best checkpoint"),
     (["--run_dir=PLACE/run", "--interpolate", "--out=x.npz"], "--interpolate makes one picture; end it in .png"),
+    (["--run_dir=PLACE/run", "--truncation=1.5"], "--truncation=1.5 must be from 0 to 1"),
+    (["--run_dir=PLACE/run", "--truncation=nan"], "--truncation=nan must be from 0 to 1"),
     (["--run_dir=PLACE/run", "--mix=1,2"], "--mix is for runs of --architecture=style"),
     (["--run_dir=PLACE/run", "--mix=1,x"], "--mix=1,x must be two seeds"),
     (["--run_dir=PLACE/run", "--interpolate", "--nearest"], "ask for one of them"),

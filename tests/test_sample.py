@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests import binaries, exporting, processes
 from tfgan_train import load, sample
-from tfgan_train.ops.latents import labels
+from tfgan_train.ops.latents import labels, latents
 from tfgan_train.pictures import grid
 from tfgan_train.runs.sampler import BATCH
 
@@ -70,6 +70,16 @@ def test_an_npz_of_any_number_holds_uint8(plain, tmp_path):
         images = _draw(plain, tmp_path / "x.npz", f"--num={num}")
         assert images.shape == (num, 28, 28, 1) and images.dtype == np.uint8
     assert images.std() > 1
+
+
+def test_truncation_multiplies_z_here_and_from_python(conditional, tmp_path):
+    """A style generator's acts on w: tests/test_style.py."""
+    images = _draw(conditional, tmp_path / "x.npz", "--num=3", "--seed=3", "--truncation=0.5", "--label=4")
+    run = load(conditional)
+    np.testing.assert_array_equal(run.generate(3, 3, 4, truncation=0.5), images)
+    drawn = run.loaded.generator(latents(3, range(3), 9) * 0.5, np.full(3, 4, np.int32))
+    assert np.abs(images - np.round((drawn.numpy() + 1) * 127.5)).max() <= 1
+    assert (images != _draw(conditional, tmp_path / "x.npz", "--num=3", "--seed=3", "--label=4")).any()
 
 
 def test_an_image_depends_on_its_place_and_seed_alone(conditional, tmp_path):

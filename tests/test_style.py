@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests import tiny
 from tfgan_train import models
-from tfgan_train.models import inference, layers, resampling, style
+from tfgan_train.models import layers, resampling, style
 from tfgan_train.runs.sampler import Sampler, mixing
 
 INIT = layers.Initializers("normal:1", 1, "test")
@@ -163,7 +163,9 @@ def test_truncation_brings_w_nearer_to_its_labels_average(labelled, truncation):
     truncated = labelled.styles(z, LABEL, truncation=truncation)
     np.testing.assert_allclose(truncated, share * w + (1 - share) * mean, rtol=1e-4, atol=1e-5)
     images = labelled.images([truncated] * labelled.latents)
-    np.testing.assert_array_equal(inference.truncated(labelled, z, LABEL, truncation), images)
+    np.testing.assert_array_equal(labelled.truncated(z, LABEL, truncation), images)
+    if truncation == 1.0:
+        np.testing.assert_array_equal(images, labelled(z, LABEL))
     if truncation == 0.0:
         np.testing.assert_array_equal(images[0], images[2])  # of one label
 
@@ -183,6 +185,14 @@ def test_the_style_matrix_is_all_that_w_is_multiplied_by(labelled):
 
 
 # --- mixing
+
+
+def test_a_sampler_truncates_w(labelled):
+    typical = Sampler(labelled, labelled.config, tiny.facts(), truncation=0.0).images(5, 3, label=1)
+    np.testing.assert_array_equal(typical, np.broadcast_to(typical[:1], typical.shape))
+    mean = labelled.mapping.average.value[1:2]
+    expected = np.round((labelled.images([mean] * labelled.latents).numpy() + 1) * 127.5)
+    assert np.abs(typical[:1] - expected).max() <= 1
 
 
 def test_a_grid_of_mixed_styles_has_its_sources_at_the_edges(labelled):

@@ -32,6 +32,13 @@ def _define(values):
     command.define(
         values, "string", "code", "", "codes to fix in a run that has them, as c0=3,u0=-0.5; the others are drawn"
     )
+    command.define(
+        values,
+        "float",
+        "truncation",
+        1.0,
+        "0 to 1: below 1 images are more typical and less various; it acts on w where there is one, else on z",
+    )
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
     command.define(
         values,
@@ -60,6 +67,8 @@ def _main(values):
         raise UserError(f"--num={values.num} must be at least 1")
     if values.seed not in SEEDS:
         raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
+    if not 0 <= values.truncation <= 1:
+        raise UserError(f"--truncation={values.truncation} must be from 0 to 1")
     special = [name for name in SPECIAL if values[name].value]
     if len(special) > 1:
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
@@ -73,7 +82,7 @@ def _main(values):
     loaded = load_run(values.run_dir, command.checkpoint_step(values.step))
     label = loaded.label_index(values.label)
     code = LatentSpace.of(loaded.config).parse(values.code)
-    sampler = Sampler(loaded.generator, loaded.config, loaded.data, code)
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data, code, values.truncation)
     if sampler.points and special != ["animate"]:
         write = _points_writer(values.out, special, loaded.data)
         special = []

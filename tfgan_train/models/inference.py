@@ -1,4 +1,4 @@
-"""A generator as it is used: truncation, and what its graph holds (the variables it reads, random numbers it draws)."""
+"""A network as it is used: what truncation acts on, the variables it reads, where it draws random numbers."""
 
 import re
 
@@ -20,24 +20,9 @@ def graph_of(network, inputs: tuple, training: bool = False) -> tf.Graph:
     return tf.function(lambda x, label: network(x, label, training=training)).get_concrete_function(x, label).graph
 
 
-def truncates_itself(generator) -> bool:
-    """Whether truncation is something that the generator knows of (in W), and not a factor of z."""
+def truncates_w(generator) -> bool:
+    """Whether truncation is the generator's own, of its w: `truncated`(z, label, truncation); else it is z's."""
     return hasattr(generator, "truncated")
-
-
-def truncated(generator, z, label, truncation):
-    """A generator's images nearer to its typical ones; the one definition of truncation.
-
-    Args:
-      truncation: float32 scalar or [n]; 1 leaves all as it is, less trades variety for typicality.
-
-    Returns:
-      What generator(z, label) gives, with w so much nearer to its average where the generator has w (style), else with
-      z times the truncation.
-    """
-    if truncates_itself(generator):
-        return generator.truncated(z, label, truncation)
-    return generator(z * tf.reshape(truncation, [-1, 1]), label, training=False)
 
 
 def variables_read(graph: tf.Graph) -> list[tf.Variable]:

@@ -214,7 +214,7 @@ class StyleGenerator(Generator):
         del draw
         return self.images([self.styles(z, label, training)] * self.latents, training)
 
-    def styles(self, z, label=None, training=False, truncation: float | tf.Tensor | None = None):
+    def styles(self, z, label=None, training=False, truncation=None):
         """w, float32 [n, latent_dim].
 
         Args:
@@ -226,9 +226,10 @@ class StyleGenerator(Generator):
         if truncation is None:
             return w
         mean = self.mapping.mean(label)
-        return mean + (w - mean) * tf.reshape(truncation, [-1, 1])
+        share = tf.reshape(truncation, [-1, 1])
+        return share * w + (1 - share) * mean  # exact at both ends
 
-    def truncated(self, z, label=None, truncation: float | tf.Tensor = 1.0):
+    def truncated(self, z, label, truncation):
         """Images of z whose w are truncated, see `styles`."""
         return self.images([self.styles(z, label, truncation=truncation)] * self.latents)
 

@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,14 @@ class Run:
 
     def __init__(self, run_dir, stopped: int | None = None):
         self.run_dir, self.stopped = pathlib.Path(run_dir), stopped
+        self._samplers: dict[float, Any] = {}
 
     @functools.cached_property
     def loaded(self) -> LoadedRun:
         """Config, data facts and networks at the newest checkpoint."""
         return load_run(self.run_dir)
 
-    def generate(self, num: int, seed: int = 0, label: int | str | None = None) -> np.ndarray:
+    def generate(self, num: int, seed: int = 0, label: int | str | None = None, truncation: float = 1.0) -> np.ndarray:
         """Images uint8 [num, H, W, C]; the same for the same seed, here and in `tfgan_train.sample`.
 
         Of four channels the last is a straight alpha.
@@ -37,20 +39,27 @@ class Run:
           seed: -2**31 to 2**31 - 1.
           label: number or name, for conditional runs; None: labels drawn from the seed.
 
+          truncation: 0 to 1; less than 1 gives more typical, less various images.
+
         Raises:
           UserError: for a label the run doesn't know, or a number that can't be.
         """
         if num < 1:
             raise UserError(f"num={num} must be at least 1")
-        images = self._sampler.images(num, seed, self.loaded.label_index(label))
+        if not 0 <= truncation <= 1:
+            raise UserError(f"truncation={truncation} must be from 0 to 1")
+        images = self._sampler(truncation).images(num, seed, self.loaded.label_index(label))
         return alpha.straight(images) if alpha.has_alpha(images) else images
 
-    @functools.cached_property
-    def _sampler(self):
-        """One for all calls: a new one would trace its graph anew."""
+    def _sampler(self, truncation: float):
+        """One for all calls of a truncation: a new one would trace its graph anew."""
         from tfgan_train.runs.sampler import Sampler
 
-        return Sampler(self.loaded.generator, self.loaded.config, self.loaded.data)
+        if truncation not in self._samplers:
+            self._samplers[truncation] = Sampler(
+                self.loaded.generator, self.loaded.config, self.loaded.data, truncation=truncation
+            )
+        return self._samplers[truncation]
 
     @functools.cached_property
     def config(self):

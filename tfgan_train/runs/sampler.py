@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.images import are_points
+from tfgan_train.models.inference import truncates_w
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels
 
@@ -23,10 +24,14 @@ class Sampler:
       config: the latents' settings, conditional.
       data: num_classes and image_shape.
       code: values of codes, by name, that all latents get; the others come from the seed.
+      truncation: 0 to 1; below 1 it trades variety for typicality, as w's where the generator has w (style), else
+        as a factor of the latents' noise.
     """
 
-    def __init__(self, generator, config, data, code: Mapping[str, float] | None = None):
+    def __init__(self, generator, config, data, code: Mapping[str, float] | None = None, truncation: float = 1.0):
         self._generator, self._config, self._data = generator, config, data
+        self._of_w: float | None = truncation if truncation != 1 and truncates_w(generator) else None
+        self._of_z: float | None = truncation if truncation != 1 and self._of_w is None else None
         self.space, self._code = LatentSpace.of(config), code or {}
 
     @property
@@ -62,7 +67,7 @@ class Sampler:
 
     def latents(self, seed: int, indices) -> tf.Tensor:
         """float32 [n, space.size], the latents of these places in the seed's sequence."""
-        return self.space.fixed(self.space.draw(seed, indices), self._code)
+        return self.space.fixed(self.space.draw(seed, indices, truncation=self._of_z), self._code)
 
     def labels(self, seed: int, indices, label: int | None = None):
         """int32 [n], or None for unconditional runs."""
@@ -75,13 +80,20 @@ class Sampler:
     @tf.function(reduce_retracing=True)
     def at(self, z, label=None) -> tf.Tensor:
         """uint8 [n, H, W, C] at given latents (and labels)."""
-        images = self._generator(z, label, training=False)
+        images = (
+            self._generator(z, label, training=False)
+            if self._of_w is None
+            else self._generator.truncated(z, label, self._of_w)
+        )
         return images if self.points else _to_uint8(images)
 
     @tf.function(reduce_retracing=True)
     def mixed(self, coarse, fine, coarse_label=None, fine_label=None) -> tf.Tensor:
         """uint8 [n, H, W, C] with the coarse styles of some latents (and labels), and the fine ones of others."""
-        styles = (self._generator.styles(z, label) for z, label in ((coarse, coarse_label), (fine, fine_label)))
+        styles = (
+            self._generator.styles(z, label, truncation=self._of_w)
+            for z, label in ((coarse, coarse_label), (fine, fine_label))
+        )
         return _to_uint8(self._generator.mixed(*styles))
 
 

@@ -43,7 +43,8 @@ FREE = {
 CHOSEN_LATER = {"g_width", "d_width", "g_depth", "d_depth", "sample_every", "precision"}
 
 
-LABELLED = {*recipes.WITHOUT_WEIGHTS, *recipes.WITHOUT_WEIGHTS.values()}  # recipes that learn the labels there are
+# Recipes that learn the labels there are.
+LABELLED = {*recipes.WITHOUT_WEIGHTS, *recipes.WITHOUT_WEIGHTS.values(), "style"}
 
 
 @dataclasses.dataclass
