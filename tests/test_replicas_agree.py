@@ -62,8 +62,10 @@ CASES = {
         "penalty_weight": 0.1,
     },
     "mlp, batch norm, conditional concat": {"architecture": "mlp", "conditional": True, "d_conditioning": "concat"},
-    "mlp, minibatch discrimination through r1, codes": {
+    "mlp, minibatch discrimination through r1, codes, acgan": {
         "architecture": "mlp",
+        "conditional": True,
+        "d_conditioning": "acgan",
         "code_categories": "4",
         "code_continuous": 2,
         "minibatch_discrimination": 3,

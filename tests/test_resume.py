@@ -61,6 +61,7 @@ TWO = [
     "--momentum=0.5",
     "--historical_averaging=0.01",
     "--conditional",
+    "--d_conditioning=acgan",
 ]
 WALL_TIME = ("seconds", "images_per_second")
 PATIENCE = 300  # seconds; on a machine that does nothing else a run takes ten

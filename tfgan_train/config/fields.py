@@ -269,7 +269,11 @@ class Config:
         needs="conditional",
     )
     d_conditioning: str = _field(
-        "projection", "networks", "how D takes the label", choices=("projection", "concat"), needs="conditional"
+        "projection",
+        "networks",
+        "how D takes the label; acgan: it doesn't, a second head has to name it",
+        choices=("projection", "concat", "acgan"),
+        needs="conditional",
     )
     g_dropout: float = _field(0.0, "networks", "share of hidden units dropped in G", minimum=0, maximum=0.95)
     d_dropout: float = _field(0.0, "networks", "share of hidden units dropped in D", minimum=0, maximum=0.95)
@@ -340,6 +344,20 @@ class Config:
     )
     augment_probability: float = _field(
         1.0, "objective", "share of images that have each of them", minimum=0, maximum=1, needs="augment"
+    )
+    class_weight: float = _field(
+        1.0,
+        "objective",
+        "AC-GAN: weight in D's loss of naming the classes of real and fake images",
+        minimum=0,
+        needs="d_conditioning=acgan",
+    )
+    g_class_weight: float = _field(
+        1.0,
+        "objective",
+        "AC-GAN: weight in G's loss of fakes that D's second head names wrongly",
+        minimum=0,
+        needs="d_conditioning=acgan",
     )
     code_weight: float = _field(
         1.0,

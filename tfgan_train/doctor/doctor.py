@@ -17,7 +17,10 @@ _KEPT_ROWS = 20  # at least this many rows are remembered …
 _KEPT_STEPS = rules.SURE_STEPS  # … and at least this many steps
 _START_STEPS = 500  # what counts as the start, whose gradients later ones are held against
 _START_ROWS = 5
-_TRAIN_KEYS = ("step", "d_loss", "g_loss", "d_accuracy", "g_grad_norm", "d_grad_norm", "g_lr", "d_lr")
+_TRAIN_KEYS = (
+    *("step", "d_loss", "g_loss", "d_accuracy", "g_grad_norm", "d_grad_norm", "g_lr", "d_lr"),
+    "class_accuracy_fake",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +118,8 @@ class Doctor:
           row: of kind "train" or "samples", as runs/rows.py has them; the latter may lack any of
             "pairwise_distance" and "pairwise_distance_real" (mean distance between two samples and
             between two real images), "train_real_logits", "heldout_real_logits" and "sample_logits" (D's mean
-            logits, all three in inference mode), "class_histogram" (samples by class). Rows
+            logits, all three in inference mode), "class_histogram" (samples by class), "class_variety" (distance
+            within each label's samples against its real images). Rows
             of other kinds are passed over.
         """
         adders: dict[str, Callable] = {"train": self._history.add_train, "samples": self._history.add_samples}

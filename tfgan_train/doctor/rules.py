@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfgan_train.doctor.class_rules import class_collapse, less_class, varied_within_again
+
 # D overpowers G. The first 5,000 steps of vanilla_mlp, which then draws good digits, have a D that is
 # right 99 % of the time, so accuracy alone must last; with G's gradient or hopes gone it need not.
 SURE = 0.99  # D's accuracy, as a median
@@ -264,6 +266,7 @@ SIGNS = {
             _varied_again,
             lambda history: "--minibatch_discrimination=32, --g_norm=batch, --penalty=r1 or a lower --g_lr",
         ),
+        Sign("class_collapse", "Classes collapse", "samples", class_collapse, varied_within_again, less_class),
         Sign(
             "d_overfits",
             "D overfits",

@@ -121,14 +121,15 @@ class Discriminator(Network):
         """`init`: the family's own initialiser, empty: --d_init's; `spectral`: of the head, None: as --d_norm says."""
         super().__init__(config, data, "discriminator", init or config.d_init)
         self._projects = config.conditional and config.d_conditioning == "projection"
-        self._concatenates = config.conditional and not self._projects
+        self._concatenates = config.conditional and config.d_conditioning == "concat"
+        self._is_told = self._projects or self._concatenates
         self.label_init = self.new_init  # a trunk may want another
         width = self._make_trunk()
         spectral = config.d_norm == "spectral" if spectral is None else spectral
         size = width if self._projects else EMBEDDING_SIZE
         self.embedding = (
             Embedding(data.num_classes, size, self.label_init, spectral and self._projects, name="label")
-            if config.conditional
+            if self._is_told
             else None
         )
         self.minibatch = (

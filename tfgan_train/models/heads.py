@@ -24,6 +24,17 @@ class CodeHead(Network):
         return self.output_layer(h, training=training)
 
 
+class ClassHead(Network):
+    """AC-GAN's second head (Odena et al. 2017): features float32 [n, m] -> logits float32 [n, classes]."""
+
+    def __init__(self, config, data):
+        super().__init__(config, data, "class_head", config.d_init)
+        self.output_layer = Dense(data.num_classes, self.new_init, name="classes")
+
+    def call(self, features, training=False):
+        return self.output_layer(features, training=training)
+
+
 def build_heads(config, data, discriminator) -> dict[str, Network]:
     """The further heads that a run's D has, by name, with their variables made; {} where it has none.
 
@@ -35,6 +46,8 @@ def build_heads(config, data, discriminator) -> dict[str, Network]:
     heads: dict[str, Network] = {}
     if LatentSpace.of(config).code_size:
         heads["code_head"] = CodeHead(config, data)
+    if config.conditional and config.d_conditioning == "acgan":
+        heads["class_head"] = ClassHead(config, data)
     if heads:
         label = tf.zeros([2], tf.int32) if config.conditional else None
         features = discriminator.features(tf.zeros([2, *data.image_shape]), label)

@@ -165,7 +165,7 @@ class ProjectedDiscriminator(Discriminator):
         """
         maps = self.look(x) if maps is None else maps
         h = self._joined(x, maps, label, training, draw)
-        logits = self._logits(h, label, training, self.compute_cast(spread(maps, label)))
+        logits = self._logits(h, label, training, self.compute_cast(spread(maps, label if self._is_told else None)))
         heads = [
             head(self.compute_cast(one), label, training=training) for head, one in zip(self.heads, maps, strict=True)
         ]

@@ -45,6 +45,12 @@ def pairwise_distance(images: np.ndarray) -> float:
     return float(np.sqrt(np.maximum(squares, 0.0)).sum() / (len(images) * (len(images) - 1)))
 
 
+def class_distances(images: np.ndarray, labels: np.ndarray, num_classes: int) -> list[float | None]:
+    """`pairwise_distance` of each label's images; None where it has fewer than two."""
+    groups = [images[labels == label] for label in range(num_classes)]
+    return [pairwise_distance(group) if len(group) > 1 else None for group in groups]
+
+
 def pair_picture(samples: np.ndarray, train: np.ndarray, indices: np.ndarray, pairs_per_row: int = 6) -> np.ndarray:
     """Each sample (left) beside its nearest training image (right).
 

@@ -50,6 +50,26 @@ def training_charts(rows: list[Row], sample_rows: list[Row]) -> list[str]:
         ),
         line_chart("Gradient penalty", [_series(_nonzero(rows, "penalty"), "penalty", "penalty", "d")]),
         line_chart(
+            "Class accuracy",
+            [
+                _series(rows, "class_accuracy_real", "of real images", "real"),
+                _series(rows, "class_accuracy_fake", "of samples", "fake"),
+            ],
+            note="How often D's second head names an image's class.",
+            limits=(0.0, 1.02),
+            percent=True,
+        ),
+        line_chart(
+            "What images tell of their codes",
+            [_series(rows, "code_information", "categorical, in nats", "fake")],
+            note="At most the logarithm of the number of codes there are; 0 is a guess.",
+        ),
+        line_chart(
+            "Error of the continuous codes",
+            [_series(rows, "code_error", "mean square", "fake")],
+            note="As Q reads them off an image; 1/3 is a guess.",
+        ),
+        line_chart(
             "Variety of the samples",
             [
                 _series(sample_rows, "pairwise_distance", "between samples", "fake"),

@@ -77,6 +77,7 @@ class TrainRow(Row):
       d_lr, g_lr: learning rates.
       code_information: InfoGAN's bound on what a fake tells of its categorical codes, in nats.
       code_error: mean squared error of the continuous codes as Q reads them off a fake; 1/3 is a guess.
+      class_accuracy_real, class_accuracy_fake: shares of images whose class AC-GAN's head names, 0 to 1.
       d_loss_each, g_loss_each: each mini-batch's loss, 6 digits.
       epoch: passes over the data so far.
       seconds: that the run has trained, over all its processes.
@@ -98,6 +99,8 @@ class TrainRow(Row):
     g_lr: float | None = None
     code_information: float | None = None
     code_error: float | None = None
+    class_accuracy_real: float | None = None
+    class_accuracy_fake: float | None = None
     d_loss_each: list[float] | None = None
     g_loss_each: list[float] | None = None
     epoch: float | None = None
@@ -115,6 +118,8 @@ class SampleRow(Row):
       train_real_logits, heldout_real_logits, sample_logits: D's mean logits of real images that are trained on, of
         those that aren't, and of samples.
       d_accuracy_inference: share of train_real_logits and sample_logits on their own side, 0 to 1.
+      class_variety: for each label the mean distance of two of its samples, as a share of that of two of its real
+        images; null where there are too few to tell.
       class_histogram: samples by the class that the data's own classifier gives them.
     """
 
@@ -125,6 +130,7 @@ class SampleRow(Row):
     heldout_real_logits: float | None = None
     sample_logits: float | None = None
     d_accuracy_inference: float | None = None
+    class_variety: list[float | None] | None = None
     class_histogram: list[int] | None = None
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.models import build_networks
+from tfgan_train.models.heads import build_heads
 from tfgan_train.training import start
 from tfgan_train.training.step_flops import step_flops
 
@@ -15,6 +16,7 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     prepared = start.prepare(config, given, fresh)
     config, data = prepared.config, prepared.data
     generator, discriminator = build_networks(config, data)
+    heads = build_heads(config, data, discriminator)
     height, width, channels = data.image_shape
     lines = [
         f"run directory: {prepared.run.path} ({'resumed' if prepared.resumes else 'new'})",
@@ -25,7 +27,7 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
         "",
     ]
     lines += ["config:", *_config_lines(config), ""]
-    for network in (generator, discriminator):
+    for network in (generator, discriminator, *heads.values()):
         lines += [*layer_table(network), ""]
     flops = step_flops(config, generator, discriminator, prepared.objective)
     lines.append(

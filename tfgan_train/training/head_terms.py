@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfgan_train.config.fields import Config
-from tfgan_train.objective.information import code_terms, continuous_error, information_bound
+from tfgan_train.objective.information import class_terms, code_terms, continuous_error, information_bound
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.training.gan import Gan
 
@@ -25,15 +25,22 @@ class Wanted(NamedTuple):
 def head_metrics(config: Config) -> tuple[str, ...]:
     """Names of the numbers that `HeadTerms` reports."""
     space = LatentSpace.of(config)
-    names = ("code_information",) if space.categories else ()
-    return names + (("code_error",) if space.continuous else ())
+    acgan = config.conditional and config.d_conditioning == "acgan"
+    found = {
+        "code_information": bool(space.categories),
+        "code_error": space.continuous > 0,
+        "class_accuracy_real": acgan,
+        "class_accuracy_fake": acgan,
+    }
+    return tuple(name for name, has in found.items() if has)
 
 
 class HeadTerms:
     """The heads' terms by example, to be added to the losses by example.
 
     The authors' code of InfoGAN has lambda L_I in both losses, each of which is minimised by its own network's
-    variables; Q shares D's trunk and is trained with it.
+    variables; Q shares D's trunk and is trained with it. AC-GAN's L_C (Odena et al. 2017, equation 3) is of real and
+    fake images for D, and of fakes for G.
 
     Args:
       config: a resolved Config.
@@ -48,13 +55,26 @@ class HeadTerms:
         self._space = LatentSpace.of(config)
         self.metrics: dict[str, tf.Tensor] = {}
 
-    def of_d(self, fake_features: tf.Tensor, wanted: Wanted) -> tf.Tensor | None:
-        """[n], D's; None where D has one head."""
-        return self._code(fake_features, wanted) if self._heads else None
+    def of_d(self, real_features: tf.Tensor, fake_features: tf.Tensor, wanted: Wanted) -> list[tf.Tensor]:
+        """[n] each, of D's loss."""
+        terms = [self._code(fake_features, wanted)] if "code_head" in self._heads else []
+        if "class_head" in self._heads:
+            weight = self._config.class_weight
+            terms += [weight * self._class("real", real_features, wanted)]
+            terms += [weight * self._class("fake", fake_features, wanted)]
+        return terms
 
-    def of_g(self, fake_features: tf.Tensor, wanted: Wanted) -> tf.Tensor | None:
-        """[n], G's; None where D has one head."""
-        return self._code(fake_features, wanted) if self._heads else None
+    def of_g(self, fake_features: tf.Tensor, wanted: Wanted) -> list[tf.Tensor]:
+        """[n] each, of G's loss."""
+        terms = [self._code(fake_features, wanted)] if "code_head" in self._heads else []
+        if "class_head" in self._heads:
+            terms += [self._config.g_class_weight * self._class("fake", fake_features, wanted)]
+        return terms
+
+    def _class(self, kind: str, features: tf.Tensor, wanted: Wanted) -> tf.Tensor:
+        logits = self._heads["class_head"](features, training=True)
+        loss, self.metrics[f"class_accuracy_{kind}"] = class_terms(logits, wanted.label)
+        return loss
 
     def _code(self, features: tf.Tensor, wanted: Wanted) -> tf.Tensor:
         config, categories = self._config, self._space.categories

@@ -10,7 +10,7 @@ from tfgan_train.common.images import to_float
 from tfgan_train.config.fields import FIELDS, is_read
 from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.features import classifier
-from tfgan_train.pictures.nearest import pairwise_distance
+from tfgan_train.pictures.nearest import class_distances, pairwise_distance
 from tfgan_train.report.page import write_report
 from tfgan_train.runs.rows import AccuracyRow, DoctorRow, SampleRow, TrainRow, read_rows
 from tfgan_train.score import discriminator_accuracy
@@ -49,6 +49,7 @@ class Watch:
         self._real = _read_some(source, config.seed)
         self._held_out = None if held_out is None else _read_some(held_out, config.seed)
         self._real_distance = pairwise_distance(self._real[0])
+        self._real_distances = class_distances(*self._real, data.num_classes) if config.conditional else []
 
     def train_row(self, row: TrainRow) -> None:
         """Shows the doctor a training row."""
@@ -75,6 +76,13 @@ class Watch:
             found["d_accuracy_inference"] = float(
                 (np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2
             )
+        if labels is not None:
+            found["class_variety"] = [
+                None if one is None or not real else round(one / real, 4)
+                for one, real in zip(
+                    class_distances(images, labels, self._data.num_classes), self._real_distances, strict=True
+                )
+            ]
         histogram = self._class_histogram()
         if histogram is not None:
             found["class_histogram"] = histogram

@@ -284,7 +284,7 @@ class _ReplicaStep:
             real_logits, real_features = judge(real.pixels, real.draw, maps=real.maps)
             fake_logits, fake_features = judge(seen, fake.draw, maps=fake.maps)
             total = self._adversarial(real_logits, fake_logits, draw)
-            total += self._total(self._head_terms.of_d(fake_features, wanted))
+            total += self._sum_of_means(self._head_terms.of_d(real_features, fake_features, wanted))
             if with_penalty:
                 total += self._penalise(critic, real.pixels, seen, draw)
             total = self._scaled(total)
@@ -360,7 +360,7 @@ class _ReplicaStep:
         wanted: Wanted,
     ) -> tf.Tensor:
         self._metrics["g_loss"] = total = self._mean(self._loss.g(real_logits, fake_logits))
-        total += self._total(self._head_terms.of_g(fake_features, wanted))
+        total += self._sum_of_means(self._head_terms.of_g(fake_features, wanted))
         if self._config.feature_matching:
             matched = feature_matching(real_features, fake_features)
             total += self._config.feature_matching * matched / self._replicas
@@ -373,9 +373,9 @@ class _ReplicaStep:
         heads = values.shape[1] if values.shape.rank == 2 else 1
         return tf.reduce_sum(values) / (self._config.batch_size * heads)
 
-    def _total(self, terms: tf.Tensor | None) -> tf.Tensor | float:
-        """The mean of the heads' terms; 0 where there are none."""
-        return 0.0 if terms is None else self._mean(terms)
+    def _sum_of_means(self, terms: list[tf.Tensor]) -> tf.Tensor | float:
+        """Of terms by example; 0 where there are none."""
+        return sum(self._mean(term) for term in terms)
 
     def _scaled(self, loss: tf.Tensor) -> tf.Tensor:
         return loss * local_value(self._gan.loss_scale) if self._config.precision == "float16" else loss
