@@ -9,6 +9,7 @@ TENSORFLOW = "2.21"
 
 EXTRAS = {
     "gpu": [f"tensorflow[and-cuda]>={TENSORFLOW}"],
+    "video": ["imageio-ffmpeg"],
     "onnx": ["tf2onnx>=1.17", "onnx", "onnxruntime"],
     "quantize": ["ai-edge-quantizer"],
 }

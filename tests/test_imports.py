@@ -181,7 +181,7 @@ def test_nothing_beyond_the_declared_packages_is_imported():
         "flatbuffers",
         "google",
     }  # which TFDS and TensorFlow bring
-    extras = {"IPython", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "ai_edge_quantizer"}
+    extras = {"IPython", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "ai_edge_quantizer", "imageio_ffmpeg"}
     for name in (name for name in MODULES if ".demo." not in name):  # Demos are programs of their own.
         others = {module.split(".")[0] for module in _imports(name, lazy=False)} - STANDARD - {"tfgan_train", "export"}
         assert others <= declared, name

@@ -1,6 +1,7 @@
 """Pictures from a trained run: `python -m tfgan_train.sample --run_dir=RUN --num=64 --out=grid.png`."""
 
 import io
+import math
 import os
 import pathlib
 import zipfile
@@ -12,6 +13,8 @@ from tfgan_train.common.files import write_atomically
 from tfgan_train.config import command
 
 MOST_IN_A_GRID = 10_000
+MOST_SECONDS = 600
+MOST_STRIPS = 6  # rows of --direction
 SEEDS = range(-(2**31), 2**31)
 
 
@@ -40,6 +43,21 @@ def _define(values):
         "0 to 1: below 1 images are more typical and less various; it acts on w where there is one, else on z",
     )
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
+    command.define(values, "integer", "to_seed", None, "--interpolate: from the latents of --seed to those of this one")
+    command.define(
+        values, "boolean", "walk", False, "a closed loop through latents and labels (--out=….webp, .gif or .mp4)"
+    )
+    command.define(values, "float", "seconds", 8.0, "--walk: how long a round takes")
+    command.define(
+        values,
+        "string",
+        "direction",
+        "",
+        "a grid whose rows are samples moved along sefa:N, label:FROM,TO or latents:FROM.npz,TO.npz",
+    )
+    command.define(
+        values, "string", "strengths", "", "--direction: FROM,TO; by default -2,2, or 0,1 from one label to the other"
+    )
     command.define(
         values,
         "string",
@@ -69,6 +87,7 @@ def _main(values):
         raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
     if not 0 <= values.truncation <= 1:
         raise UserError(f"--truncation={values.truncation} must be from 0 to 1")
+    _check_steering(values)
     special = [name for name in SPECIAL if values[name].value]
     if len(special) > 1:
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
@@ -94,6 +113,30 @@ def _main(values):
     except OSError as error:
         raise UserError(f"--out={values.out} can't be written: {error.strerror or error}") from None
     print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.mix or values.seed}")
+
+
+def _check_steering(values):
+    """Raises UserError for values of walks and directions that can't be, or that would do nothing."""
+    for name, needed in (("to_seed", "interpolate"), ("seconds", "walk"), ("strengths", "direction")):
+        if values[name].present and not values[needed].value:
+            raise UserError(f"--{name} goes with --{needed}")
+    if not 1 <= values.seconds <= MOST_SECONDS:
+        raise UserError(f"--seconds={values.seconds} must be from 1 to {MOST_SECONDS}")
+    if values.to_seed is not None and values.to_seed not in SEEDS:
+        raise UserError(f"--to_seed={values.to_seed} must be from -2147483648 to 2147483647")
+    _strengths(values)
+
+
+def _strengths(values) -> tuple[float, float]:
+    """--strengths=FROM,TO."""
+    text = values.strengths or ("0,1" if values.direction.startswith("label:") else "-2,2")
+    try:
+        first, last = (float(part) for part in text.split(","))
+    except ValueError:
+        first = last = float("nan")
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise UserError(f"--strengths={text} is not two numbers such as -2,2")
+    return first, last
 
 
 def _refuse_to_overwrite(values, special):
@@ -133,12 +176,25 @@ def _special_writer(kind: str, values, mixed: tuple[int, int] | None):
     def write(loaded, sampler, label):
         from tfgan_train import data
         from tfgan_train.pictures import of_run, training_samples
+        from tfgan_train.runs.directions import Direction
+        from tfgan_train.runs.walks import seeded
 
         if kind == "animate":
             training_samples.animate(loaded.path.samples_dir, out)
             return
+        if kind == "interpolate" and values.to_seed is not None:
+            ends = (seeded(sampler, seed, of_run.WALK_ROWS, label) for seed in (values.seed, values.to_seed))
+            of_run.write_between(out, sampler, *ends)
+            return
         if kind == "interpolate":
             of_run.write_walk(out, sampler, values.seed, label)
+            return
+        if kind == "walk":
+            of_run.write_loop(out, sampler, values.seed, values.seconds, label)
+            return
+        if kind == "direction":
+            direction, rows = Direction.parse(values.direction, loaded), min(values.num, MOST_STRIPS)
+            of_run.write_strips(out, sampler, direction, values.seed, _strengths(values), rows, label)
             return
         if mixed:
             if not sampler.mixes:
@@ -232,6 +288,8 @@ def _write_folder(out, batches, num):
 # What makes one picture of its own, and its endings.
 SPECIAL = {
     "interpolate": (".png",),
+    "walk": (".webp", ".gif", ".mp4"),
+    "direction": (".png",),
     "mix": (".png",),
     "nearest": (".png",),
     "spot_the_fake": (".png",),

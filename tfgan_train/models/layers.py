@@ -248,7 +248,7 @@ class UpConv(_Weighted):
 
 
 class Embedding(Block):
-    """int32 [n] labels -> float32 [n, size]; with `spectral` the table [classes, size] is spectrally normalised."""
+    """Labels (see `of_label`) -> float32 [n, size]; with `spectral` the table [classes, size] is normalised."""
 
     def __init__(
         self,
@@ -271,7 +271,12 @@ class Embedding(Block):
         table = self.table.value
         if self._spectral:
             table = spectrally_normalised(table, self.u.value, training)
-        return tf.gather(table, label)
+        return of_label(table, label)
+
+
+def of_label(table, label):
+    """Rows of a table [classes, size] by labels int32 [n], or mixed by weights float32 [n, classes]: [n, size]."""
+    return tf.matmul(label, table) if label.dtype.is_floating else tf.gather(table, label)
 
 
 def power_iteration_start(layer: Block, outputs: int, seed: int):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.models.layers import WATCHED, Block
+from tfgan_train.models.layers import WATCHED, Block, of_label
 from tfgan_train.ops.replicas import assign
 
 
@@ -111,7 +111,7 @@ class ConditionalBatchNorm(BatchNorm):
         channels = x.shape[-1]
         y = self._normalised(x, tf.ones([channels]), tf.zeros([channels]), training)
         scale, shift = (
-            tf.cast(tf.reshape(tf.gather(table.value, label), [-1, 1, 1, channels]), x.dtype)
+            tf.cast(tf.reshape(of_label(table.value, label), [-1, 1, 1, channels]), x.dtype)
             for table in (self.gamma, self.beta)
         )
         return y * scale + shift

@@ -19,7 +19,7 @@ from tfgan_train.models import base, dcgan, resnet
 from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.base import Generator
 from tfgan_train.models.dcgan import WIDEST, size_plan
-from tfgan_train.models.layers import Block, Conv, Initializers, activation, squash
+from tfgan_train.models.layers import Block, Conv, Initializers, activation, of_label, squash
 from tfgan_train.models.resampling import ConvOfDoubled, smoothly_doubled
 from tfgan_train.ops.replicas import all_reduce_sum, assign
 
@@ -98,7 +98,7 @@ class Mapping(Block):
 
     def mean(self, label=None):
         """w's average [n, latent_dim] of each label; [1, latent_dim] without labels."""
-        return self.average.value if label is None else tf.gather(self.average.value, label)
+        return self.average.value if label is None else of_label(self.average.value, label)
 
     def _follow(self, w, label):
         """Moves the average of each label that the global batch has."""

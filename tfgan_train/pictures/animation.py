@@ -1,12 +1,15 @@
 """Pictures of a run's course: an animation of the grids, and the strips of fixed latents."""
 
 import pathlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image, features
 
 from tfgan_train.common import files
+from tfgan_train.common.alpha import shown
+from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import to_image
 from tfgan_train.pictures import grid
 
@@ -14,6 +17,7 @@ MAX_FRAMES = 60
 MAX_SIDE = 640  # pixels; larger grids are made smaller, which bounds time and file size
 MAX_STRIPS = 40
 HOLD_SECONDS = 2.0
+LOOP_SIDE = 192  # pixels that a loop's frames have at least
 _WEBP = {"quality": 70, "method": 0, "minimize_size": False}
 
 
@@ -59,6 +63,60 @@ def write_animation(
     if kind == "WEBP":
         options |= _WEBP
     return files.write_atomically(out, lambda file: first.save(file, kind, **options))
+
+
+def write_loop(frames: Iterable[np.ndarray], out, seconds: float, count: int) -> pathlib.Path:
+    """Writes images as an endless animation whose last frame is followed by its first.
+
+    Args:
+      frames: uint8 [H, W, C], one at a time.
+      out: the file to write: "….webp", "….gif" or "….mp4".
+      seconds: how long a round takes.
+      count: how many frames there are.
+
+    Returns:
+      The file written, whole or not at all.
+
+    Raises:
+      UserError: an .mp4 without its package.
+    """
+    out = pathlib.Path(out)
+    pictures = (_large(frame) for frame in frames)
+    if out.suffix.lower() == ".mp4":
+        return _write_video(pictures, out, count / seconds)
+    kind = out.suffix.lower().removeprefix(".").upper()
+    images = (to_image(picture) for picture in pictures)
+    first = next(images)
+    options = {"save_all": True, "append_images": images, "loop": 0, "duration": round(1000 * seconds / count)}
+    if kind == "WEBP":
+        options |= _WEBP
+    return files.write_atomically(out, lambda file: first.save(file, kind, **options))
+
+
+def _large(image: np.ndarray) -> np.ndarray:
+    """A frame of at least LOOP_SIDE pixels on its longer side, as a page can show it."""
+    factor = max(1, -(-LOOP_SIDE // max(image.shape[:2])))
+    return grid.upscale(shown(image), factor)
+
+
+def _write_video(pictures: Iterable[np.ndarray], out: pathlib.Path, rate: float) -> pathlib.Path:
+    try:
+        import imageio_ffmpeg
+    except ModuleNotFoundError:
+        raise UserError(f"--out={out}: .mp4 needs ffmpeg: pip install 'tfgan-train[video]'") from None
+    with tempfile.TemporaryDirectory() as folder:
+        beside = pathlib.Path(folder) / "video.mp4"
+        writer = None
+        for picture in pictures:
+            frame = np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+            if writer is None:
+                size = (frame.shape[1], frame.shape[0])
+                writer = imageio_ffmpeg.write_frames(str(beside), size, fps=rate, macro_block_size=2)
+                writer.send(None)
+            writer.send(frame)
+        if writer is not None:
+            writer.close()
+        return files.write_atomically(out, beside.read_bytes())
 
 
 def strips(png_paths: Sequence, captions: Sequence[str]) -> np.ndarray:

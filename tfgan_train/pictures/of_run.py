@@ -4,13 +4,18 @@ import numpy as np
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_json
-from tfgan_train.pictures import grid
+from tfgan_train.pictures import animation, grid
 from tfgan_train.pictures.nearest import facts, nearest, pair_picture
 from tfgan_train.pictures.spot_the_fake import make_game
+from tfgan_train.runs.directions import Direction, strips
+from tfgan_train.runs.paths import stops_of
 from tfgan_train.runs.sampler import Sampler, code_walk, mixing, walk
+from tfgan_train.runs.walks import Latents, closed_walk, seeded, walk_between
 
 PAIRS = 30
 WALK_ROWS = 8
+STRIP = 9  # pictures in a row along a direction
+FRAMES = 25  # of a walk, in a second
 MIXED = 7  # rows and columns of mixed styles
 GAME_REAL = 24  # real images in a game
 SEARCHED = 60_000  # training images that are compared with
@@ -41,6 +46,33 @@ def write_walk(path, sampler: Sampler, seed: int, label=None) -> None:
 def write_mix(path, sampler: Sampler, seeds: tuple[int, int], label=None) -> None:
     """A grid of styles: each image has the coarse ones of its row's first image, the fine ones of its column's."""
     grid.save_png(path, grid.grid(mixing(sampler, seeds, MIXED, label), MIXED + 1))
+
+
+def write_between(path, sampler: Sampler, first: Latents, last: Latents) -> None:
+    """A grid whose rows lead from one given latent to another."""
+    images = walk_between(sampler, first, last)
+    grid.save_png(path, grid.grid(images, len(images) // len(first)))
+
+
+def write_loop(path, sampler: Sampler, seed: int, seconds: float, label: int | None = None) -> None:
+    """An animation of a closed way through a seed's latents, and through the labels where none is given."""
+    classes = sampler.num_classes if sampler.conditional and label is None else 0
+    count = stops_of(seconds, classes)
+    stops = seeded(sampler, seed, count, label)
+    if classes:
+        stops = Latents(stops.z, np.arange(count) % classes)
+    frames = round(seconds * FRAMES)
+    images = (image for batch in closed_walk(sampler, stops, frames) for image in batch)
+    animation.write_loop(images, path, seconds, frames)
+
+
+def write_strips(
+    path, sampler: Sampler, direction: Direction, seed: int, strengths: tuple[float, float], rows: int, label=None
+) -> None:
+    """A grid whose rows are samples moved along a direction, by STRIP strengths from first to last."""
+    start = seeded(sampler, seed, rows, label)
+    images = strips(sampler, direction, start, np.linspace(strengths[0], strengths[1], STRIP))
+    grid.save_png(path, grid.grid(images, STRIP))
 
 
 def write_nearest(path, sampler: Sampler, source, held_out, seed: int, num: int = PAIRS, label=None) -> dict:

@@ -9,6 +9,7 @@ from tfgan_train.common.images import are_points
 from tfgan_train.models.inference import truncates_w
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels
+from tfgan_train.runs.paths import between
 
 BATCH = 64
 
@@ -45,6 +46,11 @@ class Sampler:
         return self._config.conditional
 
     @property
+    def num_classes(self) -> int:
+        """Labels of the data; 0 where there are none."""
+        return self._data.num_classes
+
+    @property
     def points(self) -> bool:
         """Whether the generator draws points instead of images: all arrays are float32 [n, 1, 1, 2] then."""
         return are_points(self._data.image_shape)
@@ -65,6 +71,13 @@ class Sampler:
         """uint8 [num, H, W, C] in one array."""
         return np.concatenate(list(self.batches(num, seed, label)))
 
+    def of(self, z: np.ndarray, label: np.ndarray | None) -> Iterator[np.ndarray]:
+        """uint8 [<= BATCH, H, W, C] of given latents float32 [n, space.size] and labels (as `at`), in their order."""
+        for start in range(0, len(z), BATCH):
+            rows = np.minimum(np.arange(start, start + BATCH), len(z) - 1)  # filled up to one shape
+            chosen = None if label is None else tf.constant(label[rows])
+            yield self.at(tf.constant(z[rows], tf.float32), chosen).numpy()[: len(z) - start]
+
     def latents(self, seed: int, indices) -> tf.Tensor:
         """float32 [n, space.size], the latents of these places in the seed's sequence."""
         return self.space.fixed(self.space.draw(seed, indices, truncation=self._of_z), self._code)
@@ -79,13 +92,18 @@ class Sampler:
 
     @tf.function(reduce_retracing=True)
     def at(self, z, label=None) -> tf.Tensor:
-        """uint8 [n, H, W, C] at given latents (and labels)."""
+        """uint8 [n, H, W, C] at given latents, and labels: int32 [n], or weights float32 [n, classes]."""
         images = (
             self._generator(z, label, training=False)
             if self._of_w is None
             else self._generator.truncated(z, label, self._of_w)
         )
         return images if self.points else _to_uint8(images)
+
+    def moved(self, z, label, change: np.ndarray) -> np.ndarray:
+        """uint8 [n, H, W, C] of a generator of styles, its w [n, m] moved by `change`."""
+        styles = self._generator.styles(tf.constant(z), label, truncation=self._of_w) + change
+        return _to_uint8(self._generator.images([styles] * self._generator.latents)).numpy()
 
     @tf.function(reduce_retracing=True)
     def mixed(self, coarse, fine, coarse_label=None, fine_label=None) -> tf.Tensor:
@@ -111,15 +129,7 @@ def walk(sampler: Sampler, seed: int, rows: int, label: int | None = None, colum
     drawn = sampler.latents(seed, tf.range(2 * rows)).numpy()
     ends, code = drawn[:, : sampler.space.noise], drawn[:rows, None, sampler.space.noise :]
     share = np.linspace(0, 1, columns, dtype=np.float32)[None, :, None]
-    first, last = ends[:rows, None], ends[rows:, None]
-    if sampler.normal:
-        cosine = np.sum(first * last, -1, keepdims=True) / (
-            np.linalg.norm(first, axis=-1, keepdims=True) * np.linalg.norm(last, axis=-1, keepdims=True)
-        )
-        angle = np.arccos(np.clip(cosine, -0.9999, 0.9999))
-        z = (np.sin((1 - share) * angle) * first + np.sin(share * angle) * last) / np.sin(angle)
-    else:
-        z = (1 - share) * first + share * last
+    z = between(ends[:rows, None], ends[rows:, None], share, sampler.normal)
     z = np.concatenate([z, np.repeat(code, columns, 1)], -1)
     labels_of_rows = sampler.labels(seed, tf.range(rows), label)
     repeated = None if labels_of_rows is None else tf.repeat(labels_of_rows, columns)

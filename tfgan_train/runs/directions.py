@@ -1,0 +1,117 @@
+"""Directions through latents, styles and labels, and the strips of samples that are moved along them."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from tfgan_train.common.errors import UserError, reason
+from tfgan_train.models.layers import Block
+from tfgan_train.ops.codes import LatentSpace
+from tfgan_train.runs.directory import LoadedRun
+from tfgan_train.runs.sampler import Sampler
+from tfgan_train.runs.walks import Latents
+
+FORMS = "sefa:N, label:FROM,TO or latents:FROM.npz,TO.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Direction:
+    """A way that samples are moved along.
+
+    Attributes:
+      kind: "z", "w" (of a generator of styles) or "label".
+      vector: float32, what strength 1 adds to z or w; for labels two numbers, from and to.
+    """
+
+    kind: str
+    vector: np.ndarray
+
+    @classmethod
+    def parse(cls, text: str, loaded: LoadedRun) -> "Direction":
+        """The direction that --direction=TEXT names.
+
+        Raises:
+          UserError: another form, or one that the run hasn't.
+        """
+        flag, (kind, _, rest) = f"--direction={text}", text.partition(":")
+        if kind == "sefa":
+            found = principal(loaded.generator, loaded.config.latent_dim)
+            if not rest.isdecimal() or not 1 <= int(rest) <= len(found):
+                raise UserError(f"{flag}: legal: sefa:1 to sefa:{len(found)}")
+            return cls("w" if hasattr(loaded.generator, "style_matrix") else "z", found[int(rest) - 1])
+        ends = rest.split(",")
+        if kind not in ("label", "latents") or len(ends) != 2 or not all(ends):
+            raise UserError(f"{flag} is none of {FORMS}")
+        if kind == "label":
+            if not loaded.config.conditional:
+                raise UserError(f"{flag}: {loaded.path.path} was not trained with --conditional")
+            try:
+                return cls("label", np.array([loaded.label_index(end) for end in ends], np.float32))
+            except UserError as error:
+                raise UserError(f"{flag}: {str(error).removeprefix('--')}") from None
+        first, last = (_mean(end, flag, loaded) for end in ends)
+        return cls("z", last - first)
+
+
+def _mean(path: str, flag: str, loaded: LoadedRun) -> np.ndarray:
+    """The mean z of a file of latents."""
+    size = LatentSpace.of(loaded.config).size
+    try:
+        with np.load(os.path.expanduser(path), allow_pickle=False) as file:
+            z = file["z"]
+    except OSError as error:
+        raise UserError(f"{flag}: {path} can't be read: {reason(error)}") from None
+    except Exception:  # NumPy raises whatever a damaged file, or another kind of file, makes it.
+        raise UserError(f"{flag}: {path} is no .npz with latents z") from None
+    if z.ndim != 2 or z.shape[1] != size or not len(z) or z.dtype.kind != "f" or not np.isfinite(z).all():
+        raise UserError(f"{flag}: {path} must hold finite numbers z, float32 [n, {size}] for this run")
+    return z.astype(np.float32).mean(0)
+
+
+def principal(generator, noise: int) -> np.ndarray:
+    """SeFa's directions, unit vectors in the rows of float32 [n, n], the strongest first (Shen & Zhou 2021,
+    arXiv:2007.06600): the eigenvectors of A^T A, where A are the weights that z, or w, meets first.
+
+    Args:
+      generator: of this package; one of styles gives directions of w.
+      noise: length of z without codes.
+
+    Raises:
+      UserError: a generator whose first layer isn't known.
+    """
+    if hasattr(generator, "style_matrix"):
+        weights = generator.style_matrix()
+    else:
+        blocks = generator.blocks() if hasattr(generator, "blocks") else []
+        first = next((block for block in blocks if isinstance(block, Block) and hasattr(block, "kernel")), None)
+        if first is None:
+            raise UserError("--direction=sefa:N is for the package's own generators: it needs their first layer")
+        weights = first.kernel.numpy()[:noise]
+    weights = weights.astype(np.float64)
+    values, vectors = np.linalg.eigh(weights @ weights.T)
+    found = vectors[:, np.argsort(-values)].T
+    # A sign of its own, so that every machine has the same.
+    signs = np.sign(found[np.arange(len(found)), np.abs(found).argmax(1)])
+    return (found * signs[:, None]).astype(np.float32)
+
+
+def strips(sampler: Sampler, direction: Direction, start: Latents, strengths: np.ndarray) -> np.ndarray:
+    """Rows of samples moved along a direction: uint8 [rows * columns, H, W, C].
+
+    Args:
+      start: the latents at strength 0.
+      strengths: [columns]; of a direction between labels, 0 is the first label and 1 the second.
+    """
+    columns = len(strengths)
+    amount = np.tile(np.asarray(strengths, np.float32), len(start.z))[:, None]
+    z = np.repeat(start.z, columns, 0)
+    label = None if start.label is None else np.repeat(start.label, columns)
+    if direction.kind == "label":
+        first, last = np.eye(sampler.num_classes, dtype=np.float32)[direction.vector.astype(int)]
+        label = (1 - amount) * first + amount * last
+    elif direction.kind == "z":
+        z = z + amount * np.pad(direction.vector, (0, z.shape[1] - len(direction.vector)))
+    else:
+        return sampler.moved(z, label, amount * direction.vector)
+    return np.concatenate(list(sampler.of(z, label)))
