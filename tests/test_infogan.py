@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests import binaries, tiny
-from tfgan_train import Config, UserError, sample, train
+from tfgan_train import Config, UserError, load, sample, train
 from tfgan_train.models.layers import WATCHED
 from tfgan_train.models.variables import trainable
 from tfgan_train.objective.information import code_terms, continuous_error, information_bound
@@ -178,6 +178,10 @@ def test_a_run_shows_a_walk_over_each_code(run):
     assert "Along each code" in page and "c0 through its 3 categories" in page and "u1 from -1 to 1" in page
 
 
+def _pairs(code):
+    return [part.split("=") for part in code.split(",")]
+
+
 @pytest.mark.parametrize("code", ["c1=3", "u1=0.5,c0=0"])
 def test_sample_fixes_codes(run, tmp_path, code):
     from tfgan_train.runs.directory import load_run
@@ -188,8 +192,7 @@ def test_sample_fixes_codes(run, tmp_path, code):
     loaded = load_run(run)
     space = LatentSpace.of(loaded.config)
     z = space.draw(3, range(5)).numpy()
-    for part in code.split(","):
-        name, value = part.split("=")
+    for name, value in _pairs(code):
         found = next(one for one in space.codes if one.name == name)
         z[:, found.first : found.first + found.size] = (
             np.eye(found.size)[int(value)] if found.categorical else float(value)
@@ -197,5 +200,7 @@ def test_sample_fixes_codes(run, tmp_path, code):
     expected = np.rint(np.clip((loaded.generator(z).numpy() + 1) * 127.5, 0, 255))
     with np.load(out) as file:
         assert np.abs(file["images"].astype(int) - expected).max() <= 1
+        values = {name: float(value) if name[0] == "u" else int(value) for name, value in _pairs(code)}
+        np.testing.assert_array_equal(load(run).generate(5, 3, code=values), file["images"])
     refused = binaries.call(sample.main, f"--run_dir={run}", f"--out={out}", "--code=c9=1")
     assert refused.status == 2 and refused.err.count("\n") == 1 and "unknown code 'c9'" in refused.err

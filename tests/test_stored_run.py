@@ -41,7 +41,7 @@ def test_generate_traces_once_whatever_the_number(run):
     first = held.generate(3, seed=5)
     for num in (1, 3, 70):
         np.testing.assert_array_equal(held.generate(num, seed=5)[:3], first[:num])
-    assert held._sampler.at.experimental_get_tracing_count() == 1
+    assert held._sampler(1.0, {}).at.experimental_get_tracing_count() == 1
 
 
 def test_it_samples(run, tmp_path):

@@ -13,7 +13,7 @@ NAMED = 5  # labels that the message counts up
 def class_collapse(history):
     """Labels whose samples look alike, for a while; where all samples do, it is mode collapse and told as such."""
     rows = list(history.samples)[-ROWS:]
-    if len(rows) < ROWS or rows[-1]["step"] < FIRST_STEP:
+    if len(rows) < ROWS or rows[0]["step"] < FIRST_STEP:
         return None
     alike = set.intersection(*({label for label, _ in _alike(row, ALIKE)} for row in rows))
     if not alike:

@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,21 @@ class Run:
 
     def __init__(self, run_dir, stopped: int | None = None):
         self.run_dir, self.stopped = pathlib.Path(run_dir), stopped
-        self._samplers: dict[float, Any] = {}
+        self._samplers: dict[tuple[float, str], Any] = {}
 
     @functools.cached_property
     def loaded(self) -> LoadedRun:
         """Config, data facts and networks at the newest checkpoint."""
         return load_run(self.run_dir)
 
-    def generate(self, num: int, seed: int = 0, label: int | str | None = None, truncation: float = 1.0) -> np.ndarray:
+    def generate(
+        self,
+        num: int,
+        seed: int = 0,
+        label: int | str | None = None,
+        truncation: float = 1.0,
+        code: Mapping[str, float] | None = None,
+    ) -> np.ndarray:
         """Images uint8 [num, H, W, C]; the same for the same seed, here and in `tfgan_train.sample`.
 
         Of four channels the last is a straight alpha.
@@ -38,28 +46,30 @@ class Run:
           num: how many.
           seed: -2**31 to 2**31 - 1.
           label: number or name, for conditional runs; None: labels drawn from the seed.
-
           truncation: 0 to 1; less than 1 gives more typical, less various images.
+          code: values of codes by name, for runs that have them; the others are drawn from the seed.
 
         Raises:
-          UserError: for a label the run doesn't know, or a number that can't be.
+          UserError: for a label or a code the run doesn't know, or a number that can't be.
         """
         if num < 1:
             raise UserError(f"num={num} must be at least 1")
         if not 0 <= truncation <= 1:
             raise UserError(f"truncation={truncation} must be from 0 to 1")
-        images = self._sampler(truncation).images(num, seed, self.loaded.label_index(label))
+        images = self._sampler(truncation, code or {}).images(num, seed, self.loaded.label_index(label))
         return alpha.straight(images) if alpha.has_alpha(images) else images
 
-    def _sampler(self, truncation: float):
-        """One for all calls of a truncation: a new one would trace its graph anew."""
+    def _sampler(self, truncation: float, code: Mapping[str, float]):
+        """One for all calls of a truncation and a code: a new one would trace its graph anew."""
+        from tfgan_train.ops.codes import LatentSpace
         from tfgan_train.runs.sampler import Sampler
 
-        if truncation not in self._samplers:
-            self._samplers[truncation] = Sampler(
-                self.loaded.generator, self.loaded.config, self.loaded.data, truncation=truncation
-            )
-        return self._samplers[truncation]
+        text = ",".join(f"{name}={value}" for name, value in sorted(code.items()))
+        if (truncation, text) not in self._samplers:
+            loaded = self.loaded
+            values = LatentSpace.of(loaded.config).parse(text)
+            self._samplers[truncation, text] = Sampler(loaded.generator, loaded.config, loaded.data, values, truncation)
+        return self._samplers[truncation, text]
 
     @functools.cached_property
     def config(self):
