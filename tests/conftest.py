@@ -10,6 +10,14 @@ import tempfile
 # the tests start and interrupt: a program is handed what is ignored, and nothing else, from the one before.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The products of tests are small: on several threads they spend their time waiting, the more so on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# The workers of pytest-xdist inherit this folder: what one of them made, the others take (tests/exporting.py).
+if "TFGAN_TESTS_FOLDER" not in os.environ:
+    os.environ["TFGAN_TESTS_FOLDER"] = tempfile.mkdtemp(prefix="tfgan-tests-")
+    atexit.register(shutil.rmtree, os.environ["TFGAN_TESTS_FOLDER"], ignore_errors=True)
+
 # Nobody's own cache: with a classifier in it, runs write a class histogram that they wouldn't write elsewhere.
 os.environ["TFGAN_CACHE"] = tempfile.mkdtemp(prefix="tfgan-cache-")
 atexit.register(shutil.rmtree, os.environ["TFGAN_CACHE"], ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Runs and exports for the tests of export/, each made once for the whole test process."""
+"""Runs and exports for the tests of export/, each made once by one of pytest's processes, for all of them."""
 
-import atexit
+import fcntl
 import functools
 import importlib.util
 import os
@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -38,37 +38,47 @@ RUNS = {
 }
 
 
-@functools.cache
 def folder() -> pathlib.Path:
-    """A folder that lives as long as the process."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="export_tests_"))
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return path
+    """A folder that lives as long as the tests."""
+    return pathlib.Path(os.environ["TFGAN_TESTS_FOLDER"])
 
 
-@functools.cache
-def run(kind: str) -> pathlib.Path:
+def _once(make: Callable[[str, pathlib.Path], None]) -> Callable[[str], pathlib.Path]:
+    """The path of what `make` made of a kind; the first process that asks makes it, and the others wait."""
+
+    @functools.cache
+    def made(kind: str) -> pathlib.Path:
+        path = folder() / f"{make.__name__}_{kind}"
+        with open(f"{path}.made", "a+") as note:
+            fcntl.flock(note, fcntl.LOCK_EX)
+            if not os.path.getsize(note.name):
+                shutil.rmtree(path, ignore_errors=True)  # of an attempt that failed
+                make(kind, path)
+                note.write("made")
+        return path
+
+    return functools.update_wrapper(made, make)
+
+
+@_once
+def run(kind: str, path: pathlib.Path) -> None:
     """A run of RUNS, trained for three steps: "odd" draws colour images by codes, "mlp" was trained on two replicas."""
     settings = {name: value for name, value in (SMALL | RUNS[kind]).items() if value is not None}
     if kind == "odd":
         settings["dataset"] = f"folder:{_colour_images()}"
-    path = folder() / kind
     if kind == "mlp":  # Logical devices can be made only in a process that has not used TensorFlow yet.
         flags = (f"--{name}={value}" for name, value in settings.items())
         done = command(*flags, f"--run_dir={path}", "--devices=cpu:2", module="tfgan_train.main")
         assert done.returncode == 0, done.stderr
     else:
         train(Config(run_dir=str(path), **settings))
-    return path
 
 
-@functools.cache
-def exported(kind: str) -> pathlib.Path:
+@_once
+def exported(kind: str, path: pathlib.Path) -> None:
     """The run exported in all formats whose packages are installed, by the command."""
-    out = folder() / f"{kind}_export"
-    done = command(f"--run_dir={run(kind)}", f"--out_dir={out}", f"--formats={','.join(formats())}")
+    done = command(f"--run_dir={run(kind)}", f"--out_dir={path}", f"--formats={','.join(formats())}")
     assert done.returncode == 0, done.stderr
-    return out
 
 
 def formats() -> list[str]:
@@ -102,7 +112,7 @@ def python(*arguments, **environment: str) -> subprocess.CompletedProcess:
 
 def _colour_images() -> pathlib.Path:
     path = folder() / "colour"
-    path.mkdir()
+    path.mkdir(exist_ok=True)
     rows, columns = np.mgrid[:96, :64]
     for i in range(32):
         picture = np.stack([rows + 9 * i, columns * 3, rows + columns], -1).astype(np.uint8)

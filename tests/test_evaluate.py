@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pytest
-import threadpoolctl
 
 from tests import data_fixtures, processes
 from tfgan_train import Config, evaluate, train
@@ -23,8 +22,6 @@ from tfgan_train.score.during_training import QuickEval
 from tfgan_train.score.evaluation import Evaluation
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Small matrices on several threads spend their time waiting, the more so on a busy machine.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def bars(seed, count):
@@ -60,12 +57,10 @@ def quick_classifier(place, monkeypatch):
     monkeypatch.setattr(classifier, "FEWEST_STEPS", 60)
     monkeypatch.setattr(classifier, "MOST_STEPS", 60)
     monkeypatch.chdir(place)
-    with threadpoolctl.threadpool_limits(1):
-        yield
 
 
 def environment(cache):
-    return os.environ | {"TFGAN_CACHE": str(cache), "PYTHONPATH": str(ROOT)} | ONE_THREAD
+    return os.environ | {"TFGAN_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
 
 
 def run_here(monkeypatch, *arguments) -> int:

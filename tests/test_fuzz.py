@@ -186,7 +186,7 @@ CHECKPOINT = tuple(f"checkpoints/00000008/{name}" for name in ("checkpoint.json"
 COMMANDS = {
     "sample": (sample, ["--run_dir={run}", "--num=2", "--out={run}/../x.png"]),
     "compare": (compare, ["{run}", "--out={run}/../x.html"]),
-    "evaluate": (evaluate, ["--run_dir={run}", "--num=40", "--features=pixels"]),
+    "evaluate": (evaluate, ["--run_dir={run}", "--num=40", "--features=pixels", "--metrics=frechet"]),
     "export": (export_main, ["--run_dir={run}", "--out_dir={run}/../out", "--formats=tflite", "--tflite_batches=1"]),
     "main": (main, ["--run_dir={run}", "--steps=9"]),
 }

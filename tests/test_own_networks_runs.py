@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from tests import exporting
+from tests import exporting, processes
 from tests.test_resume import variables
 
 pytestmark = pytest.mark.slow
@@ -53,10 +53,13 @@ def _process(place, module, *arguments, imports=True) -> subprocess.Popen:
     paths = [str(ROOT), str(place)] if imports else [str(ROOT)]
     elsewhere = place / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    return subprocess.Popen(
+    start, environment = processes.Popen, os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    if not imports:
+        start, environment = subprocess.Popen, _environment(paths)
+    return start(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=elsewhere,
-        env=_environment(paths),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Several machines: two worker processes train what one process trains."""
+"""Several machines: worker processes train what one process trains."""
 
 import json
 import os
@@ -14,7 +14,10 @@ from tests import processes
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 
+pytestmark = pytest.mark.workers
+
 SMALL = ("--architecture=mlp", "--g_width=8", "--d_width=8", "--image_size=8", "--train_examples=64", "--batch_size=12")
+FLIPPED = ("--batch_size=12", "--flip", "--crop_padding=2")
 
 
 def _start(run_dir, *flags, **environment):
@@ -41,18 +44,37 @@ def _weights(run_dir):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if not name.startswith("_")}
 
 
-def _train_alike(folder, count, flags):
-    """Trains by `count` workers, each in a folder of its own, and by one process: the chief's weights and its."""
-    addresses = [f"localhost:{port}" for port in _free_ports(count)]
-    processes = [_start(folder / "one", *flags)]
-    for index in range(count):
-        config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-        processes.append(_start(folder / f"worker-{index}", *flags, TF_CONFIG=config))
-    for process in processes:
+@pytest.fixture(scope="module")
+def trained_by_one(tmp_path_factory):
+    """The weights that one process trains with these flags, on one device; trained once."""
+    trained = {}
+
+    def weights(flags):
+        if flags not in trained:
+            run_dir = tmp_path_factory.mktemp("one") / "run"
+            _finish([_start(run_dir, *flags)])
+            trained[flags] = _weights(run_dir)
+        return trained[flags]
+
+    return weights
+
+
+def _finish(started):
+    for process in started:
         _, messages = process.communicate(timeout=300)
         assert process.returncode == 0, messages
-    assert sorted(path.name for path in folder.iterdir()) == ["one", "worker-0"]
-    return _weights(folder / "worker-0"), _weights(folder / "one")
+
+
+def _train_together(folder, count, flags):
+    """The chief's weights, trained by `count` workers with a folder each; only the chief's is there afterwards."""
+    addresses = [f"localhost:{port}" for port in _free_ports(count)]
+    configs = [
+        json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+        for index in range(count)
+    ]
+    _finish([_start(folder / f"worker-{i}", *flags, TF_CONFIG=config) for i, config in enumerate(configs)])
+    assert [path.name for path in folder.iterdir()] == ["worker-0"]
+    return _weights(folder / "worker-0")
 
 
 def _assert_alike(several, one):
@@ -61,22 +83,14 @@ def _assert_alike(several, one):
         np.testing.assert_allclose(several[name], value, atol=1e-5, err_msg=name)
 
 
-def test_two_workers_on_folders_of_their_own_train_what_one_process_trains(tmp_path):
-    _assert_alike(*_train_alike(tmp_path, 2, SMALL))
+@pytest.mark.parametrize("flags, count", [(SMALL, 2), (FLIPPED, 2), (FLIPPED, 3)])
+def test_workers_on_folders_of_their_own_train_what_one_process_trains(tmp_path, trained_by_one, flags, count):
+    """A small MLP, and convolutions whose images are flipped and cut."""
+    _assert_alike(_train_together(tmp_path, count, flags), trained_by_one(flags))
 
 
-@pytest.mark.workers
-@pytest.mark.parametrize("count", [2, 3])
-def test_workers_train_convolutions_flipped_and_cut_as_one_process_does(tmp_path, count):
-    _assert_alike(*_train_alike(tmp_path, count, ["--batch_size=12", "--flip", "--crop_padding=2"]))
-
-
-@pytest.mark.workers
 @pytest.mark.parametrize("before, after", [(1, 2), (2, 1), (3, 2)])
-def test_a_run_goes_on_with_another_number_of_devices(tmp_path, before, after):
-    for run, devices in (("changed", (before, after)), ("one", (1, 1))):
-        for number, steps in zip(devices, (10, 20), strict=True):
-            process = _start(tmp_path / run, *SMALL, f"--devices=cpu:{number}", f"--steps={steps}")
-            _, messages = process.communicate(timeout=300)
-            assert process.returncode == 0, messages
-    _assert_alike(_weights(tmp_path / "changed"), _weights(tmp_path / "one"))
+def test_a_run_goes_on_with_another_number_of_devices(tmp_path, trained_by_one, before, after):
+    for number, steps in ((before, 10), (after, 20)):
+        _finish([_start(tmp_path / "run", *SMALL, f"--devices=cpu:{number}", f"--steps={steps}")])
+    _assert_alike(_weights(tmp_path / "run"), trained_by_one(SMALL))
