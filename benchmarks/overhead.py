@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+from tfgan_train.runs.rows import read_rows
+
 AROUND = ("data", "logging", "samples", "checkpoints", "report", "evaluation", "peak")
 
 
@@ -23,8 +25,7 @@ def measure(dataset: str, steps: int, seed: int, folder: str) -> dict:
     run = pathlib.Path(folder) / f"run-{seed}"
     command = [sys.executable, "-m", "tfgan_train.main", f"--dataset={dataset}", f"--seed={seed}", f"--run_dir={run}"]
     subprocess.run(command + ([f"--steps={steps}"] if steps else []), check=True, stderr=subprocess.DEVNULL)
-    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    return next(row for row in rows if row["kind"] == "clock")
+    return next(dict(row) for row in read_rows(run / "metrics.jsonl") if row["kind"] == "clock")
 
 
 def main():

@@ -24,6 +24,8 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import machine  # noqa: E402  (it lies beside this file)
 
+from tfgan_train.runs.rows import read_rows  # noqa: E402
+
 DIFFERENT = 2000
 A_FOLDER = 10000  # files in one
 NEVER = 10**9
@@ -59,7 +61,7 @@ def train(folder: pathlib.Path, cache: pathlib.Path, run: pathlib.Path, steps: i
         text = said.read()
     if process.returncode:
         raise SystemExit(f"training failed: {text[-500:]}")
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = read_rows(run / "metrics.jsonl")
     clock = next(row for row in rows if row["kind"] == "clock")
     return {
         "seconds": time.monotonic() - begin,

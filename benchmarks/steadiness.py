@@ -25,6 +25,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import machine  # noqa: E402  (it lies beside this file, as does the next)
 from stretches import stretches  # noqa: E402
 
+from tfgan_train.runs.rows import read_rows  # noqa: E402
+
 RUNS = {"vanilla_mlp": 100_000, "digits": 10_000}
 TAIL = 1 << 17  # bytes that hold the last row: each has the losses of all its steps
 ROWS = 500  # of the run: 25 of them from one sample grid to the next
@@ -126,7 +128,7 @@ def measure(recipe: str, steps: int, dataset: str, interval: float, folder: str)
         process.wait()
     if process.returncode:
         raise SystemExit(f"training --recipe={recipe} failed with exit code {process.returncode}")
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = read_rows(run / "metrics.jsonl")
     every = json.loads((run / "config.json").read_text())["config"]["checkpoint_every"]
     medians = tenths(stretches(rows, every), steps)
     rise, error = slope(medians)

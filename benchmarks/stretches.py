@@ -1,9 +1,10 @@
 """The time of a step between two rows of a run's metrics.jsonl, where nothing but steps was done."""
 
 import itertools
-import json
 import pathlib
 import statistics
+
+from tfgan_train.runs.rows import read_rows
 
 
 def steps_of(rows: list[dict], kind: str) -> set[int]:
@@ -30,5 +31,5 @@ def stretches(rows: list[dict], checkpoint_every: int) -> list[tuple[int, float]
 
 def median_step(run: pathlib.Path, checkpoint_every: int) -> float:
     """The median seconds of a step in those stretches of a run."""
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = read_rows(run / "metrics.jsonl")
     return statistics.median(seconds for _, seconds in stretches(rows, checkpoint_every))

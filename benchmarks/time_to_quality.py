@@ -22,6 +22,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import machine  # noqa: E402  (it lies beside this file)
 
+from tfgan_train.runs.rows import read_rows  # noqa: E402
+
 NUM = 10_000
 
 
@@ -38,8 +40,7 @@ def train_for(seconds: float, arguments: list[str]) -> bool:
 
 def signs(run: pathlib.Path) -> list[str]:
     """What the doctor has found so far."""
-    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    return [row["sign"] for row in rows if row["kind"] == "doctor"]
+    return [row["sign"] for row in read_rows(run / "metrics.jsonl") if row["kind"] == "doctor"]
 
 
 def score(run: pathlib.Path, judges: list[str], data_dir: str, folder: str) -> dict:
