@@ -18,8 +18,21 @@ import sys
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The package alone reads these, or tests/zygote.py obeys them. Others may change how TensorFlow is imported.
-FREE = ("JOB_COMPLETION_INDEX", "PYTEST_CURRENT_TEST", "PYTHONPATH", "SLURM_", "TFGAN_", "TF_CONFIG")
+# Variables that may differ from the zygote's; with another changed, a program might import TensorFlow in another way.
+# The package alone reads the first ones, and tests/zygote.py obeys PYTHONPATH. TensorFlow and Keras set the others as
+# they are imported.
+FREE = (
+    *("JOB_COMPLETION_INDEX", "PYTEST_CURRENT_TEST", "PYTHONPATH", "SLURM_", "TFGAN_", "TF_CONFIG"),
+    *(
+        "ENABLE_RUNTIME_UPTIME_TELEMETRY",
+        "HDF5_PLUGIN_PATH",
+        "KERAS_BACKEND",
+        "KMP_",
+        "TF2_BEHAVIOR",
+        "TPU_ML_PLATFORM",
+    ),
+    "TF_CPP_MIN_LOG_LEVEL",
+)
 SET_CHILD_SUBREAPER = 36  # a request to Linux's prctl
 
 
