@@ -6,6 +6,7 @@ Knows the run directory's contract and the latents; every artefact is made from 
 import dataclasses
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
@@ -13,8 +14,10 @@ from tfgan_train.common.images import are_points
 from tfgan_train.models.inference import graph_of, random_layers, truncates_w, variables_read
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels as draw_labels
+from tfgan_train.runs.directions import principal
 from tfgan_train.runs.directory import LoadedRun, load_run
 
+DIRECTIONS, DIGITS = 5, 6  # how many, and of how many digits their numbers are
 # A label below zero asks for one drawn from the seed.
 ANY_LABEL = -1
 
@@ -30,6 +33,7 @@ class Facts:
       label_names: one for each class, or () where the data names none.
       parameters: number of floats in the variables that make an image.
       truncates_w: whether truncation brings w nearer to its average, and leaves z.
+      directions: unit vectors that z can be moved along, SeFa's first; () where the first layer isn't known.
     """
 
     run_name: str
@@ -41,6 +45,7 @@ class Facts:
     label_names: tuple[str, ...]
     parameters: int
     truncates_w: bool
+    directions: tuple[tuple[float, ...], ...] = ()
 
     @property
     def has_png(self) -> bool:
@@ -161,5 +166,18 @@ def of_run(run: LoadedRun) -> Generator:
         label_names=tuple(data.label_names) if config.conditional else (),
         parameters=sum(weight.shape.num_elements() for weight in weights),
         truncates_w=truncates_w(run.generator),
+        directions=_directions(run.generator, space),
     )
     return Generator(run.generator, weights, facts)
+
+
+def _directions(network, space: LatentSpace) -> tuple[tuple[float, ...], ...]:
+    """SeFa's first directions of z; those of a generator of styles are of w, which no file takes."""
+    if truncates_w(network):
+        return ()
+    try:
+        found = principal(network, space.noise)[:DIRECTIONS]
+    except UserError:  # A network of the user's own, whose first layer isn't known.
+        return ()
+    padded = np.pad(found, ((0, 0), (0, space.size - space.noise)))
+    return tuple(tuple(round(float(x), DIGITS) for x in row) for row in padded)

@@ -36,6 +36,7 @@ def generator_facts(facts: Facts) -> dict:
         "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8}
         | ({"alpha": "premultiplied"} if channels == 4 else {}),
         "labels": {"count": facts.num_classes, "names": list(facts.label_names)} if facts.num_classes else None,
+        "directions": [{"name": f"sefa:{i}", "z": list(vector)} for i, vector in enumerate(facts.directions, 1)],
         "tensors": meanings(facts),
     }
 

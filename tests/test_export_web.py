@@ -20,7 +20,10 @@ from tests.exporting import exported, python
 from tests.headless import browser
 from tfgan_train import load
 from tfgan_train.ops.latents import latents
+from tfgan_train.runs.directions import principal
+from tfgan_train.runs.paths import loop
 from tfgan_train.runs.sampler import Sampler
+from tfgan_train.runs.walks import seeded
 
 pytestmark = pytest.mark.browser
 
@@ -201,6 +204,49 @@ def test_slider_walks_from_one_marked_image_to_the_other(open_page):
     sampler = Sampler(run.generator, run.config, run.data)
     middle = sampler.at(z).numpy()[0]
     assert np.abs(canvas(page, "#between", 1).astype(int) - middle).max() <= 1
+    assert_calm(page)
+
+
+def _set(page, name, value):
+    change = "const box = document.getElementById(arguments[0]); box.value = arguments[1];"
+    page.run(f"{change} box.dispatchEvent(new Event('input'))", name, value)
+
+
+def test_truncation_and_directions_move_the_whole_grid(open_page):
+    page, run = open_page(exported("dcgan") / "generator.tflite"), load(exporting.run("dcgan"))
+    after_drawing(page, lambda: _set(page, "truncation", 0.5))
+    assert np.abs(grid(page, 1).astype(int) - run.generate(16, 7, truncation=0.5)).max() <= 1
+    after_drawing(page, lambda: _set(page, "truncation", 1))
+    after_drawing(page, lambda: _set(page, "direction", 1))
+    after_drawing(page, lambda: _set(page, "strength", -3))
+    loaded = run.loaded
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data)
+    start = seeded(sampler, 7, 16)
+    moved = start.z - 3 * principal(loaded.generator, 9)[1]
+    assert np.abs(grid(page, 1).astype(int) - next(sampler.of(moved, start.label))).max() <= 1
+    assert_calm(page)
+
+
+def test_walk_goes_through_all_latents_until_it_is_stopped(open_page):
+    page, loaded = open_page(exported("mlp") / "generator.tflite"), load(exporting.run("mlp")).loaded
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data)
+    points, _ = loop(seeded(sampler, 7, 16).z, 1_000_000, normal=False)
+    page.click("#play")
+    places = []
+    for _ in range(2):
+        wait(page, f"document.body.dataset.place && document.body.dataset.place != '{places[-1] if places else ''}'")
+        read = PIXELS.replace("arguments[0]", "document.getElementById('between')")
+        place, (height, width, data) = page.run(f"return [document.body.dataset.place, (() => {{ {read} }})()]")
+        image = np.array(data, np.uint8).reshape(height, width, 4)[..., :1]
+        expected_image = sampler.at(points[[int(float(place) * 1_000_000)]].astype(np.float32)).numpy()[0]
+        assert np.abs(image.astype(int) - expected_image).max() <= 2
+        places.append(place)
+    page.click("#play")
+    time.sleep(0.3)
+    stopped = page.run("return document.body.dataset.place")
+    time.sleep(0.3)
+    assert page.run("return document.body.dataset.place") == stopped
+    assert page.run("return document.getElementById('play').textContent") == "Walk through all"
     assert_calm(page)
 
 

@@ -1,9 +1,10 @@
 // The page: a grid of a seed's images, and a walk between two of them.
 
-import {between} from './latents.js';
+import {between, loop, moved} from './latents.js';
 import {Model} from './model.js';
 
 const COUNT = 16;
+const SECONDS_A_STOP = 1;
 const element = id => document.getElementById(id);
 const state = {images: [], marked: [0, 1]};
 
@@ -30,7 +31,12 @@ async function drawGrid() {
     throw new Error('the seed must be a whole number from -2147483648 to 2147483647');
   }
   const start = performance.now();
-  state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value), chosenCodes());
+  const truncation = element('truncation').valueAsNumber;
+  state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value), chosenCodes(), truncation);
+  const direction = state.model.facts.directions?.[element('direction').value], strength = element('strength').valueAsNumber;
+  if (direction && strength) {
+    state.images = await state.model.changed(state.images, z => moved(z, direction.z, strength));
+  }
   const milliseconds = (performance.now() - start) / COUNT;
   element('status').textContent = `${milliseconds.toFixed(2)} ms per image`;
   state.images.forEach(({pixels, label}, i) => {
@@ -82,12 +88,30 @@ async function drawBetween() {
   draw(element('between'), image.pixels);
 }
 
+// A frame of the walk through all latents of the grid; the next follows when this one is drawn.
+async function drawWalk() {
+  if (!state.begun) return;
+  const round = SECONDS_A_STOP * 1000 * COUNT;
+  const place = (performance.now() - state.begun) % round / round;
+  const {z, nearer} = loop(state.images.map(image => image.z), place, state.model.facts.latent);
+  draw(element('between'), (await state.model.fromLatent(z, state.images[nearer].label)).pixels);
+  document.body.dataset.place = place;
+  requestAnimationFrame(() => request(drawWalk));
+}
+
+function toggleWalk() {
+  state.begun = state.begun ? 0 : performance.now();
+  element('play').setAttribute('aria-pressed', Boolean(state.begun));
+  element('play').textContent = state.begun ? 'Stop' : 'Walk through all';
+  request(state.begun ? drawWalk : drawBetween);
+}
+
 // One drawing at a time; of those asked for meanwhile, only the last is done.
 let running = false, waiting = null;
 async function request(drawing) {
   if (running) {
     // A new grid draws the walk too, so a walk must not take its place.
-    if (waiting !== drawGrid) waiting = drawing;
+    if (waiting !== drawGrid && !(drawing === drawWalk && waiting)) waiting = drawing;
     return;
   }
   running = true;
@@ -111,7 +135,7 @@ function fail(error) {
   element('status').classList.add('error');
 }
 
-function describe({run, step, image, latent, labels, parameters}) {
+function describe({run, step, image, latent, labels, parameters, directions}) {
   element('title').textContent = document.title = `${run}, step ${step.toLocaleString('en')}`;
   element('facts').textContent = `${image.width} x ${image.height} pixels from ${latent.size} ${latent.distribution} numbers, ` +
       `${parameters.toLocaleString('en')} parameters`;
@@ -119,6 +143,8 @@ function describe({run, step, image, latent, labels, parameters}) {
   for (let i = 0; i < (labels?.count ?? 0); i++) element('label').append(new Option(labels.names[i] ?? i, i));
   element('labels').hidden = !labels;
   offerCodes(latent.codes ?? []);
+  directions?.forEach(({name}, i) => element('direction').append(new Option(name, i)));
+  element('directions').hidden = !directions?.length;
 }
 
 function listen() {
@@ -138,6 +164,10 @@ function listen() {
     request(drawGrid);
   });
   element('share').addEventListener('input', () => request(drawBetween));
+  for (const name of ['truncation', 'direction', 'strength']) {
+    element(name).addEventListener('input', () => request(drawGrid));
+  }
+  element('play').addEventListener('click', toggleWalk);
 }
 
 try {

@@ -62,14 +62,31 @@ export class Model {
 
   // Images 0 .. count-1 of a seed: [{pixels, z, label}]. A label below 0 is drawn from the seed, and so is each code
   // that `codes` (name -> a category's number, or a number from -1 to 1) leaves out.
-  async fromSeed(seed, count, label, codes) {
+  // `truncation` scales the latents, from 0 to 1.
+  async fromSeed(seed, count, label, codes, truncation = 1) {
     const batch = this.batches.findLast(size => size <= count) ?? this.batches[0];
     const drawn = [];
     for (let index = 0; index < count; index += batch) {
-      const found = await this.runSeeded(seed, index, batch, label);
+      const found = await this.runSeeded(seed, index, batch, label, truncation);
       drawn.push(...Object.keys(codes).length ? await this.withCodes(found, codes) : found);
     }
     return drawn.slice(0, count);
+  }
+
+  // The images of these images' latents after `change`, in batches of the file's largest.
+  async changed(images, change) {
+    const batch = this.batches.findLast(size => size <= images.length) ?? this.batches[0];
+    const found = [];
+    for (let at = 0; at < images.length; at += batch) {
+      const size = images[0].z.length;
+      const rows = new Float32Array(batch * size), labels = new Int32Array(batch);
+      images.slice(at, at + batch).forEach(({z, label}, i) => {
+        rows.set(change(z), i * size);
+        labels[i] = label ?? 0;
+      });
+      found.push(...await this.runLatents(rows, labels, batch));
+    }
+    return found.slice(0, images.length);
   }
 
   // The same latents with other codes in their last columns.
@@ -94,9 +111,9 @@ export class Model {
     return (await this.runLatents(rows, new Int32Array(batch).fill(label ?? 0), batch))[0];
   }
 
-  async runSeeded(seed, index, batch, label) {
+  async runSeeded(seed, index, batch, label, truncation) {
     const scalar = (type, value) => new Tensor(new type([value]), []);
-    const inputs = {seed: scalar(Int32Array, seed), index: scalar(Int32Array, index), truncation: scalar(Float32Array, 1)};
+    const inputs = {seed: scalar(Int32Array, seed), index: scalar(Int32Array, index), truncation: scalar(Float32Array, truncation)};
     if (this.facts.labels) inputs.label = new Tensor(new Int32Array(batch).fill(label), [batch]);
     const {images, z, labels} = await this.run(`generate_b${batch}`, inputs);
     return this.split(images, z, labels, batch);
