@@ -74,7 +74,7 @@ def _step(run_dir):
 def test_workers_of_different_speed_finish_on_folders_of_their_own(tmp_path, count):
     processes = _start(count, tmp_path / "run", "--steps=160", f"--batch_size={4 * count}")
     for process in processes:
-        _, messages = process.communicate(timeout=180)
+        _, messages = process.communicate(timeout=300)
         assert process.returncode == 0, messages
         assert "/tmp/tmp" not in messages
     assert _step(tmp_path / "run") == 160 and not (tmp_path / "run1").exists()
@@ -106,7 +106,7 @@ def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes_
     # Resumed, and a run that nothing has happened to.
     for run in ("run", "whole"):
         for process in _start(2, tmp_path / run, f"--steps={steps}", *flags):
-            _, messages = process.communicate(timeout=180)
+            _, messages = process.communicate(timeout=300)
             assert process.returncode == 0, messages
     resumed, whole = _weights(tmp_path / "run"), _weights(tmp_path / "whole")
     assert _step(tmp_path / "run") == steps and resumed.keys() == whole.keys()
