@@ -7,6 +7,7 @@ import tensorflow as tf
 from tests import tiny
 from tfgan_train import models
 from tfgan_train.models import layers, resampling, style
+from tfgan_train.runs import checkpoints
 from tfgan_train.runs.sampler import Sampler, mixing
 
 INIT = layers.Initializers("normal:1", 1, "test")
@@ -225,6 +226,22 @@ def test_it_trains_and_moves_every_weight(eagerly):
     assert not {name for name, value in before.items() if name[:2] in ("g/", "d/") and (value == after[name]).all()}
     average = next(name for name in after if name.startswith("ema") and name.endswith("average"))
     assert (before[average] != after[average]).any()
+
+
+def test_a_run_that_is_restored_goes_on_bit_for_bit(eagerly, tmp_path):
+    """The average of w too, in the generator and in its average."""
+    one, other = (tiny.Training(architecture="style", d_norm="none", conditional=True) for _ in range(2))
+    one.run()
+    other.run()  # so that its next batch is the second
+    for variable in tiny.variables(other.gan).values():
+        variable.assign(tf.zeros_like(variable))
+    checkpoints.save(tmp_path, one.gan.state(), 1, {}, 3)
+    checkpoints.restore(checkpoints.latest(tmp_path), other.gan.state())
+    rows = one.run(), other.run()
+    assert rows[0] == rows[1]
+    expected = one.state()
+    for name, value in other.state().items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 @pytest.fixture
