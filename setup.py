@@ -68,6 +68,7 @@ setup(
             "tfgan-compare=tfgan_train.compare:main",
             "tfgan-inspect-data=tfgan_train.inspect_data:main",
             "tfgan-sweep=tfgan_train.sweep:main",
+            "tfgan-project=tfgan_train.project:main",
             "tfgan-export=export.main:main",
         ]
     },

@@ -82,13 +82,14 @@ ROOMS = [
     "pictures",
     "doctor",
     "score",
+    "steering",
     "report",
     "inspection",
     "training",
     "sweeps",
     "api",
 ]
-COMMANDS = ["main", "sample", "evaluate", "compare", "export", "inspect_data", "sweep"]
+COMMANDS = ["main", "sample", "evaluate", "compare", "export", "inspect_data", "sweep", "project"]
 # export/ hands generators to other apps: it reads runs and knows nothing of training.
 EXPORT_MAY = {"common", "ops", "config", "models", "runs", "pictures"}
 # Rooms that look upon arrays, files or pictures, not on networks in training.

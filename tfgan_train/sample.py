@@ -15,7 +15,6 @@ from tfgan_train.config import command
 MOST_IN_A_GRID = 10_000
 MOST_SECONDS = 600
 MOST_STRIPS = 6  # rows of --direction
-SEEDS = range(-(2**31), 2**31)
 
 
 def _define(values):
@@ -41,6 +40,13 @@ def _define(values):
         "truncation",
         1.0,
         "0 to 1: below 1 images are more typical and less various; it acts on w where there is one, else on z",
+    )
+    command.define(
+        values,
+        "string",
+        "latents",
+        "",
+        "draw the z of this .npz (float32 [n, size]; label int32 [n]), as project finds them",
     )
     command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
     command.define(values, "integer", "to_seed", None, "--interpolate: from the latents of --seed to those of this one")
@@ -83,14 +89,14 @@ def _main(values):
     command.require(values, "run_dir")
     if values.num < 1:
         raise UserError(f"--num={values.num} must be at least 1")
-    if values.seed not in SEEDS:
-        raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
+    command.check_seed(values)
     if not 0 <= values.truncation <= 1:
         raise UserError(f"--truncation={values.truncation} must be from 0 to 1")
     _check_steering(values)
     special = [name for name in SPECIAL if values[name].value]
     if len(special) > 1:
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
+    _check_latents(values, special)
     mixed = _two_seeds("mix", values.mix) if values.mix else None
     write = _special_writer(special[0], values, mixed) if special else _writer(values.out)
     _refuse_to_overwrite(values, special)
@@ -109,10 +115,30 @@ def _main(values):
         if special:
             write(loaded, sampler, label)
         else:
-            write(pathlib.Path(values.out), sampler.batches(values.num, values.seed, label), values.num)
+            write(pathlib.Path(values.out), *_drawn(values, loaded, sampler, label))
     except OSError as error:
         raise UserError(f"--out={values.out} can't be written: {error.strerror or error}") from None
-    print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, seed {values.mix or values.seed}")
+    origin = values.latents or f"seed {values.mix or values.seed}"
+    print(f"{values.out}: step {loaded.step:,} of {values.run_dir}, {origin}")
+
+
+def _check_latents(values, special):
+    """Raises UserError where another flag says what is drawn, beside --latents."""
+    others = [*special, *(name for name in ("seed", "code", "truncation") if values[name].present)]
+    if values.latents and others:
+        raise UserError(f"--latents={values.latents} says what is drawn; leave out --{others[0]}")
+
+
+def _drawn(values, loaded, sampler, label):
+    """The images in batches, of the seed or of --latents, and how many they are."""
+    if not values.latents:
+        return sampler.batches(values.num, values.seed, label), values.num
+    from tfgan_train.steering import latents_file
+
+    classes = loaded.data.num_classes if sampler.conditional else 0
+    z, labels = latents_file.read(values.latents, f"--latents={values.latents}", sampler.space.size, classes, label)
+    num = min(values.num, len(z)) if values["num"].present else len(z)
+    return sampler.of(z[:num], None if labels is None else labels[:num]), num
 
 
 def _check_steering(values):
@@ -122,7 +148,7 @@ def _check_steering(values):
             raise UserError(f"--{name} goes with --{needed}")
     if not 1 <= values.seconds <= MOST_SECONDS:
         raise UserError(f"--seconds={values.seconds} must be from 1 to {MOST_SECONDS}")
-    if values.to_seed is not None and values.to_seed not in SEEDS:
+    if values.to_seed is not None and values.to_seed not in command.SEEDS:
         raise UserError(f"--to_seed={values.to_seed} must be from -2147483648 to 2147483647")
     _strengths(values)
 
@@ -160,8 +186,8 @@ def _two_seeds(flag: str, text: str) -> tuple[int, int]:
     try:
         first, second = (int(part) for part in text.split(","))
     except ValueError:
-        first = second = SEEDS.stop
-    if first not in SEEDS or second not in SEEDS:
+        first = second = command.SEEDS.stop
+    if first not in command.SEEDS or second not in command.SEEDS:
         raise UserError(f"--{flag}={text} must be two seeds, as 1,2, each from -2147483648 to 2147483647")
     return first, second
 

@@ -21,7 +21,7 @@ from tfgan_train.config import registries
 from tfgan_train.config.fields import FIELDS, legal_values
 
 EXIT_USER_ERROR = 2
-PATH_FLAGS = ("run_dir", "from_run", "data_dir", "out", "out_dir", "images", "inception_weights")
+PATH_FLAGS = ("run_dir", "from_run", "data_dir", "out", "out_dir", "images", "latents", "inception_weights")
 
 
 def run_binary(
@@ -145,6 +145,15 @@ def require(values: flags.FlagValues, *names: str) -> None:
     for name in names:
         if not values[name].present:
             raise UserError(f"--{name} is needed: {values[name].help}")
+
+
+SEEDS = range(-(2**31), 2**31)
+
+
+def check_seed(values: flags.FlagValues) -> None:
+    """Raises UserError unless --seed is one that the latents' hash takes."""
+    if values.seed not in SEEDS:
+        raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
 
 
 STEP_WORDS = ("best", "last")

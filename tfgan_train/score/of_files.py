@@ -32,11 +32,12 @@ def read(path: str, config, num: int) -> np.ndarray:
         return source.read(np.arange(min(num, source.count)))[0]
     if place.suffix not in (".npz", ".npy") or not place.is_file():
         raise UserError(f"--images={path} must be a folder of images, or a .npz or .npy file")
-    images = _array(place)[:num]
+    images = array(place)[:num]
     return alpha.premultiplied(images) if alpha.has_alpha(images) else images
 
 
-def _array(place: pathlib.Path) -> np.ndarray:
+def array(place: pathlib.Path) -> np.ndarray:
+    """The one array of images in a .npz or .npy file, uint8 [n, H, W, C]; raises UserError for another content."""
     arrays = list(read_arrays(place, f"--images={place}").values())
     found = [array for array in arrays if array.ndim in (3, 4)]
     if len(found) != 1 or found[0].dtype != np.uint8:
