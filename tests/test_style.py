@@ -164,7 +164,7 @@ def test_truncation_brings_w_nearer_to_its_labels_average(labelled, truncation):
     truncated = labelled.styles(z, LABEL, truncation=truncation)
     np.testing.assert_allclose(truncated, share * w + (1 - share) * mean, rtol=1e-4, atol=1e-5)
     images = labelled.images([truncated] * labelled.latents)
-    np.testing.assert_array_equal(labelled.truncated(z, LABEL, truncation), images)
+    np.testing.assert_array_equal(labelled.truncated(z.numpy(), LABEL.numpy(), truncation), images)
     if truncation == 1.0:
         np.testing.assert_array_equal(images, labelled(z, LABEL))
     if truncation == 0.0:

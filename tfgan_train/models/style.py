@@ -221,6 +221,8 @@ class StyleGenerator(Generator):
           truncation: float32 scalar or [n]; None: 1. w is brought so much nearer to its average, of the same label
             (Karras et al. 2019, appendix B): 0 gives the average itself.
         """
+        # Keras makes tensors of what its own call is given, and this isn't it.
+        label = None if label is None else tf.convert_to_tensor(label)
         embedded = None if self.embedding is None else self.embedding(label)
         w = self.mapping(tf.cast(z, tf.float32), label, embedded, training=training)
         if truncation is None:
