@@ -15,7 +15,7 @@ from tfgan_train.models.variables import named, trainable
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.facts import read_run
-from tfgan_train.training import loop, start, transfer
+from tfgan_train.training import loop, parent, start
 from tfgan_train.training.gan import Gan
 
 STORED = pathlib.Path(__file__).parent / "stored_run"
@@ -100,6 +100,12 @@ def test_frozen_stages_stay_and_are_no_part_of_the_optimiser(tmp_path):
         _child(tmp_path, freeze_d=9, train_examples=64)
 
 
+def test_a_further_head_begins_anew_and_d_s_optimiser_with_it(tmp_path):
+    prepared, gan = _child(tmp_path, train_examples=64, d_conditioning="acgan")
+    assert list(gan.heads) == ["class_head"] and gan.d_optimizer.count.numpy() == 0 and gan.g_optimizer.count.numpy()
+    assert "D's class_head's classes (" in prepared.transfer.notes[1] and "D's optimiser" in prepared.transfer.notes[1]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -125,16 +131,16 @@ def test_freezing_needs_a_parent(tmp_path):
 
 @pytest.mark.parametrize(("text", "parts"), [("a@12", ("a", "12")), ("a@b", ("a@b", "")), ("a@best", ("a", "best"))])
 def test_the_step_is_split_from_the_run(text, parts):
-    assert transfer.split(text) == parts
-    assert transfer.split(transfer.absolute(text)) == (str(pathlib.Path(parts[0]).absolute()), parts[1])
+    assert parent.split(text) == parts
+    assert parent.split(parent.absolute(text)) == (str(pathlib.Path(parts[0]).absolute()), parts[1])
 
 
 @pytest.mark.slow
 def test_a_child_resumes_without_its_parent_bit_for_bit_and_tells_its_family(tmp_path):
-    parent, whole, again = (tmp_path / name for name in ("parent", "whole", "again"))
-    shutil.copytree(STORED, parent)
+    begun_from, whole, again = (tmp_path / name for name in ("parent", "whole", "again"))
+    shutil.copytree(STORED, begun_from)
     settings = dict(dataset="mnist10k", train_examples=64, steps=4, checkpoint_every=2, keep_checkpoints=9)
-    train(Config(from_run=str(parent), run_dir=str(whole), freeze_d=1, batch_size=16, log_every=1, **settings))
+    train(Config(from_run=str(begun_from), run_dir=str(whole), freeze_d=1, batch_size=16, log_every=1, **settings))
     before = _stored()
     after = _stored(whole)
     frozen = [name for name in before if name.startswith("discriminator/") and "down0" in name]
@@ -147,12 +153,12 @@ def test_a_child_resumes_without_its_parent_bit_for_bit_and_tells_its_family(tmp
     shutil.copytree(whole, again)
     for step in (2, 4):  # As if it had been killed before its first step ended.
         shutil.rmtree(again / "checkpoints" / f"{step:08d}")
-    shutil.rmtree(parent)
+    shutil.rmtree(begun_from)
     loop.train(Config(run_dir=str(again)), given={"run_dir"})
     assert _checkpoint(again) == _checkpoint(whole)
     stored = json.loads((again / "config.json").read_text())["parent"]
-    assert (stored["run"], stored["step"]) == (str(parent), 8) and len(stored["checkpoint"]) == 64
-    assert read_run(again).ancestors == [(str(parent), 8)]
+    assert (stored["run"], stored["step"]) == (str(begun_from), 8) and len(stored["checkpoint"]) == 64
+    assert read_run(again).ancestors == [(str(begun_from), 8)]
     assert "began with the weights of" in (again / "report.html").read_text()
     out = tmp_path / "compare.html"
     assert binaries.call(compare.main, whole, again, f"--out={out}").status == 0

@@ -86,6 +86,7 @@ def prepare(
     """
     from tfgan_train import data as datasets
     from tfgan_train.data.reading import fingerprint
+    from tfgan_train.training import parent as parents
     from tfgan_train.training import transfer
     from tfgan_train.training.devices import fast_precision, make_strategy
 
@@ -94,7 +95,7 @@ def prepare(
     asked = asked.replace(
         dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset),
         cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
-        from_run=transfer.absolute(asked.from_run),
+        from_run=parents.absolute(asked.from_run),
     )
     config, stored = asked, None
     if run.exists():
@@ -102,7 +103,7 @@ def prepare(
         config = resumed(stored_config, asked, FIELDS if given is None else given, run)
     parent = _parent(config, run, stored is not None)
     if parent is not None and stored is None:
-        config = transfer.inherit(asked, parent)
+        config = parents.inherit(asked, parent)
     objective = validate(config, own)
     _check_rates(objective, asked_for)
     datasets.check_settings(config.dataset, asked_for)
@@ -147,7 +148,7 @@ def _parent(config: Config, run: RunDir, resumes: bool):
       UserError: no such run, or another checkpoint than the one that the run was begun from.
     """
     from tfgan_train.runs import checkpoints
-    from tfgan_train.training.transfer import Parent
+    from tfgan_train.training.parent import Parent
 
     if not config.from_run or (resumes and checkpoints.latest(run.checkpoints_dir)):
         return None

@@ -1,8 +1,6 @@
 """A run that begins with another's weights (--from_run): what it takes over, and what it leaves."""
 
 import dataclasses
-import os
-import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,94 +8,21 @@ from typing import Any
 import numpy as np
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.config.fields import FIELDS, Config
+from tfgan_train.config.fields import Config
 from tfgan_train.models import build_networks
 from tfgan_train.models.base import EMBEDDING_SIZE
+from tfgan_train.models.heads import build_heads
 from tfgan_train.models.variables import named, trainable
 from tfgan_train.objective.optimizers import OPTIMIZERS
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.runs import checkpoints
-from tfgan_train.runs.directory import DataFacts, RunDir, find_checkpoint
+from tfgan_train.runs.directory import DataFacts
 from tfgan_train.training.gan import Gan
+from tfgan_train.training.parent import Parent
 
-NAMES = {"generator": "G", "ema_generator": "G's average", "discriminator": "D"}
+NAMES = {"generator": "G", "discriminator": "D"}
 SAID = 8  # layers in a note, at most
 Arrays = dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class Parent:
-    """The checkpoint that a run begins from."""
-
-    flag: str  # as messages call it
-    run: RunDir
-    config: Config
-    data: DataFacts
-    checkpoint: checkpoints.Checkpoint
-
-    @classmethod
-    def find(cls, text: str) -> "Parent":
-        """The parent that --from_run=RUN[@STEP|@best|@last] names.
-
-        Raises:
-          UserError: no such run, or no such checkpoint in it.
-        """
-        path, step = split(text)
-        flag = f"--from_run={text}"
-        run = RunDir(path)
-        if not run.exists():
-            raise UserError(f"{flag}: no run there (it has no config.json)")
-        try:
-            config, data = run.read()
-            checkpoint = find_checkpoint(run, int(step) if step.isdecimal() else step or None)
-        except UserError as error:
-            raise UserError(f"{flag}: {str(error).removeprefix('--run_dir=')}") from None
-        return cls(flag, run, config, data, checkpoint)
-
-    def facts(self) -> dict:
-        """What the child's config.json says of it; "parent" in it is the parent's own, {} for none."""
-        return {
-            "run": str(self.run.path.resolve()),
-            "step": self.checkpoint.step,
-            "checkpoint": self.checkpoint.fingerprint(),
-            "data": self.data.name,
-            "parent": self.run.parent(),
-        }
-
-
-def split(text: str) -> tuple[str, str]:
-    """(run, step) of RUN[@STEP|@best|@last]; step "" where none is named."""
-    path, sign, step = text.rpartition("@")
-    named = sign and (step.isdecimal() or step in ("best", "last")) and not RunDir(text).exists()
-    return (path, step) if named else (text, "")
-
-
-def absolute(text: str) -> str:
-    """--from_run's value with an absolute path, so that it is the same from any folder; "" stays."""
-    if not text:
-        return ""
-    path, step = split(text)
-    return str(pathlib.Path(os.path.abspath(path))) + (f"@{step}" if step else "")
-
-
-def inherit(asked: Config, parent: Parent) -> Config:
-    """`asked` with the parent's settings in place of those that weren't asked for.
-
-    Networks, objective, optimisation and length are the parent's; with a recipe that was asked for, the networks
-    alone. Images have the parent's size, and labels are learnt where the parent learnt them.
-    """
-    stored, given = parent.config, asked.given
-    groups = {"networks"} if "recipe" in given else {"networks", "objective", "optimisation"}
-    names = {name for name, field in FIELDS.items() if field.metadata["group"] in groups}
-    if "recipe" not in given:
-        names |= {"recipe", "precision"} | (set() if given & {"steps", "epochs"} else {"steps", "epochs"})
-    changes = {name: getattr(stored, name) for name in sorted(names - given)}
-    if "image_size" not in given:
-        height, width, _ = parent.data.image_shape
-        changes["image_size"] = "" if (height, width) == (1, 1) else f"{height}x{width}"
-    if "conditional" not in given:
-        changes["conditional"] = stored.conditional
-    return asked.replace(**changes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +44,7 @@ class Transfer:
     def apply(self, gan: Gan) -> None:
         """Sets the variables of a new Gan."""
         for part, arrays in self.weights.items():
-            variables = named(getattr(gan, part))
+            variables = named(gan.heads[part] if part in gan.heads else getattr(gan, part))
             for name, value in arrays.items():
                 variables[name].assign(value)
         for part, state in self.optimizers.items():
@@ -144,37 +69,52 @@ def plan(config: Config, data: DataFacts, parent: Parent) -> Transfer:
       UserError: a parent of another architecture, or one that shares no layer.
     """
     _check_families(config, parent)
-    ours = build_networks(config.replace(precision="float32"), data)
-    theirs = build_networks(parent.config.replace(precision="float32"), parent.data)
-    stored = _stored(parent, *theirs)
-    mine, there = LatentSpace.of(config), LatentSpace.of(parent.config)
-    latent = mine.size if mine.size == there.size else 0
-    parts = {"generator": "generator", "discriminator": "discriminator"}
-    if config.ema_half_life:
-        parts["ema_generator"] = "ema_generator" if "ema_generator" in stored else "generator"
-    weights = {}
-    for part, source in parts.items():
-        network = ours[part == "discriminator"]
-        weights[part] = _kept(network, stored[source], latent if part != "discriminator" else 0)
+    ours, theirs = _networks(config, data), _networks(parent.config, parent.data)
+    stored = _stored(parent, theirs)
+    sizes = {LatentSpace.of(one).size for one in (config, parent.config)}
+    latent = sizes.pop() if len(sizes) == 1 else 0
+    weights = {part: _kept(one, stored.get(part, {}), latent * (part == "generator")) for part, one in ours.items()}
     if all(name.startswith("label/") for name in weights["generator"]):
         raise UserError(
             f"{parent.flag} shares no layer with this run's G; give settings of networks and --image_size as there"
         )
-    _freeze(ours[1], config.freeze_d, weights["discriminator"])
+    average = stored.get("ema_generator", stored["generator"])
+    _freeze(ours["discriminator"], config.freeze_d, weights["discriminator"])
     if parent.config.freeze_d:
-        theirs[1].freeze(parent.config.freeze_d)
+        theirs["discriminator"].freeze(parent.config.freeze_d)
     optimizers = {}
-    for side, child, other in zip("gd", ours, theirs, strict=True):
-        kind = getattr(config, f"{side}_optimizer")
-        part = "generator" if side == "g" else "discriminator"
-        whole = all(_is_same(weights[part].get(name), stored[part].get(name)) for name in _trained(child))
-        headed = side == "d" and (mine.code_size or there.code_size)  # Further heads, which begin anew.
-        if whole and not headed and kind in OPTIMIZERS and kind == getattr(parent.config, f"{side}_optimizer"):
-            found = _optimizer(parent.checkpoint, f"{side}_optimizer", _trained(child), _trained(other))
+    for side in "gd":
+        kind, sides = getattr(config, f"{side}_optimizer"), [_of_side(side, one) for one in (ours, theirs)]
+        mine, other = (_trained_parts(one) for one in sides)
+        whole = all(_is_same(weights[part].get(name), stored.get(part, {}).get(name)) for part, name in mine)
+        if whole and kind in OPTIMIZERS and kind == getattr(parent.config, f"{side}_optimizer"):
+            found = _optimizer(parent.checkpoint, f"{side}_optimizer", mine, other)
             if found:
                 optimizers[f"{side}_optimizer"] = found
-    notes = _notes(parent, dict(zip(("generator", "discriminator"), ours, strict=True)), stored, weights, optimizers)
+    notes = _notes(parent, ours, stored, weights, optimizers)
+    if config.ema_half_life:
+        weights["ema_generator"] = _kept(ours["generator"], average, latent)
     return Transfer(weights, optimizers, notes, parent.facts() | {"notes": list(notes)})
+
+
+def _networks(config: Config, data: DataFacts) -> dict[str, Any]:
+    """A run's networks by their part of Gan.state, D's further heads last."""
+    generator, discriminator = build_networks(config.replace(precision="float32"), data)
+    return {
+        "generator": generator,
+        "discriminator": discriminator,
+        **build_heads(config.replace(precision="float32"), data, discriminator),
+    }
+
+
+def _of_side(side: str, networks: Mapping[str, Any]) -> dict[str, Any]:
+    """What one optimiser moves: G, or D and its heads."""
+    return {part: network for part, network in networks.items() if (part == "generator") == (side == "g")}
+
+
+def _trained_parts(networks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(part, name) of each trained variable, in the order of an optimiser's slots."""
+    return [(part, name) for part, network in networks.items() for name in _trained(network)]
 
 
 def _check_families(config: Config, parent: Parent) -> None:
@@ -200,13 +140,11 @@ def _freeze(discriminator, count: int, kept: Arrays) -> None:
         raise UserError(f"--freeze_d={count}: D's {lost[0]} doesn't fit the parent's, and can't stay untrained")
 
 
-def _stored(parent: Parent, generator, discriminator) -> dict[str, Arrays]:
-    """Every variable of the parent's networks, by part and name."""
+def _stored(parent: Parent, networks: Mapping[str, Any]) -> dict[str, Arrays]:
+    """Every variable of the parent's networks, and of G's average where there is one, by part and name."""
     found = {}
-    parts = {"generator": generator, "discriminator": discriminator}
-    if parent.config.ema_half_life:
-        parts["ema_generator"] = generator
-    for part, network in parts.items():
+    average = {"ema_generator": networks["generator"]} if parent.config.ema_half_life else {}
+    for part, network in {**networks, **average}.items():
         variables = named(network)
         checkpoints.restore_part(parent.checkpoint, **{part: variables})
         found[part] = {name: variable.numpy() for name, variable in variables.items()}
@@ -275,7 +213,7 @@ def _trained(network) -> list[str]:
     return [names[id(variable)] for variable in trainable(network)]
 
 
-def _optimizer(checkpoint, part: str, mine: list[str], theirs: list[str]) -> dict[str, Any]:
+def _optimizer(checkpoint, part: str, mine: list, theirs: list) -> dict[str, Any]:
     """The state of the parent's optimiser in the order of `mine`; {} where it lacks one of them."""
     stored = checkpoints.values(checkpoint, part)
     slots = {name.split("/")[1] for name in stored if name.startswith("slots/")}
@@ -295,12 +233,13 @@ def _notes(
     counts, fresh = [], []
     for part, network in networks.items():
         shapes = {name: tuple(variable.shape) for name, variable in named(network).items()}
-        counts.append(f"{len(weights[part])} of {len(shapes)} variables of {NAMES[part]}")
+        said = NAMES.get(part, f"D's {part}")
+        counts.append(f"{len(weights[part])} of {len(shapes)} variables of {said}")
         lost = {name.rpartition("/")[0]: name for name in reversed(shapes) if name not in weights[part]}
         for layer, name in reversed(lost.items()):
-            there = stored[part].get(name)
+            there = stored.get(part, {}).get(name)
             was = "not there" if there is None else f"there {_size(there.shape)}"
-            fresh.append(f"{NAMES[part]}'s {layer} ({_size(shapes[name])}, {was})")
+            fresh.append(f"{said}'s {layer} ({_size(shapes[name])}, {was})")
     names = {"g_optimizer": "G's", "d_optimizer": "D's"}
     moments = [name for part, name in names.items() if part in optimizers]
     kept = f"{', '.join(counts)}" + (f", {' and '.join(moments)} optimiser" if moments else "")
