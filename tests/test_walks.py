@@ -1,6 +1,7 @@
 """Walks, truncation and mixed labels: paths against float64 geometry, pictures against those of plain samples."""
 
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -127,4 +128,11 @@ def test_a_walk_goes_through_the_labels_and_repeats_itself(run, tmp_path):
 def test_what_cant_be_is_said_in_a_line(arguments, said, tmp_path):
     result = _sample(tmp_path / "x.png", *arguments)
     assert result.status == 2 and said in result.err and result.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_without_its_package_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    result = _sample(tmp_path / "x.mp4", "--walk", "--seconds=1")
+    assert result.status == 2 and "pip install 'tfgan-train[video]'" in result.err and result.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
