@@ -149,7 +149,7 @@ def test_same_checkpoint_gives_the_same_figures(place, monkeypatch):
 def test_interrupted_evaluation_leaves_nothing_half_written(place):
     path = place / "run" / "eval" / "00000002.json"
     path.unlink(missing_ok=True)
-    process = processes.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "tfgan_train.evaluate", "--run_dir=run", "--step=2", "--num=200"],
         cwd=place,
         env=environment(place / "cache2"),
