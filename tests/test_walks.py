@@ -105,7 +105,7 @@ def test_a_walk_goes_through_the_labels_and_repeats_itself(run, tmp_path):
             image.seek(frame)
             total += image.info["duration"]
     assert total == 1000
-    sampler = run._sampler(1.0)
+    sampler = run._sampler(1.0, {})
     stops = walks.seeded(sampler, 3, 4)
     stops = walks.Latents(stops.z, np.arange(4))
     frames = np.concatenate(list(walks.closed_walk(sampler, stops, 40)))
