@@ -96,6 +96,7 @@ class _Breaks:
         raise KeyError("no such column\nsecond line")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event, step", [("on_begin", 0), ("on_log", 2), ("on_end", 6)])
 def test_one_that_raises_ends_the_run_after_a_save(tmp_path, silent, event, step):
     diary = Diary()

@@ -51,6 +51,7 @@ def _losses(rows):
     return [row["d_loss"] for row in rows]
 
 
+@pytest.mark.slow
 def test_training_that_goes_on_at_a_step_sees_what_it_would_have_seen():
     changes = dict(flip=True, crop_padding=2, seed=5)
     whole, first = tiny.Training(**changes), tiny.Training(**changes)

@@ -58,6 +58,7 @@ def _named(module):
     )
 
 
+@pytest.mark.slow
 def test_named_objects_train_as_the_packages_own_do(module):
     row = tiny.Training(loss=f"python:{module}:HINGE", d_norm="none").run()[0]
     expected = tiny.Training(loss="hinge", d_norm="none").run()[0]

@@ -50,6 +50,7 @@ def _near(dataset, points) -> np.ndarray:
     return np.abs((points[:, 0] + 1j * points[:, 1])[:, None] - np.array(modes)) <= 3 * sigma
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["ring2d", "grid2d"])
 def test_evaluate_counts_the_points_that_sample_draws(place, dataset):
     # The run's seed is another: an evaluation draws those of seed 0.

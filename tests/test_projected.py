@@ -132,6 +132,7 @@ def test_the_frozen_network_is_not_trained_and_its_mixing_is_kept(discriminator)
     assert discriminator.frozen_flops() > 0
 
 
+@pytest.mark.slow
 def test_a_step_looks_once_at_each_image(monkeypatch):
     """D's update, its penalty and G's update share the frozen network's passes: one for the real, one for the fakes."""
     looked, look = [], projected.FrozenMaps.call

@@ -280,6 +280,7 @@ def test_two_thousand_rows_take_less_than_half_a_second(tmp_path):
     assert path.stat().st_size < 6_000_000
 
 
+@pytest.mark.slow
 def test_large_noisy_pictures_stay_within_six_megabytes(tmp_path):
     run = make_run(tmp_path / "large", side=64, channels=3, grids=30)
     path = write_report(run)

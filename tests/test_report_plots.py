@@ -168,7 +168,7 @@ def test_rows_give_the_charts_they_have_data_for():
     rows = [{"step": step, "d_loss": 1.0, "g_loss": 2.0, "d_accuracy": 0.7, "penalty": 0.0} for step in (50, 100)]
     titles = re.findall("<h3>(.*?)</h3>", "".join(curves.training_charts(rows, [])))
     assert titles == ["Losses", "D&#39;s accuracy"]
-    assert curves.training_charts([], []) == [""] * 6
+    assert not any(curves.training_charts([], []))
 
 
 def test_evaluations_are_drawn_once_measured_twice():

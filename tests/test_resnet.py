@@ -143,6 +143,7 @@ def test_labels_reach_g_through_every_batch_norm():
     assert not any(isinstance(layer, norms.ConditionalBatchNorm) for layer in _network()[0].blocks())
 
 
+@pytest.mark.slow
 def test_it_takes_steps_with_its_own_recipes_settings():
     training = tiny.Training(
         architecture="resnet", loss="hinge", d_norm="spectral", conditional=True, g_activation="relu"

@@ -157,6 +157,7 @@ def test_rows_of_an_interpolation_lead_from_one_sample_to_another(plain, tmp_pat
     assert (steps.max(1) < 0.6 * way).all()
 
 
+@pytest.mark.slow
 def test_half_precision_runs_are_drawn_in_float32(tmp_path):
     images = _draw(exporting.run("odd"), tmp_path / "x.npz", "--num=3")
     assert images.shape == (3, 96, 64, 3) and len(np.unique(images)) > 50

@@ -377,6 +377,7 @@ def test_the_average_equals_one_computed_in_numpy(eagerly):
         np.testing.assert_allclose(variable, expected, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_graph_of_several_steps_equals_single_eager_ones():
     changes = dict(
         d_norm="none",
