@@ -57,15 +57,19 @@ sys.modules |= dict.fromkeys(missing.split(","))
 {lines}
 np.save(out, images.astype(np.uint8))
 """
-# Grey levels that a pixel may be off, by the format's promise: 40 dB are an RMS of 2.5, the worst pixel's six times.
+# Grey levels that a pixel may be off, by what the format promises (dB to RMS, doubled for the worst pixel).
 FILES = {
     "saved_model": ("saved_model", 1),
     "tflite": ("generator.tflite", 1),
     "tflite_float16": ("generator_float16.tflite", 1),
-    "tflite_dynamic": ("generator_dynamic.tflite", 15),
+    "tflite_dynamic": ("generator_dynamic.tflite", 10),
     "tflite_weight_int8": ("generator_weight_int8.tflite", 10),
     "onnx": ("generator.onnx", 1),
 }
+# A style generator has more contrast than the others, so the same decibels are more grey levels: 40 dB an RMS of 2.5,
+# 60 dB a quarter of one, which moves a fifth of the pixels.
+WORST = {("style", "tflite_dynamic"): 15}
+MOVED = {("style", "tflite_float16"): 0.2}
 
 
 @pytest.mark.parametrize("kind", RUNS)
@@ -81,10 +85,9 @@ def test_every_format_draws_what_sample_draws(kind, tmp_path):
         images = np.load(tmp_path / "images.npy")
         assert images.shape == expected.shape
         difference = np.abs(images.astype(int) - expected)
-        assert difference.max() <= tolerance, name
+        assert difference.max() <= WORST.get((kind, name), tolerance), name
         if tolerance == 1:
-            # 60 dB, which float16 promises, are a quarter of a grey level: they move a fifth of the pixels by one.
-            assert (difference > 0).mean() < (0.2 if name == "tflite_float16" else 0.001), name
+            assert (difference > 0).mean() < MOVED.get((kind, name), 0.01 if name == "tflite_float16" else 0.001), name
 
 
 @pytest.mark.parametrize("kind", RUNS)
