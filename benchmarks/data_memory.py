@@ -2,18 +2,23 @@
 
     python benchmarks/data_memory.py --counts=10000,20000,40000,80000,160000 --out=data_memory.json
 
-For each count a folder of that many 128x128 colour JPEGs is made (hard links to a few hundred different ones: each is
-decoded as a file of its own), and a small MLP is trained on it for --steps steps in a process of its own. Printed are
-the bytes of the decoded images, the most memory that the process ever had, and the milliseconds of a step.
+For each kind and count that many 128x128 colour images are made: a folder of JPEGs (hard links to a few hundred
+different ones: each is decoded as a file of its own), an .npz file, IDX files, a data set of TFDS, or arrays that a
+Python program passes (its own copy is taken off). A small MLP is trained on them for --steps steps in a process of its
+own. Printed are the bytes of the decoded images, the most memory that the process ever had, what that is above a run
+on 400 images of the kind as a multiple of the decoded images, and the milliseconds of a step.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -24,64 +29,151 @@ from stretches import median_step  # noqa: E402
 
 SIDE = 128
 DIFFERENT = 250
+FEW = 400  # images of the run that all others are compared with
 NEVER = 10**9
 # The smallest networks that take images of this size, so that what is measured is the data.
-NETWORKS = ("--architecture=mlp", "--g_width=16", "--d_width=16", "--batch_size=32")
+SETTINGS = {
+    "recipe": "photos_plain",
+    "conditional": False,
+    "architecture": "mlp",
+    "g_width": 16,
+    "d_width": 16,
+    "batch_size": 32,
+    "log_every": 2,
+    "sample_every": NEVER,
+    "checkpoint_every": NEVER,
+}
+# The images' own memory is not the package's: floats are made from bytes a part at a time.
+PROGRAM = """
+import json, sys
+import numpy as np
+from tfgan_train import Config, train
+count, side, floats, settings = json.loads(sys.argv[1])
+images = np.empty((count, side, side, 3), np.float32 if floats else np.uint8)
+random = np.random.default_rng(0)
+for start in range(0, count, 256):
+    part = images[start : start + 256]
+    part[...] = random.integers(0, 256, part.shape, np.uint8)
+    if floats:
+        part /= 255
+train(Config(**settings), data=images, value_range=(0, 1) if floats else None)
+"""
 
 
-def originals(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Different JPEGs: coarse noise, enlarged."""
-    folder.mkdir()
-    random, paths = np.random.default_rng(0), []
-    for number in range(DIFFERENT):
-        path = folder / f"{number}.jpg"
-        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize(
-            (SIDE, SIDE), Image.Resampling.BICUBIC
-        ).save(path)
-        paths.append(path)
-    return paths
+def originals() -> list[Image.Image]:
+    """Different pictures: coarse noise, enlarged."""
+    random = np.random.default_rng(0)
+    coarse = [Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)) for _ in range(DIFFERENT)]
+    return [image.resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in coarse]
 
 
-def measure(count: int, sources: list[pathlib.Path], steps: int, folder: pathlib.Path) -> dict:
-    """Trains on `count` images and says what that took."""
-    images, run = folder / f"images-{count}", folder / f"run-{count}"
-    images.mkdir()
+def folder(count: int, place: pathlib.Path) -> str:
+    """--dataset of a folder of JPEGs."""
+    (place / "originals").mkdir()
+    (place / "images").mkdir()
+    for number, image in enumerate(originals()):
+        image.save(place / "originals" / f"{number}.jpg")
     for number in range(count):
-        os.link(sources[number % len(sources)], images / f"{number:06d}.jpg")
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tfgan_train.main",
-            f"--dataset=folder:{images}",
-            f"--run_dir={run}",
-            f"--steps={steps}",
-            *NETWORKS,
-            "--log_every=2",
-            f"--sample_every={NEVER}",
-            f"--checkpoint_every={NEVER}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"training on {count} images failed with exit code {process.returncode}")
-    return {
-        "images": count,
-        "megabytes_of_pixels": count * SIDE * SIDE * 3 / 2**20,
-        "peak_megabytes": usage.ru_maxrss / 1024,
-        "ms_per_step": median_step(run, NEVER) * 1e3,
-    }
+        os.link(place / "originals" / f"{number % DIFFERENT}.jpg", place / "images" / f"{number:06d}.jpg")
+    return f"folder:{place / 'images'}"
+
+
+def npz(count: int, place: pathlib.Path) -> str:
+    """--dataset of one compressed file."""
+    pixels = np.stack([np.asarray(image) for image in originals()])
+    np.savez_compressed(place / "images.npz", images=pixels[np.arange(count) % DIFFERENT])
+    return f"npz:{place / 'images.npz'}"
+
+
+def idx(count: int, place: pathlib.Path) -> str:
+    """--dataset of a folder with an IDX file."""
+    with open(place / "train-images-idx4-ubyte", "wb") as file:
+        file.write(struct.pack(">I4I", 0x0804, count, SIDE, SIDE, 3))
+        for image in itertools.islice(itertools.cycle(originals()), count):
+            file.write(np.asarray(image).tobytes())
+    return f"idx:{place}"
+
+
+def tfds(count: int, place: pathlib.Path) -> str:
+    """--dataset of a prepared data set of TFDS."""
+    import tensorflow_datasets as library
+
+    pixels = [np.asarray(image) for image in originals()]
+
+    class MemoryOfData(library.core.GeneratorBasedBuilder):
+        """Coloured noise."""
+
+        VERSION = library.core.Version("1.0.0")
+
+        def _info(self):
+            return library.core.DatasetInfo(
+                builder=self,
+                features=library.features.FeaturesDict({"image": library.features.Image(shape=(SIDE, SIDE, 3))}),
+            )
+
+        def _split_generators(self, dl_manager):
+            del dl_manager
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for number in range(count):
+                yield number, {"image": pixels[number % DIFFERENT]}
+
+    MemoryOfData(data_dir=place).download_and_prepare()
+    return "tfds:memory_of_data"
+
+
+MAKERS: dict[str, Callable[[int, pathlib.Path], str]] = {"folder": folder, "npz": npz, "idx": idx, "tfds": tfds}
+PASSED = {"arrays": 1, "floats": 4}  # what a Python program passes: bytes of a number
+
+
+def command(kind: str, count: int, place: pathlib.Path, steps: int) -> list[str]:
+    """The process that trains, its data made."""
+    settings = SETTINGS | {"run_dir": str(place / "run"), "steps": steps}
+    if kind in PASSED:
+        return [sys.executable, "-c", PROGRAM, json.dumps([count, SIDE, PASSED[kind] == 4, settings])]
+    settings |= {"dataset": MAKERS[kind](count, place)}
+    if kind == "tfds":
+        settings["data_dir"] = str(place)
+    return [sys.executable, "-m", "tfgan_train.main", *(f"--{name}={value}" for name, value in settings.items())]
+
+
+def measure(kind: str, count: int, steps: int) -> dict:
+    """Trains on `count` images and says what that took."""
+    with tempfile.TemporaryDirectory() as name:
+        place = pathlib.Path(name)
+        # The maker's memory must not be taken for the run's, which begins as a copy of this process.
+        maker = os.fork()
+        if not maker:
+            (place / "command.json").write_text(json.dumps(command(kind, count, place, steps)))
+            os._exit(0)
+        os.waitpid(maker, 0)
+        process = subprocess.Popen(
+            json.loads((place / "command.json").read_text()), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"training on {count} images of {kind} failed with exit code {process.returncode}")
+        pixels = count * SIDE * SIDE * 3 / 2**20
+        return {
+            "kind": kind,
+            "images": count,
+            "megabytes_of_pixels": pixels,
+            "peak_megabytes": usage.ru_maxrss / 1024 - pixels * PASSED.get(kind, 0),
+            "ms_per_step": median_step(place / "run", NEVER) * 1e3,
+        }
 
 
 def table(results: list[dict]) -> str:
-    """Markdown: a row for each count."""
-    lines = ["| images | decoded, MB | most memory of the run, MB | ms a step |", "|---|---|---|---|"]
+    """Markdown: a row for each kind and count."""
+    lines = [
+        "| data | images | decoded, MB | most memory of the run, MB | above, times | ms a step |",
+        "|---" * 6 + "|",
+    ]
     lines += [
-        f"| {one['images']:,} | {one['megabytes_of_pixels']:,.0f} | {one['peak_megabytes']:,.0f} "
-        f"| {one['ms_per_step']:.1f} |"
+        f"| {one['kind']} | {one['images']:,} | {one['megabytes_of_pixels']:,.0f} | {one['peak_megabytes']:,.0f} "
+        f"| {one['times_above']:.2f} | {one['ms_per_step']:.1f} |"
         for one in results
     ]
     return "\n".join(lines)
@@ -94,18 +186,21 @@ def main():
         default=[10000, 20000, 40000, 80000, 160000],
         type=lambda text: [int(number) for number in text.split(",")],
     )
+    parser.add_argument("--kinds", default=["folder"], type=lambda text: text.split(","))
     parser.add_argument("--steps", default=40, type=int)
     parser.add_argument("--out", default="data_memory.json")
     options = parser.parse_args()
     results = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        sources = originals(folder / "originals")
+    for kind in options.kinds:
+        none = measure(kind, FEW, options.steps)
         for count in options.counts:
-            results.append(measure(count, sources, options.steps, folder))
+            one = measure(kind, count, options.steps)
+            above = one["peak_megabytes"] - none["peak_megabytes"]
+            one["times_above"] = above / (one["megabytes_of_pixels"] - none["megabytes_of_pixels"])
+            results.append(one)
             print(results[-1], flush=True)
             pathlib.Path(options.out).write_text(
-                json.dumps({"machine": machine(), "results": results}, indent=1) + "\n"
+                json.dumps({"machine": machine(), "without_data": none, "results": results}, indent=1) + "\n"
             )
     print(table(results))
 

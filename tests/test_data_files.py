@@ -207,7 +207,7 @@ def test_tables_without_labels(tmp_path, header):
 
 
 def test_a_table_of_many_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfgan_train.data.csv_file._ROWS", 5)
+    monkeypatch.setattr("tfgan_train.data.csv_file._VALUES", 5 * (1 + FLAT.shape[1]))
     images, labels = _all(_load(_csv(tmp_path / "x.csv", np.c_[LABELS, FLAT], f"label,{NAMES}")))
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)

@@ -37,7 +37,7 @@ def test_reads_any_order_and_hands_out_nothing_writable():
 
 
 def test_remembered_asks_for_each_example_once_and_never_for_all(monkeypatch):
-    monkeypatch.setattr(source, "_BLOCK", 4)
+    monkeypatch.setattr(source, "_BLOCK_BYTES", 4 * 64)
     asked = []
     images = random_images(10)
 

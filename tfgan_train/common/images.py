@@ -9,6 +9,7 @@ from PIL import Image
 from tfgan_train.common import alpha
 
 ALIGNMENT = 64  # bytes: TensorFlow computes with nothing that lies otherwise
+_PART = 1 << 20  # bytes that are read at a time
 POINT_SHAPE = (1, 1, 2)  # A point travels as an image of one pixel and two channels.
 
 
@@ -44,6 +45,14 @@ def aligned_empty(shape, dtype=np.uint8) -> np.ndarray:
     raw = np.empty(size + ALIGNMENT, np.uint8)
     begin = -raw.ctypes.data % ALIGNMENT
     return raw[begin : begin + size].view(dtype).reshape(shape)
+
+
+def fill(array: np.ndarray, file) -> int:
+    """Reads a binary file into a contiguous array's memory, a part at a time; returns the bytes that there were."""
+    rest = memoryview(array.reshape(-1).view(np.uint8))
+    while count := file.readinto(rest[:_PART]):
+        rest = rest[count:]
+    return array.nbytes - len(rest)
 
 
 def is_picture(path) -> bool:

@@ -2,22 +2,23 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import source
-from tfgan_train.data.array_files import read_arrays
+from tfgan_train.data.array_files import ArrayFile
 
 # Split -> names of its images' array and of its labels', in the order in which they are looked for.
 _NAMES = {
     "train": (("images", "x_train", "train_images", "x"), ("labels", "y_train", "train_labels", "y")),
     "test": (("test_images", "x_test"), ("test_labels", "y_test")),
 }
-_WORDS = {"train": "images", "test": "held_out"}
+_PART = 1 << 21  # numbers of images that are converted at a time
 
 
 def load(config, split: str) -> source.Source:
@@ -31,22 +32,28 @@ def load(config, split: str) -> source.Source:
     """
     path = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
     flag = f"--dataset={config.dataset}"
-    arrays = read_arrays(path, flag)
+    file = ArrayFile(path, flag)
     image_names, label_names = _NAMES[split]
-    images = next((arrays[name] for name in image_names if name in arrays), None)
+    images = _first(file, image_names)
     if images is None:
         if split != "train":
             raise source.NoSuchSplit(f"{path} has no {' or '.join(image_names)}")
         raise UserError(
-            f"{flag} has the arrays {', '.join(arrays)}; "
+            f"{flag} has the arrays {', '.join(file.names)}; "
             f"legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels"
         )
-    labels = next((arrays[name] for name in label_names if name in arrays), None)
+    labels = _first(file, label_names)
     classes = None
     if labels is not None and split != "train":
-        train = next((arrays[name] for name in _NAMES["train"][1] if name in arrays), labels)
+        train = _first(file, _NAMES["train"][1])
+        train = labels if train is None else train
         classes = int(np.max(train)) + 1 if train.size else None
     return from_images(flag, images, labels, name=config.dataset, classes=classes)
+
+
+def _first(file: ArrayFile, names: Sequence[str]) -> np.ndarray | None:
+    """The first array of these names; the others stay in the file."""
+    return next((file.read(name) for name in names if name in file.names), None)
 
 
 def from_images(
@@ -84,7 +91,7 @@ def from_images(
     pixels = to_bytes(what, images, value_range)
     notes: tuple[str, ...] = ()
     if alpha.has_alpha(pixels):
-        pixels = alpha.premultiplied(pixels)
+        pixels = in_parts(alpha.premultiplied, pixels)
         notes = (f"{what}: the four channels are taken for red, green, blue and alpha",)
     checked = _checked_labels(what, labels, len(images), len(names) or classes)
     return with_names(source.from_arrays(name, pixels, *checked, notes=notes), what, names)
@@ -119,13 +126,25 @@ def to_bytes(what: str, images: np.ndarray, value_range: tuple[float, float] | N
     if value_range is None:
         raise UserError(f"{what}: images are {images.dtype}; say their range, such as value_range=(0, 1) or (-1, 1)")
     low, high = value_range
-    if not np.isfinite(images).all():
+    lowest, highest = images.min(), images.max()  # A NaN among them is both.
+    if not np.isfinite([lowest, highest]).all():
         raise UserError(f"{what}: images have a NaN or an infinity")
-    if images.min() < low or images.max() > high:
-        raise UserError(
-            f"{what}: images go from {images.min():g} to {images.max():g}, beyond value_range=({low:g}, {high:g})"
-        )
-    return np.rint((images.astype(np.float32) - low) * (255.0 / (high - low))).astype(np.uint8)
+    if lowest < low or highest > high:
+        raise UserError(f"{what}: images go from {lowest:g} to {highest:g}, beyond value_range=({low:g}, {high:g})")
+
+    def scaled(part: np.ndarray) -> np.ndarray:
+        return np.rint((part.astype(np.float32) - low) * (255.0 / (high - low))).astype(np.uint8)
+
+    return in_parts(scaled, images)
+
+
+def in_parts(change: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """uint8 [n, ...] images -> `change` of them, of the same shape; no more than a part is ever there twice."""
+    changed = aligned_empty(images.shape)
+    most = max(1, _PART // max(1, images[:1].size))
+    for start in range(0, len(images), most):
+        changed[start : start + most] = change(images[start : start + most])
+    return changed
 
 
 def _checked_labels(what: str, labels, count: int, classes: int | None):

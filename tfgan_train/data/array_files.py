@@ -1,82 +1,127 @@
-"""Arrays in .npz and .npy files, read whole or refused in one line; nothing in them is run."""
+"""Arrays in .npz and .npy files, whole or refused in one line; nothing in them is run."""
 
 import contextlib
+import os
 import pathlib
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
 
 from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.images import aligned_empty, fill
 
 MOST_BYTES = 64 << 30  # of one array: more is a damaged header
+_DAMAGE = (
+    ValueError,
+    EOFError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    SyntaxError,
+    OverflowError,
+    zlib.error,
+    zipfile.BadZipFile,
+    tokenize.TokenError,
+)
 
 
-def read_arrays(path, flag: str) -> dict[str, np.ndarray]:
-    """Name -> array of an .npz file; a .npy file's one array has the name "images".
+class ArrayFile:
+    """The arrays of an .npz file, each read when it is asked for; a .npy file's one array has the name "images".
 
     Args:
       path: the file.
       flag: how messages call it, e.g. "--images=x.npz".
 
+    Attributes:
+      names: of its arrays.
+
     Raises:
       UserError: when it can't be read, or holds something else than arrays of numbers.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise UserError(f"{flag}: {path} is no file")
-    try:
-        _check_sizes(path)
-        stored = np.load(path, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            return {"images": stored}
-        with stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except OSError as error:
-        raise UserError(f"{flag} can't be read: {reason(error)}") from None
-    except (
-        ValueError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        RuntimeError,
-        NotImplementedError,
-        MemoryError,
-        SyntaxError,
-        OverflowError,
-        zlib.error,
-        zipfile.BadZipFile,
-        tokenize.TokenError,
-    ) as error:
-        raise UserError(
-            f"{flag} can't be read: {str(error).splitlines()[0][:160] if str(error) else type(error).__name__}"
-        ) from None
-    found = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
-    if not found:
-        raise UserError(f"{flag} holds no arrays")
-    return found
+
+    def __init__(self, path: str | os.PathLike, flag: str):
+        self._path, self._flag = pathlib.Path(path), flag
+        if not self._path.is_file():
+            raise UserError(f"{flag}: {self._path} is no file")
+        with self._refusing():
+            self._members = _members(self._path)
+        self.names = tuple(self._members)
+        if not self.names:
+            raise UserError(f"{flag} holds no arrays")
+
+    def read(self, name: str) -> np.ndarray:
+        """One array, in memory that a tensor can share; a damaged one is a UserError."""
+        with self._refusing():
+            member = self._members[name]
+            if member is None:
+                with open(self._path, "rb") as file:
+                    return _array(file)
+            with zipfile.ZipFile(self._path) as archive, archive.open(member) as file:
+                return _array(file)
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f"{self._flag} can't be read: {reason(error)}") from None
+        except _DAMAGE as error:
+            words = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            raise UserError(f"{self._flag} can't be read: {words}") from None
 
 
-def _check_sizes(path: pathlib.Path) -> None:
-    """Raises ValueError where a header promises more than the file can hold, so that no memory is asked for it."""
+def read_arrays(path: str | os.PathLike, flag: str) -> dict[str, np.ndarray]:
+    """Name -> array of all that an ArrayFile holds; raises as it does."""
+    file = ArrayFile(path, flag)
+    return {name: file.read(name) for name in file.names}
+
+
+def _members(path: pathlib.Path) -> dict[str, zipfile.ZipInfo | None]:
+    """Name of each array -> its member of the archive; None for the one of a .npy file.
+
+    Raises ValueError where a header promises more than the file can hold, so that no memory is asked for it.
+    """
     if not zipfile.is_zipfile(path):
         with open(path, "rb") as file:
-            _check_header(file, path.stat().st_size)
-        return
+            _check_size(file, path.stat().st_size)
+        return {"images": None}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with contextlib.closing(archive.open(member)) as file:
-                _check_header(file, member.file_size)
+                _check_size(file, member.file_size)
+        return {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
 
 
-def _check_header(file, size: int) -> None:
-    version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if read is None:
-        return
-    shape, _, dtype = read(file)
+def _check_size(file: IO[bytes], size: int) -> None:
+    shape, _, dtype = _header(file)
     promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if promised > min(size, MOST_BYTES):
         raise ValueError(f"its header promises {promised:,} bytes, and it has {size:,}")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """(shape, whether it is in Fortran's order, type), which NumPy has checked."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"it is of NumPy's format {version[0]}.{version[1]}; legal: 1.0 and 2.0")
+    return read(file)
+
+
+def _array(file: IO[bytes]) -> np.ndarray:
+    shape, in_fortrans_order, dtype = _header(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, not numbers")
+    array = aligned_empty(shape[::-1] if in_fortrans_order else shape, dtype)
+    if fill(array, file) < array.nbytes:
+        raise ValueError("it is cut short")
+    if file.read(1):  # The end of a packed member has its checksum, which this compares.
+        raise ValueError("it is longer than its header says")
+    return np.ascontiguousarray(array.T) if in_fortrans_order else array

@@ -15,7 +15,7 @@ from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import source
 from tfgan_train.data.array_data import from_images
 
-_ROWS = 4096  # are parsed at a time
+_VALUES = 1 << 21  # are parsed at a time
 _MOST_LINE = 1 << 24  # characters: more is no table of pictures
 
 
@@ -98,9 +98,9 @@ def _parsed(flag: str, file: TextIO, count: int, columns: int, label: int | None
 
 
 def _blocks(flag: str, file: TextIO, columns: int) -> Iterator[np.ndarray]:
-    """The file's rows as integers [at most _ROWS, columns]."""
+    """The file's rows as integers [some, columns]."""
     done = 0
-    while lines := list(itertools.islice(file, _ROWS)):
+    while lines := list(itertools.islice(file, max(1, _VALUES // columns))):
         full = [line for line in lines if not line.isspace()]
         if full:
             try:

@@ -1,9 +1,10 @@
 """One encoded image -> uint8 pixels, whatever its mode; knows neither folders nor datasets."""
 
+import collections
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
@@ -16,6 +17,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "PPM", "JPEG2000", "TGA", "TIFF"
 WIDEST = 65535  # of a 16-bit picture
 # Of an image as it is decoded: each thread holds one, and its copies.
 MOST_PIXELS = 100_000_000
+_AHEAD = 64  # images that may wait decoded for whoever takes them
 _GREY_MODES = ("1", "L", "LA", "La")
 _MODES = {1: "L", 3: "RGB", 4: "RGBa"}
 
@@ -111,10 +113,17 @@ def in_threads(function: Callable, items: Sequence) -> Iterator:
 
     Pillow frees the interpreter while it decodes, so threads serve.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # By blocks: a future for every file of a large folder would cost more than its images.
-        for start in range(0, len(items), 1024):
-            yield from pool.map(function, items[start : start + 1024])
+    pool = ThreadPoolExecutor(os.cpu_count())
+    waiting: collections.deque[Future] = collections.deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _check_size(image: Image.Image) -> None:

@@ -1,6 +1,7 @@
 """`idx:DIR`: IDX files as MNIST, Fashion-MNIST, KMNIST, EMNIST and notMNIST are published."""
 
 import gzip
+import os
 import pathlib
 import re
 import struct
@@ -9,6 +10,7 @@ import zlib
 import numpy as np
 
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import aligned_empty, fill
 from tfgan_train.data import source
 
 _NAME = re.compile(
@@ -50,7 +52,7 @@ def load(config, split: str) -> source.Source:
         notes.append(f"{root} has only t10k files; they serve as the training data")
     images = _read_images(files[part, "images"])
     if files[part, "images"].name.startswith("emnist-"):
-        images = images.swapaxes(1, 2)
+        images = _upright(images)
 
     label_file = files.get((part, "labels"))
     if label_file is None:
@@ -93,6 +95,14 @@ def _read_images(path: pathlib.Path) -> np.ndarray:
     return images
 
 
+def _upright(images: np.ndarray) -> np.ndarray:
+    """[N, H, W, C] -> [N, W, H, C], turned about the diagonal, in memory of its own."""
+    count, height, width, channels = images.shape
+    turned = aligned_empty((count, width, height, channels))
+    turned[...] = images.swapaxes(1, 2)
+    return turned
+
+
 def _read_labels(path: pathlib.Path, image_file: pathlib.Path, count: int) -> np.ndarray:
     labels = _label_values(path)
     if len(labels) != count:
@@ -123,20 +133,23 @@ def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | No
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
             if size > _MOST_BYTES:
                 raise UserError(f"{path} should hold {size:,} bytes by its header; legal: up to {_MOST_BYTES:,}")
-            values = file.read(size)
+            # No memory for what the header promises and the file can't hold: deflate packs at most 1,032 to 1.
+            most = os.fstat(raw.fileno()).st_size * (1032 if packed else 1)
+            values = aligned_empty([min(size, most) // dtype.itemsize], dtype)
+            held = fill(values, file)
             # One byte more tells a file that is too long; the rest of a packed one may be gigabytes.
             too_long = bool(file.read(1))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is cut short or damaged ({error}); fetch it again") from error
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from error
-    if len(values) != size or too_long:
-        holds = f"more than {size}" if too_long else len(values)
+    if held != size or too_long:
+        holds = f"more than {size}" if too_long else held
         raise UserError(
             f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; "
             "it is cut short or damaged"
         )
-    return np.frombuffer(values, dtype).reshape(shape)
+    return values.reshape(shape)
 
 
 def _shape(

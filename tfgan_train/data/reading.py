@@ -4,7 +4,10 @@ import hashlib
 
 import numpy as np
 
-BLOCK = 2048
+from tfgan_train.common.images import aligned_empty
+from tfgan_train.data.source import blocks
+
+HASHED = 2048  # images whose labels follow them in a checksum: runs have stored such ones
 
 
 def images(source, indices: np.ndarray) -> np.ndarray:
@@ -14,8 +17,15 @@ def images(source, indices: np.ndarray) -> np.ndarray:
 
 def labelled(source, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(uint8 [n, H, W, C], int32 [n]) of these indices, in their order."""
-    parts = [source.read(indices[i : i + BLOCK]) for i in range(0, len(indices), BLOCK)]
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    parts = blocks(source, indices)
+    first, numbers = source.read(next(parts, indices))
+    pixels, labels = aligned_empty((len(indices), *source.image_shape), first.dtype), np.empty(len(indices), np.int32)
+    pixels[: len(first)], labels[: len(first)], done = first, numbers, len(first)
+    for block in parts:
+        end = done + len(block)
+        pixels[done:end], labels[done:end] = source.read(block)
+        done = end
+    return pixels, labels
 
 
 def some(source, count: int, seed: int = 0) -> np.ndarray:
@@ -26,10 +36,13 @@ def some(source, count: int, seed: int = 0) -> np.ndarray:
 def checksum(source, indices: np.ndarray) -> str:
     """SHA-256 (hexadecimal) of these images and labels, with their shape and number of classes."""
     digest = hashlib.sha256(repr((source.image_shape, source.num_classes, len(indices))).encode())
-    for start in range(0, len(indices), BLOCK):
-        pixels, labels = source.read(indices[start : start + BLOCK])
-        digest.update(np.ascontiguousarray(pixels))
-        digest.update(np.ascontiguousarray(labels))
+    for start in range(0, len(indices), HASHED):
+        numbers = []
+        for block in blocks(source, indices[start : start + HASHED]):
+            pixels, labels = source.read(block)
+            digest.update(np.ascontiguousarray(pixels))
+            numbers.append(labels)
+        digest.update(np.concatenate(numbers))
     return digest.hexdigest()
 
 

@@ -1,7 +1,7 @@
 """What a dataset is to the rest of the package; knows neither files nor flags."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 MEMORY_LIMIT = 2 << 30
 
 MOST_CHANNELS = 8  # of an image
-_BLOCK = 4096
+_BLOCK_BYTES = 16 << 20  # of pixels that are read at once, beside those that are kept
 
 
 class NoSuchSplit(UserError):
@@ -93,14 +93,20 @@ def remembered(source: Source) -> Source:
         missing = np.unique(np.asarray(indices)[~known[indices]])
         # By blocks, so that what is read and what is kept are never both whole in memory. Two
         # threads may both read the same example; they write the same bytes.
-        for start in range(0, len(missing), _BLOCK):
-            block = missing[start : start + _BLOCK]
+        for block in blocks(source, missing):
             images[block], labels[block] = source.read(block)
             known[block] = True
         where = _as_slice(indices, source.count)
         return _read_only(images[where]), _read_only(labels[where])
 
     return dataclasses.replace(source, read=read, in_memory=True)
+
+
+def blocks(source: Source, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """The indices in parts, each of so few images that to have them twice is nothing."""
+    most = max(1, _BLOCK_BYTES // int(np.prod(source.image_shape)))
+    for start in range(0, len(indices), most):
+        yield indices[start : start + most]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

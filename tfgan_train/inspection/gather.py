@@ -16,6 +16,7 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.common.terminal import Countdown
 from tfgan_train.config.fields import Config
 from tfgan_train.data import decode, folder, held_out, layout, reading
+from tfgan_train.data.source import blocks
 from tfgan_train.data.transform import parse_image_size
 from tfgan_train.inspection import duplicates, ignored, measure
 
@@ -184,13 +185,13 @@ def _of_source(config) -> Facts:
     splits = {}
     for split, source in sources.items():
         countdown, rows, labels = Countdown(f"reading {split}", source.count), [], []
-        for start in range(0, source.count, reading.BLOCK):
-            images, some = source.read(np.arange(start, min(start + reading.BLOCK, source.count)))
+        for block in blocks(source, np.arange(source.count)):
+            images, some = source.read(block)
             if images.dtype != np.uint8:
                 raise UserError(f"--dataset={config.dataset} is points, not pictures; there is nothing to inspect")
-            rows.append(measure.measure_arrays(images, start))
+            rows.append(measure.measure_arrays(images, block[0]))
             labels.append(some)
-            countdown(start + len(images))
+            countdown(block[-1] + 1)
         splits[split] = Split(
             np.concatenate(rows),
             np.concatenate(labels) if source.num_classes else None,

@@ -15,7 +15,7 @@ from tfgan_train.common.images import to_float
 from tfgan_train.common.terminal import Progress
 from tfgan_train.config.fields import Config
 from tfgan_train.data.pipeline import Batches
-from tfgan_train.data.source import Source
+from tfgan_train.data.source import Source, blocks
 from tfgan_train.pictures.training_samples import Pictures
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
@@ -227,6 +227,6 @@ def _mean_image(source: Source) -> np.ndarray:
     """float [H, W, C] in [-1, 1] of at most MEAN_OF images."""
     total = np.zeros(source.image_shape)
     count = min(source.count, MEAN_OF)
-    for begin in range(0, count, 1000):
-        total += to_float(source.read(np.arange(begin, min(begin + 1000, count)))[0]).sum(0, dtype=np.float64)
+    for block in blocks(source, np.arange(count)):
+        total += to_float(source.read(block)[0]).sum(0, dtype=np.float64)
     return total / count
