@@ -168,8 +168,8 @@ def test_what_a_killed_process_was_writing_is_no_checkpoint_and_is_cleared(tmp_p
     (tmp_path / ".writing-00000002").mkdir()
     (tmp_path / ".writing-00000002" / "weights.index").write_text("half")
     assert checkpoints.latest(tmp_path).step == 1
-    _save(tmp_path, 3)
-    assert sorted(os.listdir(tmp_path)) == ["00000001", "00000003"]
+    checkpoints.finish_interrupted(tmp_path)
+    assert os.listdir(tmp_path) == ["00000001"]
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
@@ -179,7 +179,7 @@ def test_a_kill_between_the_two_renames_of_a_replacement_loses_nothing(tmp_path,
         (tmp_path / "best").rename(tmp_path / ".replaced-best")
     else:
         (tmp_path / ".replaced-best").mkdir()
-    checkpoints.put_back_replaced(tmp_path)
+    checkpoints.finish_interrupted(tmp_path)
     assert checkpoints.read(tmp_path / "best").step == 3 and os.listdir(tmp_path) == ["best"]
 
 
@@ -204,3 +204,19 @@ def test_its_facts_are_plain_json(tmp_path):
     _save(tmp_path, 4)
     meta = json.loads((tmp_path / "00000004" / "checkpoint.json").read_text())
     assert meta["step"] == 4 and set(meta["sha256"]) == {"weights.index", "weights.data-00000-of-00001"}
+
+
+def test_two_threads_write_two_checkpoints_at_once(tmp_path, monkeypatch):
+    """The best one is written while another thread drops what is beyond the newest."""
+    state = {"x": tf.Variable(1.0)}
+    hash_of, begun = checkpoints.sha256, []
+
+    def while_another_is_saved(path):
+        if ".writing-best" in str(path) and not begun:
+            begun.append(path)
+            checkpoints.save(tmp_path, state, 2, {}, keep=1)
+        return hash_of(path)
+
+    monkeypatch.setattr(checkpoints, "sha256", while_another_is_saved)
+    checkpoints.write(tmp_path / "best", state, 1, {})
+    assert begun and checkpoints.read(tmp_path / "best").step == 1 and checkpoints.latest(tmp_path).step == 2

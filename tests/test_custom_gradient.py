@@ -78,4 +78,4 @@ def test_ten_runs_in_one_process_leave_nothing_behind(tmp_path):
         [sys.executable, "-c", RUNS, tmp_path], capture_output=True, text=True, check=True, env=os.environ
     )
     sizes = [float(line) for line in done.stdout.split()]
-    assert max(sizes[2:]) - sizes[1] < 20, sizes
+    assert max(sizes[2:]) - max(sizes[:2]) < 20, sizes  # The allocator gives some back now and then.

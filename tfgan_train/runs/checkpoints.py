@@ -55,8 +55,6 @@ def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -
     write(folder / f"{step:08d}", state, step, extra)
     for path in _folders(folder)[:-keep]:
         shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob(".writing-*"):  # Of a process that was killed.
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def held(part):
@@ -128,8 +126,13 @@ def set_damaged_aside(folder: pathlib.Path) -> list[pathlib.Path]:
     return found
 
 
-def put_back_replaced(folder: pathlib.Path) -> None:
-    """Finishes what `write` was killed at: a folder that was moved out of the way comes back, or goes."""
+def finish_interrupted(folder: pathlib.Path) -> None:
+    """Finishes what `write` was killed at: a folder that was moved out of the way comes back, or goes.
+
+    Folders that weren't finished go too. Only before a run trains: its threads may write two checkpoints at once.
+    """
+    for unfinished in folder.glob(".writing-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
     for old in folder.glob(".replaced-*"):
         final = old.with_name(old.name.removeprefix(".replaced-"))
         if final.exists():

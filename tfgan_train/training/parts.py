@@ -102,7 +102,7 @@ def build(
     config, strategy = prepared.config, prepared.strategy
     with strategy.scope():
         gan = Gan(config, prepared.data, prepared.objective)
-    checkpoints.put_back_replaced(files.checkpoints_dir)
+    checkpoints.finish_interrupted(files.checkpoints_dir)
     last = checkpoints.latest(prepared.run.checkpoints_dir)
     if last is not None:
         checkpoints.restore(last, gan.state())
