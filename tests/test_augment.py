@@ -105,7 +105,7 @@ def test_one_after_the_other_in_the_order_given():
 def test_replicas_together_do_what_one_does():
     whole = augment(_images(), AUGMENTATIONS.items(), _draw())
     parts = [augment(_images()[i : i + 20], AUGMENTATIONS.items(), _draw(20, offset=i, total=_COUNT)) for i in (0, 20)]
-    np.testing.assert_allclose(tf.concat(parts, 0), whole, atol=1e-6)
+    np.testing.assert_allclose(tf.concat(parts, 0), whole, atol=2e-5)  # A warp adds up in another order.
     assert not np.allclose(augment(_images(), AUGMENTATIONS.items(), _draw(step=3)), whole)
 
 

@@ -40,6 +40,7 @@ CASES = {
         "penalty_weight": 0.1,
         "d_norm": "none",
         "loss": "relativistic",
+        "augment": "ada",
     },
     "resnet, batch norm by label, spectral": {
         "architecture": "resnet",

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.config.fields import Config
+from tfgan_train.objective import ada
 from tfgan_train.objective.objective import Objective
 from tfgan_train.runs.directory import DataFacts
 from tfgan_train.training.gan import Gan
@@ -75,6 +76,7 @@ class Training:
             self.gan = gan or Gan(self.config, facts(shape))
         if gan is not None:
             gan.objective = Objective.of(self.config)
+            gan.ada = ada.of(self.config)
         self.images, self.labels = pixels(shape)
         self._step = TrainStep(
             self.config, self.gan, strategy, self.images, self.labels, EXAMPLES / self.config.batch_size
@@ -106,6 +108,7 @@ def variables(gan: Gan) -> dict[str, tf.Variable]:
         "g_history": gan.g_history,
         "d_history": gan.d_history,
         "counters": [gan.step, gan.loss_scale, gan.scale_age],
+        "ada": list(gan.ada.state().values()) if gan.ada else [],
     }
     return {
         f"{part}/{i}/{variable.name}": variable if isinstance(variable, tf.Variable) else variable.value

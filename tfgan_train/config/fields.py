@@ -337,13 +337,29 @@ class Config:
     augment: str = _field(
         "",
         "objective",
-        "differentiable augmentations of all that D sees, comma-separated",
+        "differentiable augmentations of all that D sees, comma-separated; ada: geometry and color at a probability "
+        "that D's overfitting steers",
         choices="tfgan_train.objective.augment:AUGMENTATIONS",
         dotted=True,
         several=True,
     )
     augment_probability: float = _field(
         1.0, "objective", "share of images that have each of them", minimum=0, maximum=1, needs="augment"
+    )
+    ada_target: float = _field(
+        0.6,
+        "objective",
+        "the mean sign of D at real images (r_t) above which ADA's probability rises",
+        minimum=-1,
+        maximum=1,
+        needs="augment=ada",
+    )
+    ada_images: int = _field(
+        100_000,
+        "objective",
+        "images that D sees while ADA's probability goes from 0 to 1",
+        minimum=1,
+        needs="augment=ada",
     )
     class_weight: float = _field(
         1.0,
@@ -640,7 +656,8 @@ def _holds(config, need: str) -> bool:
     value = getattr(config, name)
     if not sign:
         return value not in (0, "", "none", False)
-    return (value in values.split(",")) == (sign == "=")
+    has = value.split(",") if FIELDS[name].metadata["several"] else [value]
+    return bool({*has} & {*values.split(",")}) == (sign == "=")
 
 
 def _check_value(field, value, legal):

@@ -8,10 +8,14 @@ can be differentiated any number of times, as gradient penalties need. The stren
 filling (0, which is grey) are the paper's code's.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
+
+from tfgan_train.objective.augment_composed import color, geometry, geometry_and_color
+from tfgan_train.ops.random import Draw
 
 
 def translation(x, draw):
@@ -81,6 +85,22 @@ def flip(x, draw):
     return mirrored * tf.reverse(x, [2]) + (1.0 - mirrored) * x
 
 
+@dataclasses.dataclass(frozen=True)
+class Composed:
+    """An augmentation of several operations, each of which an image has with the probability.
+
+    Attributes:
+      function: (x, draw, probability) -> images.
+      steered: whether the probability is ADA's (objective.ada), not --augment_probability.
+    """
+
+    function: Callable
+    steered: bool = False
+
+    def __call__(self, x: tf.Tensor, draw: Draw, probability=1.0) -> tf.Tensor:
+        return self.function(x, draw, probability)
+
+
 AUGMENTATIONS = {
     "translation": translation,
     "cutout": cutout,
@@ -88,15 +108,22 @@ AUGMENTATIONS = {
     "saturation": saturation,
     "contrast": contrast,
     "flip": flip,
+    "geometry": Composed(geometry),
+    "color": Composed(color),
+    "ada": Composed(geometry_and_color, steered=True),
 }
 
 
-def augment(x, functions: Iterable[tuple[str, Callable]], draw, probability=1.0) -> tf.Tensor:
+def augment(x, functions: Iterable[tuple[str, Callable]], draw, probability=1.0, steered=1.0) -> tf.Tensor:
     """Applies augmentations, (name, function), to images [n, H, W, C], one after the other.
 
-    Each has the random numbers of its name, and each image has each with `probability`, a number or a scalar tensor.
+    Each has the random numbers of its name. Each image has each with `probability`, a number or a scalar tensor, and
+    the operations of a steered one with `steered`, likewise.
     """
     for name, function in functions:
+        if isinstance(function, Composed):
+            x = function(x, draw.child(name), steered if function.steered else probability)
+            continue
         changed = function(x, draw.child(name))
         if tf.is_tensor(probability) or probability < 1:
             changed = tf.where(draw.child(f"{name} or not").uniform((1, 1, 1)) < probability, changed, x)

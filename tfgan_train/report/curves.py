@@ -70,6 +70,14 @@ def training_charts(rows: list[Row], sample_rows: list[Row]) -> list[str]:
             note="As Q reads them off an image; 1/3 is a guess.",
         ),
         line_chart(
+            "Adaptive augmentation",
+            [
+                _series(rows, "augment_probability", "p of each operation", "fake"),
+                _series(rows, "real_sign", "D's mean sign at real images", "real"),
+            ],
+            note="p rises while the sign is above --ada_target, which says that D knows its real images too well.",
+        ),
+        line_chart(
             "Variety of the samples",
             [
                 _series(sample_rows, "pairwise_distance", "between samples", "fake"),

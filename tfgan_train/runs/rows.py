@@ -78,6 +78,8 @@ class TrainRow(Row):
       code_information: InfoGAN's bound on what a fake tells of its categorical codes, in nats.
       code_error: mean squared error of the continuous codes as Q reads them off a fake; 1/3 is a guess.
       class_accuracy_real, class_accuracy_fake: shares of images whose class AC-GAN's head names, 0 to 1.
+      augment_probability: ADA's p, 0 to 1.
+      real_sign: ADA's r_t, the mean sign of D at real images, -1 to 1.
       d_loss_each, g_loss_each: each mini-batch's loss, 6 digits.
       epoch: passes over the data so far.
       seconds: that the run has trained, over all its processes.
@@ -101,6 +103,8 @@ class TrainRow(Row):
     code_error: float | None = None
     class_accuracy_real: float | None = None
     class_accuracy_fake: float | None = None
+    augment_probability: float | None = None
+    real_sign: float | None = None
     d_loss_each: list[float] | None = None
     g_loss_each: list[float] | None = None
     epoch: float | None = None

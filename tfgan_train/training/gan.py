@@ -7,6 +7,7 @@ from tfgan_train.common.images import to_float
 from tfgan_train.models import build_generator, build_networks
 from tfgan_train.models.heads import build_heads
 from tfgan_train.models.variables import named, trainable
+from tfgan_train.objective import ada
 from tfgan_train.objective.objective import Objective
 
 
@@ -19,6 +20,7 @@ class Gan:
       heads: D's further heads by name; see models.heads.
       ema_generator: G's running average; the generator itself where --ema_half_life=0.
       step: completed generator updates, int64 scalar.
+      ada: of --augment=ada, else None.
       loss_scale, scale_age: float16's loss scale, and the steps since it last changed.
     """
 
@@ -43,6 +45,7 @@ class Gan:
             2.0**15 if config.precision == "float16" else 1.0, trainable=False, name="loss_scale"
         )
         self.scale_age = tf.Variable(0, trainable=False, dtype=tf.int32, name="scale_age")
+        self.ada = ada.of(config)
         # Means of all past weights, for --historical_averaging.
         self.g_history, self.d_history = (
             [tf.Variable(weight, trainable=False, name="history") for weight in weights]
@@ -74,6 +77,8 @@ class Gan:
         parts |= {name: named(head) for name, head in self.heads.items()}
         if self.ema_generator is not self.generator:
             parts["ema_generator"] = named(self.ema_generator)
+        if self.ada is not None:
+            parts["ada"] = self.ada.state()
         if self.g_history:
             parts |= {"g_history": self.g_history, "d_history": self.d_history}
         return parts

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgan_train.config.fields import Config
 from tfgan_train.models.variables import every, trainable
+from tfgan_train.objective import ada
 from tfgan_train.objective.augment import augment
 from tfgan_train.objective.averaging import ema_decay, ema_update
 from tfgan_train.objective.losses import d_accuracy
@@ -43,6 +44,7 @@ METRICS = (
     "d_lr",
     "g_lr",
 )
+ADA_METRICS = ("augment_probability", "real_sign")
 TRAINING_STREAM = 1  # latents' stream; sampling uses 0
 
 
@@ -63,11 +65,11 @@ class Images(NamedTuple):
 def columns(config: Config) -> tuple[str, ...]:
     """Names of a row's numbers.
 
-    METRICS (d_loss: the mean over the updates of D), those of D's further heads, and D's loss at each of several
-    updates.
+    METRICS (d_loss: the mean over the updates of D), those of D's further heads and of ADA, and D's loss at each of
+    several updates.
     """
     each = tuple(f"d_loss_{i}" for i in range(config.d_steps)) if config.d_steps > 1 else ()
-    return METRICS + head_metrics(config) + each
+    return METRICS + head_metrics(config) + (ADA_METRICS if ada.is_on(config) else ()) + each
 
 
 class TrainStep:
@@ -160,6 +162,7 @@ class _ReplicaStep:
         self._replicas = replica.num_replicas_in_sync
         self._local = config.batch_size // self._replicas
         self._offset = replica.replica_id_in_sync_group * self._local
+        self._steered = 1.0 if gan.ada is None else local_value(gan.ada.probability)  # one p for the whole step
         self._metrics: dict[str, tf.Tensor] = {}
         self._d_losses: list[tf.Tensor] = []  # of each of D's updates
 
@@ -201,7 +204,8 @@ class _ReplicaStep:
         self._metrics["d_loss"] = tf.add_n(self._d_losses) / config.d_steps
         each = self._d_losses if config.d_steps > 1 else []
         heads = [self._mean(self._head_terms.metrics[name]) for name in head_metrics(config)]
-        return tf.stack([*(self._metrics[name] for name in METRICS), *heads, *each])
+        of_ada = [self._metrics[name] for name in ADA_METRICS if gan.ada is not None]
+        return tf.stack([*(self._metrics[name] for name in METRICS), *heads, *of_ada, *each])
 
     # --- what goes in
 
@@ -250,7 +254,7 @@ class _ReplicaStep:
             probability = burn_in(
                 draw.step, config.augment_probability_start, config.augment_probability, config.burn_in_steps
             )
-            x = augment(x, self._gan.objective.augmentations, draw.child("augment"), probability)
+            x = augment(x, self._gan.objective.augmentations, draw.child("augment"), probability, self._steered)
         return x
 
     def _judge(
@@ -315,6 +319,11 @@ class _ReplicaStep:
         ):
             metrics[name] = self._mean(values)
         metrics["d_accuracy"] = (metrics["d_accuracy_real"] + metrics["d_accuracy_fake"]) / 2
+        if self._gan.ada is not None:
+            signs = ada.real_signs(self._loss, real_logits, fake_logits)
+            self._gan.ada.observe(signs, config.batch_size)
+            metrics["augment_probability"] = self._steered / self._replicas
+            metrics["real_sign"] = tf.reduce_sum(signs) / config.batch_size
         if config.label_flip:
             flip = draw.child("flip").bernoulli((), config.label_flip)
             flip = tf.reshape(flip, [-1] + [1] * (real_logits.shape.rank - 1))

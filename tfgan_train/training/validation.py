@@ -70,6 +70,8 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
             f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate"
         )
     _check_flips_and_crops(config, source)
+    if {"ada", "geometry", "color"} & {*config.augment.split(",")} and are_points(source.image_shape):
+        raise UserError(f"--augment={config.augment} is for pictures, and {source.name} is points; leave it out")
     for side, family in architectures(config).items():
         family.check(config, source, side)
 
@@ -158,6 +160,14 @@ def _codes(config):
         )
 
 
+def _ada(config):
+    if config.augment == "ada" and (config.augment_probability != 1 or config.augment_probability_start >= 0):
+        return (
+            "--augment_probability would do nothing here: --augment=ada steers its own; "
+            "--augment=geometry,color has a fixed one"
+        )
+
+
 def _freeze(config):
     if config.freeze_d and config.discriminator:
         return f"--freeze_d={config.freeze_d} is for the package's own networks, and D is --discriminator's"
@@ -188,4 +198,4 @@ def _burn_in(config):
         )
 
 
-RULES = (_length, _codes, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _freeze, _workers)
+RULES = (_length, _codes, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _ada, _freeze, _workers)
