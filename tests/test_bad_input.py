@@ -123,6 +123,7 @@ TRAINING = [
     (["--penalty=wgan_gp"], "--penalty=wgan_gp.*--d_norm=layer"),
     (["--precision=int8"], "--precision: 'int8'.*float16"),
     (["--augment=cutot"], "--augment: 'cutot'; did you mean cutout"),
+    (["--dataset=ring2d", "--augment=ada"], "--augment=ada is for pictures, and ring2d is points; leave it out"),
     (["--g_activation=rellu"], "--g_activation: .*relu"),
     (["--devices=gpu:2"], "--devices=gpu:2: TensorFlow sees 0 GPUs"),
     (["--devices=two"], "--devices=two is not auto, cpu:N or gpu:N"),

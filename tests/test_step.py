@@ -38,8 +38,9 @@ def built():
             gan = tiny.Training(**networks).gan
             kept[key] = gan, {name: variable.numpy() for name, variable in tiny.variables(gan).items()}
         gan, start = kept[key]
-        for name, variable in tiny.variables(gan).items():
-            variable.assign(start[name])
+        variables = tiny.variables(gan)
+        for name, value in start.items():
+            variables[name].assign(value)
         return tiny.Training(gan=gan, **changes)
 
     return training
