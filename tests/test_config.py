@@ -8,6 +8,8 @@ import pytest
 from tfgan_train.common.errors import UserError
 from tfgan_train.config import recipes
 from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.runs.directory import DataFacts, RunDir
+from tfgan_train.training import start
 from tfgan_train.training.validation import validate
 
 FLAGS = pathlib.Path(__file__).parent.parent / "flags"
@@ -174,6 +176,9 @@ REFUSED = [
     ({"image_size": "0"}, "--image_size=0"),
     ({"image_size": "99999"}, "--image_size=99999"),
     ({"augment": "cutot"}, "--augment.*cutout"),
+    ({"penalty": "r1", "penalty_weight": "automatic"}, "--penalty_weight=automatic is not a number or auto"),
+    ({"penalty": "dragan", "d_norm": "none", "penalty_weight": "auto"}, "--penalty_weight=auto is for --penalty=r1"),
+    ({"g_lr": "auto"}, "--g_lr=auto is not a number$"),
     ({"augment": "cutout,"}, "--augment"),
     ({"augment": "cutout, flip"}, "--augment"),
     ({"g_activation": "rellu"}, "--g_activation.*relu"),
@@ -200,3 +205,17 @@ def test_an_illegal_value_is_refused_with_what_is_legal(given, said):
     with pytest.raises(UserError, match=said) as caught:
         validate(Config(recipe="smoke", **given))
     assert "\n" not in str(caught.value)
+
+
+def test_an_automatic_penalty_is_stylegan2_adas_rule_for_the_size_and_the_batch(tmp_path):
+    asked = Config(recipe="smoke", penalty="r1", penalty_weight="auto", batch_size=16)
+    validate(asked)
+    data = DataFacts("noise", 100, (64, 48, 3), 0, ())
+    resolved = start.resolve(asked, data)
+    assert resolved.penalty_weight == pytest.approx(0.0002 * 64 * 48 / 16)
+    assert Config.from_json(resolved.to_json()) == resolved
+    # The run has a number then, which the same command goes on with, and another number doesn't.
+    run = RunDir(tmp_path)
+    assert start.resumed(resolved, asked, ["penalty_weight"], run).penalty_weight == resolved.penalty_weight
+    with pytest.raises(UserError, match="--penalty_weight=3.0, but the run"):
+        start.resumed(resolved, asked.replace(penalty_weight=3.0), ["penalty_weight"], run)

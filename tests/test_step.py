@@ -339,7 +339,7 @@ def test_a_step_in_the_burn_in_equals_one_with_the_values_of_that_moment(step, s
         "ema_half_life": (0.0, 300.0),
         "augment_probability": (0.0, 0.6),
     }
-    common = dict(d_norm="none", penalty="r1", augment="brightness", d_optimizer="adam")
+    common = dict(d_norm="none", penalty="r1", augment="brightness,geometry,color", d_optimizer="adam")
     moving = tiny.Training(
         **common,
         **{name: end for name, (_, end) in courses.items()},

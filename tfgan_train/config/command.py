@@ -125,9 +125,8 @@ def define_config_flags(values: flags.FlagValues, group: str = "") -> None:
     for name, field in FIELDS.items():
         if group not in ("", field.metadata["group"]):
             continue
-        kinds[field.type](
-            name, field.default, field.metadata["help"], flag_values=values, module_name=field.metadata["group"]
-        )
+        kind, default = (str, str(field.default)) if field.metadata["auto"] else (field.type, field.default)
+        kinds[kind](name, default, field.metadata["help"], flag_values=values, module_name=field.metadata["group"])
 
 
 def given_config(values: flags.FlagValues) -> dict:

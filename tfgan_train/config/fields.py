@@ -20,6 +20,7 @@ from tfgan_train.config import recipes, registries
 
 MOST_STEPS = 10**9
 MODELS = "tfgan_train.models:MODELS"
+AUTO = "auto"  # instead of a number: chosen once the data are known
 PATHS = ("run_dir", "data_dir", "cache_dir", "from_run")  # fields in which ~ is the home
 # Settings of the group "networks" that hold for every architecture; the others are for those that name them.
 OF_ALL_ARCHITECTURES = {
@@ -35,7 +36,17 @@ OF_ALL_ARCHITECTURES = {
 
 
 def _field(
-    default, group, text, choices=None, minimum=None, maximum=None, above=None, needs="", dotted=False, several=False
+    default,
+    group,
+    text,
+    choices=None,
+    minimum=None,
+    maximum=None,
+    above=None,
+    needs="",
+    dotted=False,
+    several=False,
+    auto=False,
 ):
     """A field with its help.
 
@@ -47,6 +58,7 @@ def _field(
         none), "schedule!=constant", "g_optimizer=adam d_optimizer=adam".
       dotted: whether an object of the user's own, `python:package.module:name`, is as good as one of the choices.
       several: whether it takes any number of the choices, separated by commas.
+      auto: whether a number's field takes AUTO too, until the run's Config is resolved.
     """
     if needs:
         text = f"{text} (with {' or '.join(f'--{one}' for one in needs.split())} only)"
@@ -62,6 +74,7 @@ def _field(
             "needs": needs,
             "dotted": dotted,
             "several": several,
+            "auto": auto,
         },
     )
 
@@ -318,7 +331,14 @@ class Config:
     penalty: str = _field(
         "none", "objective", "gradient penalty on D", choices="tfgan_train.objective.penalties:PENALTIES", dotted=True
     )
-    penalty_weight: float = _field(10.0, "objective", "the penalty's factor", minimum=0, needs="penalty")
+    penalty_weight: float = _field(
+        10.0,
+        "objective",
+        "the penalty's factor; auto: 0.0002 * pixels / batch, for r1, r2 and r1_r2",
+        minimum=0,
+        needs="penalty",
+        auto=True,
+    )
     penalty_target: float = _field(
         1.0, "objective", "gradient norm that the penalty wants", above=0, needs="penalty=wgan_gp,dragan"
     )
@@ -337,8 +357,7 @@ class Config:
     augment: str = _field(
         "",
         "objective",
-        "differentiable augmentations of all that D sees, comma-separated; ada: geometry and color at a probability "
-        "that D's overfitting steers",
+        "differentiable augmentations of what D sees, comma-separated; ada is steered",
         choices="tfgan_train.objective.augment:AUGMENTATIONS",
         dotted=True,
         several=True,
@@ -662,6 +681,8 @@ def _holds(config, need: str) -> bool:
 
 def _check_value(field, value, legal):
     meta = field.metadata
+    if meta["auto"] and value == AUTO:
+        return
     for one in value.split(",") if meta["several"] and value else () if meta["several"] else (value,):
         if legal and one not in legal and not (meta["dotted"] and (is_dotted(one) or one == GIVEN)):
             raise UserError(unknown(f"value of --{field.name}:", one, legal))
@@ -688,7 +709,7 @@ def _short(value) -> str:
 def _typed(field: dataclasses.Field, value: Any):
     """`value` (text from a flagfile, or a Python value) as the field's type."""
     kind: Any = field.type
-    if type(value) is kind:
+    if type(value) is kind or (field.metadata["auto"] and value == AUTO):
         return value
     try:
         if value is None or isinstance(value, bool):  # int(True) is 1, which nobody means.
@@ -699,7 +720,8 @@ def _typed(field: dataclasses.Field, value: Any):
             raise ValueError
         return kind(value)
     except (KeyError, ValueError, TypeError):
-        raise UserError(f"--{field.name}={value} is not {_KIND[kind]}") from None
+        or_auto = f" or {AUTO}" if field.metadata["auto"] else ""
+        raise UserError(f"--{field.name}={value} is not {_KIND[kind]}{or_auto}") from None
 
 
 _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

@@ -136,6 +136,18 @@ def dragan(critic, real, fake, draw, target=1.0, one_sided=False):
     return _distance_of_norm_from_target(critic, real + noise, target, one_sided)
 
 
+OF_SQUARES = ("r1", "r2", "r1_r2")  # what `automatic_weight` is for
+
+
+def automatic_weight(height: int, width: int, batch_size: int) -> float:
+    """gamma = 0.0002 * pixels / batch: the rule of the code of StyleGAN2-ADA (`--cfg=auto`).
+
+    Karras et al. 2020 (arXiv:2006.06676) take gamma / 2 times R1 in images of [-1, 1], which is R1's scale here. A
+    heuristic of theirs for photographs of 256 to 1,024 pixels a side: the paper itself tunes gamma for each data set.
+    """
+    return 0.0002 * height * width / batch_size
+
+
 @dataclasses.dataclass(frozen=True)
 class Penalty:
     """A penalty, and what it costs.

@@ -15,7 +15,7 @@ from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_json
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.config import recipes
-from tfgan_train.config.fields import FIELDS, MOST_STEPS, Config, check_needs
+from tfgan_train.config.fields import AUTO, FIELDS, MOST_STEPS, Config, check_needs
 from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training.validation import validate, validate_with_data
@@ -217,7 +217,7 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
         # Data may have moved: whether they are the same, their fingerprint tells.
         if name in FREE or (name == "dataset" and _may_be_moved(before, now)):
             changes[name] = now
-        elif now != before and not (name in CHOSEN_LATER and now in (0, "", "auto")):
+        elif now != before and not _is_left_open(name, now):
             raise UserError(
                 f"--{name}={now}, but the run in {run.path} was begun with {before}; "
                 "leave it out to resume, name another --run_dir, or add --fresh"
@@ -233,6 +233,11 @@ def resumed(stored: Config, asked: Config, given: Collection[str], run: RunDir) 
     return stored.replace(**changes)
 
 
+def _is_left_open(name: str, value: Any) -> bool:
+    """Whether a setting's value says "choose for me"."""
+    return (name in CHOSEN_LATER and value in (0, "", AUTO)) or (FIELDS[name].metadata["auto"] and value == AUTO)
+
+
 def _may_be_moved(before: str, now: str) -> bool:
     from tfgan_train.data import may_move
 
@@ -242,6 +247,7 @@ def _may_be_moved(before: str, now: str) -> bool:
 def resolve(config: Config, data: DataFacts) -> Config:
     """Fills in what 0 leaves open, from the data's facts and the architecture's defaults."""
     from tfgan_train.models import architectures
+    from tfgan_train.objective.penalties import automatic_weight
 
     defaults = {
         name: value
@@ -259,6 +265,8 @@ def resolve(config: Config, data: DataFacts) -> Config:
     sample_every = config.sample_every or max(25, steps // 20)
     if config.generator:
         chosen["g_output_bias"] = "zero"  # A recipe's, of a layer that only the package's own networks have.
+    if config.penalty_weight == AUTO:
+        chosen["penalty_weight"] = automatic_weight(*data.image_shape[:2], config.batch_size)
     return config.replace(steps=steps, epochs=0.0, sample_every=sample_every, **chosen)
 
 

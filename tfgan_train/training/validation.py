@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
-from tfgan_train.config.fields import Config, check_values
+from tfgan_train.config.fields import AUTO, Config, check_values
 
 if TYPE_CHECKING:  # It imports TensorFlow.
     from tfgan_train.objective.objective import Objective
@@ -146,6 +146,15 @@ def _penalised_norm(config):
         )
 
 
+def _automatic_penalty(config):
+    from tfgan_train.objective.penalties import OF_SQUARES
+
+    if config.penalty_weight == AUTO and config.penalty not in OF_SQUARES:
+        return (
+            f"--penalty_weight=auto is for --penalty={','.join(OF_SQUARES)}; --penalty={config.penalty} wants a number"
+        )
+
+
 def _momentum(config):
     if config.momentum_final and config.momentum_epochs <= 1:
         return f"--momentum_epochs={config.momentum_epochs} must be above 1 for --momentum_final to be reached"
@@ -198,4 +207,16 @@ def _burn_in(config):
         )
 
 
-RULES = (_length, _codes, _wasserstein, _penalised_norm, _momentum, _own_optimizer, _burn_in, _ada, _freeze, _workers)
+RULES = (
+    _length,
+    _codes,
+    _wasserstein,
+    _penalised_norm,
+    _automatic_penalty,
+    _momentum,
+    _own_optimizer,
+    _burn_in,
+    _ada,
+    _freeze,
+    _workers,
+)
