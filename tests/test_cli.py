@@ -134,6 +134,8 @@ def test_dry_run_shows_everything_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = binaries.call(main.main, "--recipe=smoke", "--dry_run", "--g_lr=0.125", "--train_examples=100")
     assert result.status == 0 and list(tmp_path.iterdir()) == []
+    # Real steps are timed, which leaves nothing behind.
+    assert re.search(r"measured here and now: [\d.]+ ms a step; \d+ steps take about ", result.out)
     for said in (
         "runs/mnist10k-smoke (new)",
         "100 images of 28x28x1, 10 labels",
@@ -261,5 +263,5 @@ def test_fresh_with_a_nameless_directory_takes_its_real_name(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path / "here")
     assert (
         f"{tmp_path}/here-2 (new)"
-        in binaries.call(main.main, "--recipe=smoke", "--run_dir=.", "--fresh", "--dry_run").out
+        in binaries.call(main.main, "--recipe=smoke", "--architecture=mlp", "--run_dir=.", "--fresh", "--dry_run").out
     )

@@ -4,15 +4,17 @@ from collections.abc import Collection
 
 import tensorflow as tf
 
+from tfgan_train.common.numbers import duration, number
 from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.models import build_networks
 from tfgan_train.models.heads import build_heads
 from tfgan_train.training import start
 from tfgan_train.training.step_flops import step_flops
+from tfgan_train.training.step_time import seconds_per_step
 
 
 def describe(config: Config, given: Collection[str], fresh: bool) -> str:
-    """The text that --dry_run prints; nothing is written."""
+    """The text that --dry_run prints; nothing is written. A few steps are taken, for their time."""
     prepared = start.prepare(config, given, fresh)
     config, data = prepared.config, prepared.data
     generator, discriminator = build_networks(config, data)
@@ -34,6 +36,11 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
         f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
         f"({flops / 1e6:.1f} MFLOP an image); "
         f"{config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP"
+    )
+    seconds = seconds_per_step(prepared)
+    lines.append(
+        f"measured here and now: {number(1000 * seconds)} ms a step; {config.steps:,} steps take about "
+        f"{duration(seconds * config.steps)}, and pictures, checkpoints and pages some 5 to 20 % more"
     )
     return "\n".join(lines)
 
