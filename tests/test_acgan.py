@@ -36,14 +36,6 @@ def test_d_is_not_told_the_label(architecture):
     np.testing.assert_array_equal(logits[0], logits[2])
 
 
-@pytest.fixture
-def eagerly():
-    """Without tracing, which takes seconds where a step takes milliseconds."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def test_a_step_moves_the_second_head_by_both_kinds_of_images(eagerly):
     """SGD of rate 1: its bias moves by minus the gradient of the weighted cross-entropies, in closed form."""
     training = tiny.Training(

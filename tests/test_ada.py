@@ -13,14 +13,6 @@ from tfgan_train.training.step import columns
 from tfgan_train.training.validation import validate
 
 
-@pytest.fixture
-def eagerly():
-    """Without tracing, which takes seconds where a step takes milliseconds."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def _p(steering):
     return float(steering.probability.numpy())
 

@@ -107,14 +107,6 @@ def test_terms_are_those_of_the_paper():
     np.testing.assert_allclose(continuous_error(*args, (3, 4)), (off**2).mean(1), rtol=1e-5)
 
 
-@pytest.fixture
-def eagerly():
-    """Without tracing, which takes seconds where a step takes milliseconds."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def _q(training, features) -> np.ndarray:
     """Q's outputs in float64, from its own weights."""
     w0, b0, w1, b1 = (variable.numpy().astype(np.float64) for variable in training.gan.heads["code_head"].variables)

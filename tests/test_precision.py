@@ -10,14 +10,6 @@ from tfgan_train.models.variables import trainable
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def eagerly():
-    """Without tracing, which takes seconds where a step takes milliseconds."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def _weights(training):
     return [
         variable.numpy()

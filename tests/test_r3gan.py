@@ -144,10 +144,3 @@ def test_it_trains_with_its_own_objective_and_moves_every_weight(eagerly):
     assert [training.gan.discriminator.variables[int(name.split("/")[1])].path.split("/", 1)[1] for name in still] == [
         "head/bias"
     ]
-
-
-@pytest.fixture
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)

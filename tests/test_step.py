@@ -18,14 +18,6 @@ from tfgan_train.ops.latents import latents
 from tfgan_train.training.step import METRICS, TRAINING_STREAM, TrainStep
 
 
-@pytest.fixture
-def eagerly():
-    """Without tracing, which takes seconds where a step takes milliseconds."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.fixture(scope="module")
 def built():
     """A function that gives a Training; networks that several settings have in common are built once."""

@@ -242,10 +242,3 @@ def test_a_run_that_is_restored_goes_on_bit_for_bit(eagerly, tmp_path):
     expected = one.state()
     for name, value in other.state().items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
-
-
-@pytest.fixture
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)

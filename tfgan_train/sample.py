@@ -148,8 +148,7 @@ def _check_steering(values):
             raise UserError(f"--{name} goes with --{needed}")
     if not 1 <= values.seconds <= MOST_SECONDS:
         raise UserError(f"--seconds={values.seconds} must be from 1 to {MOST_SECONDS}")
-    if values.to_seed is not None and values.to_seed not in command.SEEDS:
-        raise UserError(f"--to_seed={values.to_seed} must be from -2147483648 to 2147483647")
+    command.check_seed(values, "to_seed")
     _strengths(values)
 
 

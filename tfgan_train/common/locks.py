@@ -1,6 +1,10 @@
 """Locks on files, where the system has them: Windows and some network file systems don't."""
 
 import errno
+import pathlib
+from typing import IO
+
+from tfgan_train.common.errors import UserError, reason
 
 try:
     import fcntl
@@ -36,3 +40,25 @@ def lock(file, wait: bool = False) -> bool:
         if error.errno in REFUSED:
             return False
         raise
+
+
+def hold(path: pathlib.Path, flag: str, busy: str) -> tuple[IO[str], bool]:
+    """Locks a file, made with its folder if need be: (it, held until it is closed, and whether the system could).
+
+    Args:
+      flag: how messages call the folder, e.g. "--run_dir=RUN".
+      busy: what they say where another process holds it.
+
+    Raises:
+      UserError: another process does, or the file can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "w")
+    except OSError as error:
+        raise UserError(f"{flag} can't be written: {reason(error)}") from None
+    try:
+        return file, lock(file)
+    except Held:
+        file.close()
+        raise UserError(f"{flag}: {busy}") from None

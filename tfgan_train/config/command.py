@@ -149,10 +149,10 @@ def require(values: flags.FlagValues, *names: str) -> None:
 SEEDS = range(-(2**31), 2**31)
 
 
-def check_seed(values: flags.FlagValues) -> None:
-    """Raises UserError unless --seed is one that the latents' hash takes."""
-    if values.seed not in SEEDS:
-        raise UserError(f"--seed={values.seed} must be from -2147483648 to 2147483647")
+def check_seed(values: flags.FlagValues, name: str = "seed") -> None:
+    """Raises UserError unless the flag is left out, or a seed that the latents' hash takes."""
+    if values[name].value is not None and values[name].value not in SEEDS:
+        raise UserError(f"--{name}={values[name].value} must be from -2147483648 to 2147483647")
 
 
 STEP_WORDS = ("best", "last")

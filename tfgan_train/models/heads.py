@@ -1,7 +1,6 @@
 """Further heads on D's trunk: small networks that take the last hidden features of any discriminator."""
 
-import tensorflow as tf
-
+from tfgan_train.models import dummy_inputs
 from tfgan_train.models.base import Network
 from tfgan_train.models.layers import Dense, activation
 from tfgan_train.ops.codes import LatentSpace
@@ -49,8 +48,8 @@ def build_heads(config, data, discriminator) -> dict[str, Network]:
     if config.conditional and config.d_conditioning == "acgan":
         heads["class_head"] = ClassHead(config, data)
     if heads:
-        label = tf.zeros([2], tf.int32) if config.conditional else None
-        features = discriminator.features(tf.zeros([2, *data.image_shape]), label)
+        _, images, label = dummy_inputs(config, data)
+        features = discriminator.features(images, label)
         for head in heads.values():
             head(features)
     return heads

@@ -136,9 +136,6 @@ def dragan(critic, real, fake, draw, target=1.0, one_sided=False):
     return _distance_of_norm_from_target(critic, real + noise, target, one_sided)
 
 
-OF_SQUARES = ("r1", "r2", "r1_r2")  # what `automatic_weight` is for
-
-
 def automatic_weight(height: int, width: int, batch_size: int) -> float:
     """gamma = 0.0002 * pixels / batch: the rule of the code of StyleGAN2-ADA (`--cfg=auto`).
 
@@ -155,6 +152,7 @@ class Penalty:
     Attributes:
       function: as this file's docstring has it.
       has_target: whether the function also takes `target` and `one_sided`, as wgan_gp does.
+      of_squares: whether it is of squared gradients, as R1 is: what `automatic_weight` is for.
       passes: of D for each real image. A gradient by the images is a backward pass, and
         differentiating it takes two more; judging other images than the loss's adds a forward pass.
     """
@@ -162,6 +160,7 @@ class Penalty:
     function: Callable
     passes: int
     has_target: bool = False
+    of_squares: bool = False
 
     def aimed(self, target: float, one_sided: bool) -> "Penalty":
         """The same with these settings, where it has them."""
@@ -174,9 +173,9 @@ class Penalty:
 
 
 PENALTIES = {
-    "r1": Penalty(r1, passes=3),
-    "r2": Penalty(r2, passes=3),
-    "r1_r2": Penalty(r1_r2, passes=6),
+    "r1": Penalty(r1, passes=3, of_squares=True),
+    "r2": Penalty(r2, passes=3, of_squares=True),
+    "r1_r2": Penalty(r1_r2, passes=6, of_squares=True),
     "wgan_gp": Penalty(wgan_gp, passes=4, has_target=True),
     "dragan": Penalty(dragan, passes=4, has_target=True),
 }

@@ -9,8 +9,8 @@ from tfgan_train.pictures.nearest import facts, nearest, pair_picture
 from tfgan_train.pictures.spot_the_fake import make_game
 from tfgan_train.runs.directions import Direction, strips
 from tfgan_train.runs.paths import stops_of
-from tfgan_train.runs.sampler import Sampler, code_walk, mixing, walk
-from tfgan_train.runs.walks import Latents, closed_walk, seeded, walk_between
+from tfgan_train.runs.sampler import Sampler, code_walk, mixing
+from tfgan_train.runs.walks import Latents, closed_walk, seeded, walk, walk_between
 
 PAIRS = 30
 WALK_ROWS = 8

@@ -36,6 +36,10 @@ class DataFacts:
         }
         return cls(**facts, fingerprint=fingerprint)
 
+    def noted(self, *notes: str) -> "DataFacts":
+        """The same with further notes."""
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
+
     @classmethod
     def from_dict(cls, values: dict) -> "DataFacts":
         """The facts as config.json has them.

@@ -9,7 +9,6 @@ from tfgan_train.common.images import are_points
 from tfgan_train.models.inference import truncates_w
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels
-from tfgan_train.runs.paths import between
 
 BATCH = 64
 
@@ -117,23 +116,6 @@ class Sampler:
 
 def _to_uint8(images):
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
-
-
-def walk(sampler: Sampler, seed: int, rows: int, label: int | None = None, columns: int = 10) -> tuple[np.ndarray, int]:
-    """Walks between latents: uint8 [rows * columns, H, W, C] and the columns of its grid.
-
-    Each row leads from one latent of the seed to another: along the arc between them for
-    normal latents, whose lengths are all alike (White 2016), in a straight line for uniform ones.
-    A walk keeps the label and the codes of its start.
-    """
-    drawn = sampler.latents(seed, tf.range(2 * rows)).numpy()
-    ends, code = drawn[:, : sampler.space.noise], drawn[:rows, None, sampler.space.noise :]
-    share = np.linspace(0, 1, columns, dtype=np.float32)[None, :, None]
-    z = between(ends[:rows, None], ends[rows:, None], share, sampler.normal)
-    z = np.concatenate([z, np.repeat(code, columns, 1)], -1)
-    labels_of_rows = sampler.labels(seed, tf.range(rows), label)
-    repeated = None if labels_of_rows is None else tf.repeat(labels_of_rows, columns)
-    return sampler.at(tf.constant(z.reshape(rows * columns, -1), tf.float32), repeated).numpy(), columns
 
 
 def code_walk(sampler: Sampler, seed: int, least: int = 10, most: int = 20) -> tuple[np.ndarray, int]:

@@ -45,8 +45,8 @@ def best_command(plan: Plan, ranked: Sequence[Mapping[str, Any]]) -> str:
     if not ranked or ranked[0]["score"] is None:
         return ""
     settings = {**plan.common, **ranked[0]["settings"]}
-    flags = [shlex.quote(f"--{name}={halving.flag_value(value)}") for name, value in settings.items()]
-    return " ".join(["python -m tfgan_train.main", *flags])
+    flags = [f"--{name}={halving.flag_value(value)}" for name, value in settings.items()]
+    return shlex.join(["python", "-m", "tfgan_train.main", *flags])
 
 
 def _ranking(out: pathlib.Path, ranked) -> str:

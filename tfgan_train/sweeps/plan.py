@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfgan_train.common import locks
-from tfgan_train.common.errors import UserError, reason, unknown
+from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.files import write_json
 from tfgan_train.config.fields import Config, check_needs
 from tfgan_train.runs.directory import DataFacts
 from tfgan_train.sweeps import halving, space
 from tfgan_train.sweeps.halving import Candidate
-from tfgan_train.training.start import LABELLED, resolve
+from tfgan_train.training.start import learns_labels, resolve
 from tfgan_train.training.step_flops import step_flops
 from tfgan_train.training.validation import validate, validate_with_data
 
@@ -77,8 +77,8 @@ def prepare(options: Options) -> Plan:
     facts = DataFacts.of(source)
     if are_points(facts.image_shape):
         raise UserError(f"--dataset={asked.dataset} is points, and a sweep compares Frechet distances of pictures")
-    if "conditional" not in base and asked.recipe in LABELLED and facts.num_classes > 1:
-        base["conditional"] = True  # As a training chooses.
+    if learns_labels(asked.recipe, base, facts):
+        base["conditional"] = True
     own = Config(**base)
     candidates = [
         _costed(settings, base, source, facts, options.space)
@@ -171,14 +171,5 @@ def lock(out: pathlib.Path):
     Raises:
       UserError: when one is there already, or the folder can't be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        file = open(out / ".lock", "w")
-    except OSError as error:
-        raise UserError(f"--out={out} can't be written: {reason(error)}") from None
-    try:
-        locks.lock(file)
-    except locks.Held:
-        file.close()
-        raise UserError(f"--out={out}: another sweep is under way there; wait for it, or name another folder") from None
-    return file
+    busy = "another sweep is under way there; wait for it, or name another folder"
+    return locks.hold(out / ".lock", f"--out={out}", busy)[0]

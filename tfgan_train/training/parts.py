@@ -132,13 +132,8 @@ def build(
         return parts
     _open(parts, prepared, last.step if last is not None and last.step else -1, extra["pending"])
     if prepared.transfer is not None:  # From here on it needs its parent no more.
-        checkpoints.save(
-            files.checkpoints_dir,
-            checkpoints.as_variables(checkpoints.held(gan.state())),
-            0,
-            extra,
-            config.keep_checkpoints,
-        )
+        parts.saver.begin(gan.state(), 0, extra)
+        parts.saver.wait()
     return parts
 
 

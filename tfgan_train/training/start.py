@@ -115,10 +115,9 @@ def prepare(
     elif config.from_run:
         if "conditional" not in chosen and data.num_classes < 2:
             config = config.replace(conditional=False)
-    elif "conditional" not in chosen and config.recipe in LABELLED and data.num_classes > 1:
-        config = config.replace(conditional=True)  # Labels are the cheapest help there is.
-        labels = f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out"
-        data = dataclasses.replace(data, notes=(*data.notes, labels))
+    elif learns_labels(config.recipe, chosen, data):
+        config = config.replace(conditional=True)
+        data = data.noted(f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out")
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     check_needs(config, asked_for)
@@ -128,17 +127,23 @@ def prepare(
     if config.precision == "auto":
         config = config.replace(precision=fast_precision())
         if config.precision != "float32":
-            said = f"precision: {config.precision}, which this processor is fast in; --precision=float32 undoes it"
-            data = dataclasses.replace(data, notes=(*data.notes, said))
+            data = data.noted(
+                f"precision: {config.precision}, which this processor is fast in; --precision=float32 undoes it"
+            )
     config = resolve(config, data).replace(run_dir=str(run.path))
     if config.generator or config.discriminator:
-        data = dataclasses.replace(data, notes=(*data.notes, *check_own_networks(config, data)))
+        data = data.noted(*check_own_networks(config, data))
     facts, taken = run.parent() if stored else {}, None
     if parent is not None:
         taken = transfer.plan(config, data, parent)
         facts = taken.parent
-        data = dataclasses.replace(data, notes=(*data.notes, *taken.notes))
+        data = data.noted(*taken.notes)
     return Start(config, run, source, held_out, data, strategy, stored is not None, objective, facts, taken)
+
+
+def learns_labels(recipe: str, chosen: Collection[str], data: DataFacts) -> bool:
+    """Whether a run that wasn't told takes its data's labels: they are the cheapest help there is."""
+    return "conditional" not in chosen and recipe in LABELLED and data.num_classes > 1
 
 
 def _parent(config: Config, run: RunDir, resumes: bool):
@@ -302,17 +307,8 @@ def lock(run: RunDir):
     Raises:
       UserError: when one does already.
     """
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        file = open(run.lock_path, "w")
-    except OSError as error:
-        raise UserError(f"--run_dir={run.path} can't be written: {reason(error)}") from None
-    try:
-        if not locks.lock(file):
-            Terminal().line(f"note: {run.path} can't be locked on this system; train there with one process at a time")
-    except locks.Held:
-        file.close()
-        raise UserError(
-            f"--run_dir={run.path}: another process is training there; wait for it, or name another folder"
-        ) from None
+    busy = "another process is training there; wait for it, or name another folder"
+    file, locked = locks.hold(run.lock_path, f"--run_dir={run.path}", busy)
+    if not locked:
+        Terminal().line(f"note: {run.path} can't be locked on this system; train there with one process at a time")
     return file

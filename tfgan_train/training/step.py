@@ -190,10 +190,9 @@ class _ReplicaStep:
             if not config.shared_z:
                 with tf.GradientTape() as g_tape:
                     fake, wanted = self._fake(config.d_steps, label, at)
-            seen = [fake, real]
             if not fake.maps:  # Those of frozen layers hold for what D has seen; without any, D sees new noise.
-                seen = [fake._replace(draw=at.child("fake")), real._replace(draw=at.child("real"))]
-            fake_gradients = self._g_gradients(seen[0], seen[1], wanted)
+                fake, real = fake._replace(draw=at.child("fake")), real._replace(draw=at.child("real"))
+            fake_gradients = self._g_gradients(fake, real, wanted)
             made = [fake.pixels, *fake.maps]
             g_gradients = self._summed(g_tape.gradient(made, trainable(gan.generator), fake_gradients))
         self._apply("g", trainable(gan.generator), gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)

@@ -58,6 +58,7 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
       replicas: number of devices that share a batch.
     """
     from tfgan_train.models import architectures
+    from tfgan_train.objective.augment import AUGMENTATIONS, Composed
 
     if config.batch_size > source.count:  # Batches says so too, but only once files are being made.
         raise UserError(f"--batch_size={config.batch_size} is more than the {source.count} images of {source.name}")
@@ -70,7 +71,8 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
             f"--eval_every is for pictures; runs on {source.name} are scored by python -m tfgan_train.evaluate"
         )
     _check_flips_and_crops(config, source)
-    if {"ada", "geometry", "color"} & {*config.augment.split(",")} and are_points(source.image_shape):
+    composed = (isinstance(AUGMENTATIONS.get(name), Composed) for name in config.augment.split(","))
+    if are_points(source.image_shape) and any(composed):
         raise UserError(f"--augment={config.augment} is for pictures, and {source.name} is points; leave it out")
     for side, family in architectures(config).items():
         family.check(config, source, side)
@@ -147,12 +149,11 @@ def _penalised_norm(config):
 
 
 def _automatic_penalty(config):
-    from tfgan_train.objective.penalties import OF_SQUARES
+    from tfgan_train.objective.penalties import PENALTIES
 
-    if config.penalty_weight == AUTO and config.penalty not in OF_SQUARES:
-        return (
-            f"--penalty_weight=auto is for --penalty={','.join(OF_SQUARES)}; --penalty={config.penalty} wants a number"
-        )
+    legal = [name for name, penalty in PENALTIES.items() if penalty.of_squares]
+    if config.penalty_weight == AUTO and config.penalty not in legal:
+        return f"--penalty_weight=auto is for --penalty={','.join(legal)}; --penalty={config.penalty} wants a number"
 
 
 def _momentum(config):
