@@ -195,7 +195,10 @@ class _ReplicaStep:
             fake_gradients = self._g_gradients(fake, real, wanted)
             made = [fake.pixels, *fake.maps]
             g_gradients = self._summed(g_tape.gradient(made, trainable(gan.generator), fake_gradients))
-        self._apply("g", trainable(gan.generator), gan.g_optimizer, gan.objective.g_lr, g_gradients, gan.g_history)
+        loss = self._metrics["g_loss"]
+        self._apply(
+            "g", trainable(gan.generator), gan.g_optimizer, gan.objective.g_lr, g_gradients, loss, gan.g_history
+        )
         if config.ema_half_life:
             half_life = burn_in(step, config.ema_half_life_start, config.ema_half_life, config.burn_in_steps)
             ema_update(every(gan.ema_generator), every(gan.generator), ema_decay(step, config.batch_size, half_life))
@@ -295,7 +298,7 @@ class _ReplicaStep:
                 g_total = self._g_objective(real_logits, fake_logits, real_features, fake_features, wanted)
         gradients = self._summed(tape.gradient(total, variables))
         update = functools.partial(
-            self._apply, "d", variables, gan.d_optimizer, gan.objective.d_lr, gradients, gan.d_history
+            self._apply, "d", variables, gan.d_optimizer, gan.objective.d_lr, gradients, total, gan.d_history
         )
         return update, tape.gradient(g_total, fake.pixels) if postpone else None
 
@@ -415,9 +418,13 @@ class _ReplicaStep:
         optimizer: Any,
         base_rate: tf.Tensor,
         gradients: list[tf.Tensor],
+        loss: tf.Tensor,
         history: list[tf.Variable],
     ) -> None:
-        """Moves one network by the summed gradients, as its schedule says."""
+        """Moves one network by the summed gradients, as its schedule says.
+
+        `loss`: what they are the gradients of; the update waits for it.
+        """
         config, gan = self._config, self._gan
         if history:
             gradients = [
@@ -439,6 +446,10 @@ class _ReplicaStep:
             config.warmup_steps,
             config.cooldown_steps,
         )
+        # A linear loss has gradients that need none of the passes it comes from. TensorFlow's optimiser of graphs
+        # (2.21) then lets the update overtake those passes: it drops their order as implied by shapes, and folds the
+        # shapes to constants later. A rate that needs the loss keeps the order.
+        learning_rate = tf.where(tf.math.is_nan(loss), tf.cast(loss, tf.float32), learning_rate)
         self._metrics[f"{side}_grad_norm"] = norm / self._replicas
         self._metrics[f"{side}_lr"] = learning_rate / self._replicas
         ramp = None
