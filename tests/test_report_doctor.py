@@ -217,6 +217,26 @@ def test_held_out_images_taken_for_fakes():
     )
 
 
+def test_ada_is_named_where_d_overfits_and_left_in_peace_while_it_rises():
+    def rows(p):
+        for index in range(12):
+            step = 500 * index
+            yield _train(step, **({} if p is None else {"augment_probability": p(index)}))
+            yield _samples(step, train_real_logits=3.0, heldout_real_logits=-1.0, sample_logits=-2.0)
+
+    def said(p):
+        doctor = Doctor()
+        return [finding for row in rows(p) for finding in doctor.observe(row)]
+
+    (without,) = said(None)
+    assert "--augment=flip,ada" in without.remedy and "ADA" not in without.message
+    assert said(lambda index: 0.05 * index) == []
+    (settled,) = said(lambda index: 0.25)
+    assert "p = 0.25" in settled.message and "a lower --ada_target" in settled.remedy
+    (spent,) = said(lambda index: min(1.0, 0.3 + 0.1 * index))
+    assert "p = 0.80" in spent.message and "ada" not in spent.remedy
+
+
 def test_rows_seen_again_after_a_resume_give_the_same_findings():
     rows = [_train(step, d_accuracy=0.999, g_loss=14.0 if step < 3000 else 1.0) for step in range(50, 6001, 50)]
     rows += [_samples(step, pairwise_distance=30.0, pairwise_distance_real=2000.0) for step in range(0, 6001, 400)]

@@ -20,6 +20,7 @@ _START_ROWS = 5
 _TRAIN_KEYS = (
     *("step", "d_loss", "g_loss", "d_accuracy", "g_grad_norm", "d_grad_norm", "g_lr", "d_lr"),
     "class_accuracy_fake",
+    "augment_probability",
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfgan_train.doctor.class_rules import class_collapse, less_class, varied_within_again
+from tfgan_train.doctor.overfit_rules import d_overfits, less_overfitting, no_longer_overfits
 
 # D overpowers G. The first 5,000 steps of vanilla_mlp, which then draws good digits, have a D that is
 # right 99 % of the time, so accuracy alone must last; with G's gradient or hopes gone it need not.
@@ -52,14 +53,6 @@ SWINGS = 7
 SWING_SPREAD = 4.0
 CALM_SPREAD = 2.0
 
-# Overfitting of D: r_v of Karras et al. 2020 (arXiv:2006.06676, equation 1), 0 where D judges
-# held-out images as it does training images and 1 where it takes them for fakes. Healthy runs on 10,000 digits
-# stay below 0.2; 500 digits reach 0.4 within 1,400 steps.
-OVERFIT = 0.5
-NOT_OVERFIT = 0.35
-OVERFIT_ROWS = 3
-LEAST_GAP = 0.2  # between real and fake logits; below it the ratio is noise
-
 
 class Sign(NamedTuple):
     """One way to go wrong.
@@ -94,14 +87,6 @@ def class_share(row: Mapping[str, Any]) -> float | None:
         return None
     shares = counts[counts > 0] / counts.sum()
     return float(np.exp(-np.sum(shares * np.log(shares))) / len(counts))
-
-
-def overfitting(row: Mapping[str, Any]) -> float | None:
-    """r_v, see OVERFIT; None where not told or where D hardly tells real from fake."""
-    train, held_out, fake = (row.get(key) for key in ("train_real_logits", "heldout_real_logits", "sample_logits"))
-    if train is None or held_out is None or fake is None or not train - fake > LEAST_GAP:
-        return None
-    return (train - held_out) / (train - fake)
 
 
 def _not_finite(history):
@@ -223,21 +208,6 @@ def _swings(losses: np.ndarray) -> int:
     return sum(before != after for before, after in itertools.pairwise(sides))
 
 
-def _d_overfits(history):
-    ratios = [overfitting(row) for row in list(history.samples)[-OVERFIT_ROWS:]]
-    if len(ratios) < OVERFIT_ROWS or None in ratios or min(ratios) < OVERFIT:
-        return None
-    return (
-        f"D tells held-out real images from the training images: they have moved {100 * ratios[-1]:.0f} % of the way "
-        "to the fakes. It learns the training set by heart"
-    )
-
-
-def _no_longer_overfits(history):
-    ratio = overfitting(history.samples[-1])
-    return ratio is not None and ratio < NOT_OVERFIT
-
-
 def _weaker_d(history):
     rate = history.train[-1]["d_lr"]
     lower = f"--d_lr={rate / 4:.2g}" if rate > 0 else "a lower --d_lr"
@@ -271,9 +241,9 @@ SIGNS = {
             "d_overfits",
             "D overfits",
             "samples",
-            _d_overfits,
-            _no_longer_overfits,
-            lambda history: "--augment=translation,cutout, --d_dropout=0.3, --penalty=r1, or more training images",
+            d_overfits,
+            no_longer_overfits,
+            less_overfitting,
         ),
     )
 }
