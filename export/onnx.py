@@ -59,7 +59,7 @@ def _others(facts: Facts) -> dict[str, tf.DType]:
 def _write(function, specs: list[tf.TensorSpec], path: pathlib.Path) -> None:
     tf2onnx = extras.load("tf2onnx", "onnx")
     model, _ = tf2onnx.convert.from_function(
-        tf.function(function, input_signature=specs), input_signature=specs, opset=OPSET
+        tf.function(function, input_signature=specs, autograph=False), input_signature=specs, opset=OPSET
     )
     _settle_order(model.graph)
     path.write_bytes(model.SerializeToString(deterministic=True))

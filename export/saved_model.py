@@ -64,7 +64,9 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
 
     pngs = _seeded("generate_png", draw_png, generator.conditional) if facts.has_png else {}
     return {
-        "serving_default": tf.function(serve, input_signature=[z, label] if generator.conditional else [z]),
+        "serving_default": tf.function(
+            serve, input_signature=[z, label] if generator.conditional else [z], autograph=False
+        ),
         **_seeded("generate", draw, generator.conditional),
         **pngs,
     }
@@ -88,6 +90,8 @@ def _seeded(name, draw, conditional: bool) -> dict:
 
     specs = [num_images, seed, truncation] + [tf.TensorSpec([None], tf.int32, "label")] * conditional
     return {
-        name: tf.function(plain, input_signature=[num_images, seed]),
-        f"{name}_with_options": tf.function(with_label if conditional else with_options, input_signature=specs),
+        name: tf.function(plain, input_signature=[num_images, seed], autograph=False),
+        f"{name}_with_options": tf.function(
+            with_label if conditional else with_options, input_signature=specs, autograph=False
+        ),
     }

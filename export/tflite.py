@@ -59,7 +59,7 @@ def _from_z(generator: Generator, batch: int):
 
     specs = [tf.TensorSpec([batch, generator.facts.space.size], tf.float32, "z")]
     specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
-    return tf.function(images, input_signature=specs)
+    return tf.function(images, input_signature=specs, autograph=False)
 
 
 def _from_seed(generator: Generator, batch: int):
@@ -73,7 +73,7 @@ def _from_seed(generator: Generator, batch: int):
         for name, dtype in (("seed", tf.int32), ("index", tf.int32), ("truncation", tf.float32))
     ]
     specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
-    return tf.function(generate, input_signature=specs)
+    return tf.function(generate, input_signature=specs, autograph=False)
 
 
 @functools.lru_cache(maxsize=1)  # Two formats begin with it.

@@ -153,10 +153,13 @@ class _Trainer:
         self._advance(tf.constant(self.done), tf.constant(self.done + steps))
         self.done += steps
 
-    @tf.function
+    @tf.function(autograph=False)
     def _advance(self, first, last):
-        for step in tf.range(first, last):
+        def take(step):
             self._step(step)
+            return step + 1
+
+        tf.while_loop(lambda step: step < last, take, (first,))
 
     def _step(self, step):
         chosen = self._order[step]

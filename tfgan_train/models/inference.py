@@ -17,7 +17,8 @@ def graph_of(network, inputs: tuple, training: bool = False) -> tf.Graph:
       inputs: (z or images, label or None), of the right shapes.
     """
     x, label = inputs
-    return tf.function(lambda x, label: network(x, label, training=training)).get_concrete_function(x, label).graph
+    graph = tf.function(lambda x, label: network(x, label, training=training), autograph=False)
+    return graph.get_concrete_function(x, label).graph
 
 
 def truncates_w(generator) -> bool:

@@ -89,7 +89,7 @@ class Sampler:
             return tf.fill(tf.shape(indices), label)
         return labels(seed, indices, self._data.num_classes)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def at(self, z, label=None) -> tf.Tensor:
         """uint8 [n, H, W, C] at given latents, and labels: int32 [n], or weights float32 [n, classes]."""
         images = (
@@ -104,7 +104,7 @@ class Sampler:
         styles = self._generator.styles(tf.constant(z), label, truncation=self._of_w) + change
         return _to_uint8(self._generator.images([styles] * self._generator.latents)).numpy()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def mixed(self, coarse, fine, coarse_label=None, fine_label=None) -> tf.Tensor:
         """uint8 [n, H, W, C] with the coarse styles of some latents (and labels), and the fine ones of others."""
         styles = (

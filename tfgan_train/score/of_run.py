@@ -60,11 +60,11 @@ class Discriminator:
         ]
         return np.concatenate([part.numpy() for part in parts])
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _logits(self, x, label):
         return self._network.judge(x, label if self._config.conditional else None)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _features(self, x, label):
         return self._network.features(x, label if self._config.conditional else None)
 

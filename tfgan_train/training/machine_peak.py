@@ -35,7 +35,7 @@ def matmul_rate(precision: str, seconds: float) -> float:
     """
     end = time.perf_counter() + seconds
     # One number of the product is fetched: it has to be waited for, and a whole matrix would be copied.
-    multiply = tf.function(lambda a, b: tf.matmul(a, b)[0, 0])
+    multiply = tf.function(lambda a, b: tf.matmul(a, b)[0, 0], autograph=False)
     matrices: dict[int, list[tf.Tensor]] = {}
     shortest: dict[int, float] = {}
 

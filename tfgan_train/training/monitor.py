@@ -126,7 +126,7 @@ class Watch:
         label = tf.constant(labels, tf.int32) if self._config.conditional else None
         return self._judge(tf.constant(to_float(images)), label).numpy()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _judge(self, images, label):
         return self._gan.discriminator.judge(images, label)
 

@@ -111,7 +111,9 @@ class TrainStep:
         # the penalty would have to hold the replicas' sums, which no condition may.
         self._functions = {
             with_penalty: tf.function(
-                functools.partial(self._steps, with_penalty=with_penalty), input_signature=[signature, resident]
+                functools.partial(self._steps, with_penalty=with_penalty),
+                input_signature=[signature, resident],
+                autograph=False,  # Its translation of all that a step calls would take longer than the tracing.
             )
             for with_penalty in (False, True)
         }
@@ -137,11 +139,13 @@ class TrainStep:
     def _steps(self, batches: Any, resident: tuple[tf.Tensor, ...], with_penalty: bool) -> tf.Tensor:
         steps = tf.shape(tf.nest.flatten(batches)[0])[0]
         rows = tf.TensorArray(tf.float32, steps, element_shape=[len(columns(self._config))])
-        for i in tf.range(steps):
+
+        def take(i: tf.Tensor, rows: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             batch = tf.nest.map_structure(operator.itemgetter(i), batches)
             row = self._strategy.run(self._replica_step, (batch, resident, with_penalty))
-            rows = rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
-        return rows.stack()
+            return i + 1, rows.write(i, self._strategy.reduce(tf.distribute.ReduceOp.SUM, row, axis=None))
+
+        return tf.while_loop(lambda i, _: i < steps, take, (0, rows))[1].stack()
 
     def _replica_step(self, batch: Any, resident: tuple[tf.Tensor, ...], with_penalty: bool) -> tf.Tensor:
         return _ReplicaStep(self._config, self._gan, resident, self._steps_per_epoch).take(batch, with_penalty)

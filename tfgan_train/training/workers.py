@@ -85,7 +85,7 @@ class Workers:
                 "another worker was lost; start the same command on all machines to resume from the last checkpoint"
             ) from None
 
-    @tf.function
+    @tf.function(autograph=False)
     def _sum(self, values):
         def on_replica(values):
             replica = tf.distribute.get_replica_context()
@@ -96,7 +96,7 @@ class Workers:
         return self._strategy.experimental_local_results(self._strategy.run(on_replica, (values,)))[0]
 
     def _share(self, variables):
-        @tf.function
+        @tf.function(autograph=False)
         def share():
             def on_replica():
                 replica = tf.distribute.get_replica_context()
