@@ -6,10 +6,9 @@ from tfgan_train.pictures import of_run
 from tfgan_train.runs.rows import ClockRow, Row, read_rows
 from tfgan_train.training import best, finite
 from tfgan_train.training.callbacks import Callbacks
-from tfgan_train.training.head_terms import head_metrics
 from tfgan_train.training.machine_peak import measured_peak
 from tfgan_train.training.parts import Parts
-from tfgan_train.training.step import METRICS
+from tfgan_train.training.step import columns
 
 
 class Duties:
@@ -46,7 +45,7 @@ class Duties:
         )
         parts.monitor.train_row(row)
         parts.events.scalars(
-            step, {name: row[name] for name in (*METRICS, *head_metrics(self._config), "images_per_second")}
+            step, {name: row[name] for name in (*columns(self._config), "images_per_second") if name in row}
         )
         self._calls.call("on_log", step, _figures(row))
 
