@@ -9,7 +9,7 @@ import numpy as np
 
 from tfgan_train.common.errors import UserError, printable
 from tfgan_train.common.images import aligned_empty
-from tfgan_train.data import decode, folder_cache, held_out, layout, source
+from tfgan_train.data import decode, folder_cache, held_out, layout, source, walk
 from tfgan_train.data.transform import parse_image_size
 
 
@@ -45,8 +45,7 @@ def from_layouts(
         )
     if not files.paths:
         raise UserError(
-            f"--dataset={config.dataset}: no images under {root}; "
-            f"legal: files that end in {', '.join(layout.EXTENSIONS)}"
+            f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(walk.EXTENSIONS)}"
         )
     images, kept, skipped = _cached(files, config, split) if config.cache_dir else _decode_all(files, config)
     _check_enough(files, len(kept), skipped, config)

@@ -4,36 +4,19 @@ import dataclasses
 import functools
 import os
 import pathlib
-import stat
-from collections import Counter
+import re
 from collections.abc import Callable, Sequence
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
-from tfgan_train.common.errors import printable, reason
+from tfgan_train.common.errors import printable
+from tfgan_train.data.walk import Found, left_out, walk
 
 # Each split by the names that people give its folder, in any case.
 SPLITS = {"train": ("train", "training"), "test": ("test", "testing"), "val": ("val", "valid", "validation", "dev")}
-EXTENSIONS = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".jpe",
-    ".webp",
-    ".bmp",
-    ".dib",
-    ".pgm",
-    ".ppm",
-    ".pnm",
-    ".jp2",
-    ".j2k",
-    ".tga",
-    ".tif",
-    ".tiff",
-)
-# What the files of those formats begin with; pictures are also found without an ending.
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"P5", b"P6", b"\0\0\0\x0cjP")
+# What may follow such a name: train_images, test-set, val2017.
+_TAIL = re.compile(r"[-_ ]?(images?|imgs?|pictures|photos|set|data|split|(19|20)\d\d)$")
 STRAYS = 0.2  # beside class folders, a smaller share of pictures than this is left out; more, and there are no classes
+_SHOWN = 5  # names in a note
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +30,7 @@ class Layout:
       label_names: the classes.
       notes: what was taken for what, and what was left out.
       skipped: (file, reason) of what looks like a picture and is no regular file.
-      opened: a path -> what decodes it: the path itself, or the file's content. Raises decode.BadImage.
+      opened: as in walk.Found.
     """
 
     root: pathlib.Path
@@ -63,26 +46,17 @@ class Layout:
         return printable(path.relative_to(self.root).as_posix())
 
 
-@dataclasses.dataclass
-class Found:
-    """What a walk through a folder meets.
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """The pictures of one split, and the folder in which their classes are."""
 
-    Attributes:
-      paths: pictures.
-      others: file ending -> number of other files.
-      skipped: (path, reason) of what looks like a picture and can't be one.
-      opened: as in Layout.
-    """
-
-    paths: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    others: Counter = dataclasses.field(default_factory=Counter)
-    skipped: list[tuple[pathlib.Path, str]] = dataclasses.field(default_factory=list)
-    opened: Callable[[pathlib.Path], pathlib.Path | BinaryIO] = pathlib.Path
+    paths: list[pathlib.Path]
+    base: pathlib.Path
 
 
 def of(root: pathlib.Path, split: str) -> Layout | None:
     """As `arranged`, of a folder on disk."""
-    return arranged(root, _walk(root), split)
+    return arranged(root, walk(root), split)
 
 
 def arranged(root: pathlib.Path, found: Found, split: str) -> Layout | None:
@@ -91,71 +65,24 @@ def arranged(root: pathlib.Path, found: Found, split: str) -> Layout | None:
     Folders named as in SPLITS are splits and never labels. Without one for training, all other
     pictures are for training. Held out is the test split, else the validation split.
     """
-    base, notes = _unwrapped(root, found)
-    splits = _splits(base, found)
-    train = _within(base, found.paths, splits.get("train"), splits)
-    if not train:  # Nothing but held-out folders: all is for training.
-        train, splits = list(found.paths), {}
-    classes, part, train_notes = _classes(base, train, splits.get("train"))
-    held_out, held_notes = _held_out(base, found.paths, splits, classes)
+    whole, notes = _unwrapped(_Part(found.paths, root))
+    splits = _splits(whole)
+    train, classes, train_notes = _train(whole, splits)
+    held_out, held_notes = _held_out(whole, splits, classes) if train.paths is not whole.paths else (None, [])
     if split != "train":
-        if held_out is None:
-            return None
-        return _layout(root, found, held_out, part=_base(base, held_out[0]), classes=classes, notes=())
-    notes += _split_notes(splits, held_out) + held_notes + train_notes + _left_out(root, found)
-    kept = [path for path in train if not classes or len(_parts(path, part)) > 1]
-    return _layout(root, found, (splits.get("train"), kept), part, classes, tuple(notes))
+        return None if held_out is None else _layout(root, found, held_out[1], classes, ())
+    notes += _split_notes(whole, splits, held_out) + held_notes + train_notes
+    notes += _empty(root, found) + left_out(root, found)
+    kept = [path for path in train.paths if not classes or len(_parts(path, train.base)) > 1]
+    return _layout(root, found, _Part(kept, train.base), classes, tuple(notes))
 
 
-def _layout(root, found, chosen, part, classes, notes) -> Layout:
-    _, paths = chosen
+def _layout(root, found: Found, part: _Part, classes: Sequence[str], notes: tuple[str, ...]) -> Layout:
     number = {name: label for label, name in enumerate(classes)}
-    paths = sorted(paths, key=lambda path: "/".join(_parts(path, root)))
-    labels = tuple(number[_parts(path, part)[0]] for path in paths) if classes else ()
+    paths = sorted(part.paths, key=lambda path: "/".join(_parts(path, root)))
+    labels = tuple(number[_parts(path, part.base)[0]] for path in paths) if classes else ()
     skipped = tuple((printable(path.relative_to(root).as_posix()), why) for path, why in found.skipped)
-    return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), tuple(notes), skipped, found.opened)
-
-
-def _walk(root: pathlib.Path) -> Found:
-    """Every picture below `root`, linked folders included, hidden ones not."""
-    found, visited = Found(), set()
-
-    def unlistable(error: OSError):
-        found.skipped.append((pathlib.Path(error.filename), f"this folder can't be listed: {reason(error).lower()}"))
-
-    for folder, below, names in os.walk(root, followlinks=True, onerror=unlistable):
-        real = os.path.realpath(folder)
-        below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
-        if real in visited:  # A link that leads back up would never end.
-            below.clear()
-            continue
-        visited.add(real)
-        for name in sorted(names):
-            if not name.startswith("."):
-                _take(pathlib.Path(folder, name), found)
-    return found
-
-
-def _take(path: pathlib.Path, found: Found) -> None:
-    suffix = path.suffix.lower()
-    is_picture = suffix in EXTENSIONS
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            if is_picture:
-                found.skipped.append((path, "not a regular file"))
-            return
-        if not suffix:
-            with open(path, "rb") as file:
-                is_picture = begins_as_picture(file)
-    except OSError as error:
-        if is_picture:
-            found.skipped.append((path, reason(error).lower()))
-        return
-    if is_picture:
-        found.paths.append(path)
-    else:
-        found.others[suffix] += 1
+    return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), notes, skipped, found.opened)
 
 
 def _parts(path: pathlib.Path, base: pathlib.Path) -> list[str]:
@@ -169,133 +96,140 @@ def _length(base: pathlib.Path) -> int:
     return 0 if base == pathlib.Path() else len(str(base).rstrip(os.sep)) + 1
 
 
-def begins_as_picture(file: IO[bytes]) -> bool:
-    """Whether an open file begins as the formats of EXTENSIONS do."""
-    return file.read(12).startswith(_SIGNATURES)
+def _unwrapped(part: _Part) -> tuple[_Part, list[str]]:
+    """Where the data really are: archives often have a folder or two around them all, and a stray beside it.
 
-
-def _unwrapped(root: pathlib.Path, found: Found) -> tuple[pathlib.Path, list[str]]:
-    """The folder in which the data are: archives often have one folder around them all."""
-    base = root
+    The folder within must have folders of its own: of pictures alone it tells nothing.
+    """
+    inner, within = part.paths, part.base
     while True:
-        names = {_parts(path, base)[0] for path in found.paths}
-        only = base / next(iter(names)) if len(names) == 1 else None
-        if (
-            only is None
-            or found.paths == [only]
-            or len({_parts(path, only)[0] for path in found.paths}) < 2
-            or all(path.parent == only for path in found.paths)
-            or split_of(only.name)
-        ):
+        parts = [_parts(path, within) for path in inner]
+        names = {names[0] for names in parts if len(names) > 1}
+        if len(names) != 1 or len(inner) - sum(len(names) > 1 for names in parts) >= STRAYS * len(part.paths):
             break
-        base = only
-    return base, [] if base == root else [
-        f"{root}: the data lie in its folder {printable(base.relative_to(root).as_posix())}"
-    ]
+        (name,) = names
+        if split_of(name) == "train" or (split_of(name) and len(inner) < len(part.paths)):
+            break
+        inner, within = [path for path, names in zip(inner, parts, strict=True) if len(names) > 1], within / name
+    if within == part.base or all(len(names) == 1 for names in parts):
+        return part, []
+    notes = [f"{part.base}: the data lie in its folder {printable(within.relative_to(part.base).as_posix())}"]
+    if strays := len(part.paths) - len(inner):
+        notes.append(f"{part.base}: {_pictures(strays)} beside that folder {_were(strays)} left out")
+    return _Part(inner, within), notes
 
 
 def split_of(name: str) -> str | None:
     """The split that a folder of this name is ("train", "test" or "val"), or None."""
-    return next((split for split, names in SPLITS.items() if name.lower() in names), None)
+    plain = _TAIL.sub("", name.lower())
+    return next((split for split, names in SPLITS.items() if plain in names), None)
 
 
-def _splits(base: pathlib.Path, found: Found) -> dict[str, str]:
-    """Split -> the name of its folder in `base`; an empty folder is no split."""
-    names = sorted({_parts(path, base)[0] for path in found.paths if len(_parts(path, base)) > 1})
+def _splits(whole: _Part) -> dict[str, str]:
+    """Split -> the name of its folder; an empty folder is no split."""
     splits: dict[str, str] = {}
-    for name in names:
+    for name in sorted({names[0] for names in (_parts(path, whole.base) for path in whole.paths) if len(names) > 1}):
         split = split_of(name)
         if split:
             splits.setdefault(split, name)
     return splits
 
 
-def _within(base, paths, folder: str | None, splits: dict[str, str]) -> list[pathlib.Path]:
-    """The pictures in a split's folder; without one, those that are in no split's folder."""
-    if folder is not None:
-        return [path for path in paths if _parts(path, base)[0] == folder]
-    return [path for path in paths if _parts(path, base)[0] not in splits.values()]
+def _within(whole: _Part, folder: str) -> _Part:
+    return _Part([path for path in whole.paths if _parts(path, whole.base)[0] == folder], whole.base / folder)
 
 
-def _base(base: pathlib.Path, folder: str | None) -> pathlib.Path:
-    return base if folder is None else base / folder
+def _train(whole: _Part, splits: dict[str, str]) -> tuple[_Part, list[str], list[str]]:
+    """(the pictures for training, their classes, notes); all pictures where there are none but held-out ones."""
+    if "train" in splits:
+        train, notes = _unwrapped(_within(whole, splits["train"]))
+    else:
+        train, notes = _Part([path for path in whole.paths if not _is_of_split(path, whole.base)], whole.base), []
+        if not train.paths:
+            said = ", ".join(f"{printable(name)}/" for name in splits.values())
+            return whole, [], [f"{whole.base}: beside {said} nothing is for training, so all is"] if splits else []
+    classes, more = _classes(train)
+    return train, classes, notes + more
 
 
-def _classes(base, paths: Sequence[pathlib.Path], folder: str | None) -> tuple[list[str], pathlib.Path, list[str]]:
-    """(names of the class folders, the folder that they are in, notes)."""
-    part = _base(base, folder)
-    parts = [_parts(path, part) for path in paths]
+def _is_of_split(path: pathlib.Path, base: pathlib.Path) -> bool:
+    names = _parts(path, base)
+    return len(names) > 1 and split_of(names[0]) is not None
+
+
+def _classes(part: _Part) -> tuple[list[str], list[str]]:
+    """(names of the class folders, notes)."""
+    parts = [_parts(path, part.base) for path in part.paths]
     names = sorted({inner[0] for inner in parts if len(inner) > 1})
     strays = sum(len(inner) == 1 for inner in parts)
-    if len(names) < 2:
-        return [], part, []
-    if not strays:
-        return names, part, []
-    if strays < STRAYS * len(paths):
-        what, verb = ("pictures", "were") if strays > 1 else ("picture", "was")
-        return names, part, [f"{part}: {strays} {what} beside the class folders {verb} left out"]
-    shown = ", ".join(map(printable, names[:5])) + (", …" if len(names) > 5 else "")
-    why = f"{strays} of {len(paths)} pictures lie beside the folders {shown}, so these aren't taken for labels"
-    return [], part, [f"{part}: {why}"]
-
-
-def _held_out(base, paths, splits: dict[str, str], classes: list[str]):
-    """((folder, pictures) of the held-out split or None, notes)."""
+    if len(names) < 2 and len({tuple(inner[:-1]) for inner in parts}) < 3:
+        return [], []  # Pictures in one folder, or in two, one below the other.
+    if len(names) < 2 or strays >= STRAYS * len(parts):
+        shown = _listed(names)
+        why = f"{strays} of {len(parts)} pictures lie beside the folder{'s' * (len(names) > 1)} {shown}"
+        return [], [f"{part.base}: {why}, so no folder is taken for a label"]
     notes = []
-    for split in ("test", "val"):
-        if split not in splits:
-            continue
-        folder = splits[split]
-        inside = _within(base, paths, folder, splits)
+    if strays:
+        notes.append(f"{part.base}: {_pictures(strays)} beside the class folders {_were(strays)} left out")
+    if inside := {inner[1] for inner in parts if len(inner) > 2 and split_of(inner[1])}:
+        said = f"the folders {_listed(sorted(inside))} within the classes"
+        notes.append(f"{part.base}: {said} aren't taken for splits: all their pictures are for training")
+    return names, notes
+
+
+def _held_out(whole: _Part, splits: dict[str, str], classes: list[str]):
+    """((folder, its _Part) of the held-out split or None, notes)."""
+    notes = []
+    for folder in (splits[split] for split in ("test", "val") if split in splits):
+        inside, _ = _unwrapped(_within(whole, folder))
+        paths, where = inside.paths, whole.base / folder
         if classes:
-            names = [_parts(path, base / folder) for path in inside]
-            known = [path for path, inner in zip(inside, names, strict=True) if inner[0] in classes and len(inner) > 1]
-            if len(known) < len(inside):
+            names = [_parts(path, inside.base) for path in paths]
+            known = [path for path, inner in zip(paths, names, strict=True) if inner[0] in classes and len(inner) > 1]
+            if len(known) < len(paths):
                 notes.append(
-                    f"{base / folder}: {len(inside) - len(known)} of {len(inside)} pictures "
+                    f"{where}: {len(paths) - len(known)} of {_pictures(len(paths))} "
                     "are in no folder of the training's classes and were left out"
                 )
-            inside = known
-        if len(inside) >= 2:
-            return (folder, inside), notes
-        what = f"{len(inside) or 'no'} picture{'s' if len(inside) != 1 else ''}"
-        notes.append(f"{base / folder} has {what} that can be used; it isn't used")
+            paths = known
+        if len(paths) >= 2:
+            return (folder, _Part(paths, inside.base)), notes
+        notes.append(f"{where} has {_pictures(len(paths))} that can be used; it isn't used")
     return None, notes
 
 
-def _split_notes(splits: dict[str, str], held_out) -> list[str]:
+def _split_notes(whole: _Part, splits: dict[str, str], held_out) -> list[str]:
+    """What each folder was taken for, and what lies beside them."""
     if not splits:
         return []
     used = {splits.get("train"): "for training"} | ({held_out[0]: "held out"} if held_out else {})
     parts = [f"{printable(name)}/ is {used.get(name, 'left out')}" for name in splits.values()]
-    return ["splits: " + ", ".join(parts) + ("" if "train" in splits else "; all other pictures are for training")]
-
-
-def _left_out(root: pathlib.Path, found: Found) -> list[str]:
-    if not found.others:
-        return []
-    return [
-        f"{root}: {count} {suffix or 'unknown'} {'files were' if count > 1 else 'file was'} left out; "
-        f"read are {', '.join(EXTENSIONS)}"
-        for suffix, count in sorted(found.others.items())
-        if suffix in _PICTURES_LEFT_OUT or not suffix
+    beside = [
+        _parts(path, whole.base)
+        for path in whole.paths
+        if ("train" in splits or _is_of_split(path, whole.base)) and _parts(path, whole.base)[0] not in splits.values()
     ]
+    folders = sorted({f"{names[0]}/" for names in beside if len(names) > 1})
+    where = f" ({_listed(folders)})" if folders else ""
+    left = f"; {_pictures(len(beside))} beside them{where} {_were(len(beside))} left out" if beside else ""
+    others = "" if "train" in splits else "; all other pictures are for training"
+    return ["splits: " + ", ".join(parts) + left + others]
 
 
-# Files that hold pictures and aren't read; other kinds (text, JSON) are no mistake to find.
-_PICTURES_LEFT_OUT = (
-    ".gif",
-    ".heic",
-    ".heif",
-    ".avif",
-    ".svg",
-    ".psd",
-    ".raw",
-    ".dcm",
-    ".exr",
-    ".hdr",
-    ".ico",
-    ".zip",
-    ".npy",
-    ".npz",
-)
+def _empty(root: pathlib.Path, found: Found) -> list[str]:
+    if not found.empty or not found.paths:
+        return []
+    names = [path.relative_to(root).as_posix() for path in found.empty]
+    return [f"{root}: {'folders' if len(names) > 1 else 'the folder'} without any file: {_listed(names)}"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(printable, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+
+
+def _pictures(count: int) -> str:
+    return f"{count or 'no'} picture{'s' if count != 1 else ''}"
+
+
+def _were(count: int) -> str:
+    return "were" if count > 1 else "was"

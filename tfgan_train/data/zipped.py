@@ -7,7 +7,7 @@ import zipfile
 import zlib
 
 from tfgan_train.common.errors import UserError, reason
-from tfgan_train.data import decode, folder, layout, source
+from tfgan_train.data import decode, folder, layout, source, walk
 
 # An archive of pictures hardly shrinks. What grows beyond these when it is read is a bomb, and is refused.
 MOST_MEMBER = 512 << 20  # bytes of one picture's file
@@ -45,7 +45,7 @@ class _Archive:
     def __init__(self, path: pathlib.Path):
         self._file = zipfile.ZipFile(path)
         self._members: dict[pathlib.Path, zipfile.ZipInfo] = {}
-        self.found = layout.Found(opened=self.open)
+        self.found = walk.Found(opened=self.open)
         for member in self._file.infolist():
             parts = pathlib.PurePosixPath(member.filename).parts
             if member.is_dir() or not parts or any(part.startswith((".", "/", "__MACOSX")) for part in parts):
@@ -59,11 +59,11 @@ class _Archive:
 
     def _take(self, path: pathlib.Path) -> None:
         suffix = path.suffix.lower()
-        is_picture = suffix in layout.EXTENSIONS
+        is_picture = suffix in walk.EXTENSIONS
         if not suffix:
             try:
                 with self._file.open(self._members[path]) as file:
-                    is_picture = layout.begins_as_picture(file)
+                    is_picture = walk.begins_as_picture(file)
             except _DAMAGE:
                 pass
         if is_picture:

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 from tfgan_train.common.errors import printable
-from tfgan_train.data import layout
+from tfgan_train.data import layout, walk
 
 
 def find(root: pathlib.Path, layouts: dict[str, layout.Layout]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -26,7 +26,7 @@ def find(root: pathlib.Path, layouts: dict[str, layout.Layout]) -> tuple[list[tu
         if path in taken or name in skipped:
             continue
         ignored.append((name, "hidden" if is_hidden else _why(path, root, layouts["train"])))
-        if not is_hidden and path.suffix.lower() not in layout.EXTENSIONS and (form := _picture_inside(path)):
+        if not is_hidden and path.suffix.lower() not in walk.EXTENSIONS and (form := _picture_inside(path)):
             hidden.append((name, f"holds a {form} picture, and its ending {path.suffix} isn't read"))
     return sorted(ignored), sorted(hidden)
 
@@ -47,7 +47,7 @@ def _files(root: pathlib.Path) -> Iterator[tuple[pathlib.Path, bool]]:
 
 
 def _why(path: pathlib.Path, root: pathlib.Path, train: layout.Layout) -> str:
-    if path.suffix.lower() not in layout.EXTENSIONS:
+    if path.suffix.lower() not in walk.EXTENSIONS:
         return f"{path.suffix} is no ending that is read" if path.suffix else "no picture"
     inner = path.relative_to(root).parts[:-1]
     if split := next((name for name in inner if layout.split_of(name)), None):

@@ -8,7 +8,7 @@ import numpy as np
 from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import decode
-from tfgan_train.data.layout import EXTENSIONS
+from tfgan_train.data.walk import EXTENSIONS
 from tfgan_train.score import of_files
 
 
