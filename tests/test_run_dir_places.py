@@ -1,5 +1,6 @@
 """Run directories where people put them, and what becomes of them: odd names, ~, removed in training, done."""
 
+import json
 import pathlib
 import shutil
 
@@ -8,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tests import binaries
-from tfgan_train import Config, UserError, evaluate, main, sample, train
+from tfgan_train import Config, UserError, evaluate, load, main, sample, train
 from tfgan_train.runs import checkpoints
-from tfgan_train.runs.directory import RunDir
+from tfgan_train.runs.directory import RunDir, load_run
 from tfgan_train.runs.rows import read_rows
 from tfgan_train.training import duties
 
@@ -44,6 +45,44 @@ def test_a_pattern_in_the_name_is_a_name(run, tmp_path):
     with np.load(out) as stored:
         assert stored["images"].shape == (3, 8, 8, 1)
     assert binaries.call(evaluate.main, f"--run_dir={path}", "--num=20", "--features=pixels").status == 0
+
+
+def test_every_command_takes_the_last_checkpoint_unless_told_and_says_which(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    assert binaries.call(main.main, f"--run_dir={tmp_path}/run", "--steps=6").status == 0
+    drawn = {}
+    for name, flags in (("plain", []), ("last", ["--step=last"]), ("four", ["--step=4"])):
+        out = tmp_path / f"{name}.npz"
+        result = binaries.call(sample.main, f"--run_dir={tmp_path}/run", "--num=3", f"--out={out}", *flags)
+        assert result.status == 0 and f"step {4 if name == 'four' else 6}" in result.out + result.err
+        with np.load(out) as stored:
+            drawn[name] = stored["images"]
+    np.testing.assert_array_equal(drawn["plain"], drawn["last"])
+    assert (drawn["plain"] != drawn["four"]).any()
+    np.testing.assert_array_equal(load(str(tmp_path / "run")).generate(3, seed=0), drawn["plain"])
+    result = binaries.call(evaluate.main, f"--run_dir={tmp_path}/run", "--num=20", "--features=pixels")
+    assert result.status == 0 and "step 6" in result.out + result.err
+
+
+def test_a_checkpoint_that_training_drops_while_it_is_read_is_no_error(run, tmp_path, monkeypatch):
+    """The next newest is read, which the training process has written meanwhile."""
+    path = tmp_path / "run"
+    shutil.copytree(run, path)
+    newest = checkpoints.latest(RunDir(path).checkpoints_dir).path
+    restore = checkpoints.restore_part
+
+    def rotated(checkpoint, **parts):
+        if newest.exists():
+            shutil.copytree(newest, newest.with_name("00000005"))
+            meta = newest.with_name("00000005") / "checkpoint.json"
+            facts = json.loads(meta.read_text()) | {"step": 5}
+            facts.pop("own_sha256")
+            meta.write_text(json.dumps(facts | {"own_sha256": checkpoints._hash(facts)}))
+            shutil.rmtree(newest)
+        return restore(checkpoint, **parts)
+
+    monkeypatch.setattr(checkpoints, "restore_part", rotated)
+    assert load_run(path).step == 5
 
 
 def test_a_tilde_behind_an_equals_sign_is_the_home(run, tmp_path, monkeypatch):
