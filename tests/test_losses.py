@@ -5,7 +5,10 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
+from tfgan_train.common.errors import UserError
+from tfgan_train.config.fields import Config
 from tfgan_train.objective import losses
+from tfgan_train.objective.objective import Objective
 
 _REAL = np.array([-1e4, -30.0, -1.5, 0.0, 0.3, 1.0, 25.0, 1e4])
 _FAKE = np.array([1e4, 2.0, -0.7, 0.0, 0.3, -1.0, -40.0, -1e4])
@@ -160,3 +163,23 @@ def test_descending_d_raises_its_accuracy_and_descending_g_lowers_it(name):
         value = loss.g(real, fake)
     raised = fake - rate * tape.gradient(value, fake)
     assert np.all(raised > fake)
+
+
+@pytest.mark.parametrize("name", [name for name, loss in losses.LOSSES.items() if loss.d_terms])
+def test_weights_multiply_the_terms_of_real_images_and_of_fakes(name):
+    """The closed form is a sum: its changes along one input are those of one term."""
+    real, fake = np.array([-3.0, 0.2, 2.5]), np.array([2.0, 0.1, -4.0])
+    weighed, closed = losses.LOSSES[name].weighed(0.5, 3.0), _CLOSED_FORMS[name][0]
+    change = weighed.d(_float32(real), _float32(fake)) - weighed.d(_float32([0.0] * 3), _float32([0.0] * 3))
+    of_real, of_fake = closed(real, 0 * fake) - closed(0 * real, 0 * fake), closed(0 * real, fake) - closed(0, 0)
+    np.testing.assert_allclose(change, 0.5 * of_real + 3.0 * of_fake, atol=1e-5)
+    at_zero = losses.LOSSES[name].weighed(2.0, 2.0).d(_float32([0.0]), _float32([0.0]))
+    np.testing.assert_allclose(at_zero, 2 * closed(np.zeros(1), np.zeros(1)), rtol=1e-6)
+
+
+def test_weights_are_a_runs_settings_where_the_loss_has_terms():
+    loss = Objective.of(Config(loss="least_squares", real_weight=2.0, label_smoothing=0.1)).loss
+    value = loss.d(_float32([0.0]), _float32([3.0]), real_target=0.9, fake_target=0.0)
+    np.testing.assert_allclose(value, [2 * 0.5 * 0.9**2 + 0.5 * 3**2], rtol=1e-6)
+    with pytest.raises(UserError, match="--fake_weight needs a loss with terms .*minimax, .*, not --loss=relativistic"):
+        Objective.of(Config(loss="relativistic", fake_weight=0.5))

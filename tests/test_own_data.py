@@ -23,6 +23,13 @@ def _same(source, images=IMAGES, labels=LABELS):
     np.testing.assert_array_equal(numbers, labels)
 
 
+def _of_two_sizes() -> tf.data.Dataset:
+    """Batches of images, each of one size."""
+    first, second = (tf.data.Dataset.from_tensors(np.zeros((3, side, side, 1), np.uint8)) for side in (8, 4))
+    unknown = tf.TensorSpec([None, None, None, 1], tf.uint8)
+    return tf.data.Dataset.from_generator(lambda: iter([*first, *second]), output_signature=unknown)
+
+
 @pytest.mark.parametrize("names", [("images", "labels"), ("x_train", "y_train")])
 def test_npz_files_as_keras_has_them(tmp_path, names):
     np.savez(
@@ -91,6 +98,7 @@ FLOATS = IMAGES.astype(np.float32) / 255
         (tf.data.Dataset.from_tensor_slices((IMAGES, LABELS / 2)), None, "labels must be integers"),
         (tf.data.Dataset.from_tensor_slices(FLOATS * 2), (0, 1), "beyond value_range"),
         (tf.data.Dataset.from_tensor_slices({"image": IMAGES}), None, "must be of an image or"),
+        (_of_two_sizes(), None, r"the images differ in size \(\[8, 8, 1\] and \[4, 4, 1\]\)"),
         (
             types.SimpleNamespace(count=40, image_shape=(8, 8), read=None),
             None,

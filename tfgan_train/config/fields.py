@@ -321,6 +321,8 @@ class Config:
     fake_label_smoothing: float = _field(
         0.0, "objective", "two-sided: D's target for fakes is 0 plus this", minimum=0, maximum=0.5
     )
+    real_weight: float = _field(1.0, "objective", "factor of D's loss at real images", above=0)
+    fake_weight: float = _field(1.0, "objective", "factor of D's loss at fakes", above=0)
     label_flip: float = _field(
         0.0, "objective", "share of pairs whose real and fake labels are exchanged for D", minimum=0, maximum=0.5
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import array_data, source
 from tfgan_train.data.shard_cache import spool
 
@@ -61,8 +62,24 @@ def as_source(
             return _spooled(itertools.chain(before, stream), what, names, folder)
     if not kept:
         raise UserError(f"{what}: the tf.data.Dataset is empty")
-    labels = None if kept[0][1] is None else np.concatenate([batch[1] for batch in kept])
-    return array_data.from_images(what, np.concatenate([batch[0] for batch in kept]), labels, names=names)
+    return array_data.from_images(what, *_joined(kept, what), names=names)
+
+
+def _joined(kept: collections.deque[Batch], what: str) -> Batch:
+    """The batches as one, which `kept` lets go of one by one: all of them are never there twice."""
+    shape = kept[0][0].shape[1:]
+    images = aligned_empty((sum(len(batch[0]) for batch in kept), *shape))
+    labels: list[np.ndarray] = []
+    end = 0
+    while kept:
+        part, numbers = kept.popleft()
+        if part.shape[1:] != shape:
+            raise UserError(f"{what}: the images differ in size ({list(shape)} and {list(part.shape[1:])})")
+        begin, end = end, end + len(part)
+        images[begin:end] = part
+        if numbers is not None:
+            labels.append(numbers)
+    return images, np.concatenate(labels) if labels else None
 
 
 def _pixels(dataset) -> int:

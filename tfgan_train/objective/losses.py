@@ -27,6 +27,7 @@ class Loss(NamedTuple):
         (only differences mean something: the real logit above the fake one).
       threshold: the logit half-way between real and fake, for accuracy "threshold".
       has_targets: whether d takes targets.
+      d_terms: what d takes -> ([n] of the real images, [n] of the fakes), whose sum d is; None where it is no such sum.
     """
 
     d: Callable
@@ -35,6 +36,39 @@ class Loss(NamedTuple):
     accuracy: str = "threshold"
     threshold: float = 0.0
     has_targets: bool = False
+    d_terms: Callable | None = None
+
+    def weighed(self, real_weight: float, fake_weight: float) -> "Loss":
+        """The same with D's terms multiplied by these: TF-GAN's real_weights and generated_weights.
+
+        Raises:
+          ValueError: weights other than 1 of a loss without `d_terms`.
+        """
+        if real_weight == fake_weight == 1.0:
+            return self
+        terms = self.d_terms
+        if terms is None:
+            raise ValueError("this loss has no terms of real images and of fakes")
+
+        def weighed_terms(*logits, **targets):
+            of_real, of_fake = terms(*logits, **targets)
+            return real_weight * of_real, fake_weight * of_fake
+
+        return self._replace(d=_sum_of(weighed_terms), d_terms=weighed_terms)
+
+
+def _sum_of(terms: Callable) -> Callable:
+    """A loss's d, from its d_terms."""
+
+    def d(*logits, **targets):
+        of_real, of_fake = terms(*logits, **targets)
+        return of_real + of_fake
+
+    return d
+
+
+def _of_terms(d_terms: Callable, g: Callable, **facts) -> Loss:
+    return Loss(_sum_of(d_terms), g, d_terms=d_terms, **facts)
 
 
 def _cross_entropy(logits, target):
@@ -42,9 +76,9 @@ def _cross_entropy(logits, target):
     return target * _softplus(-logits) + (1.0 - target) * _softplus(logits)
 
 
-def _cross_entropy_d(real_logits, fake_logits, real_target=1.0, fake_target=0.0):
+def _cross_entropy_terms(real_logits, fake_logits, real_target=1.0, fake_target=0.0):
     """-log D(x) - log(1 - D(G(z))): Goodfellow et al. 2014 (arXiv:1406.2661), equation 1."""
-    return _cross_entropy(real_logits, real_target) + _cross_entropy(fake_logits, fake_target)
+    return _cross_entropy(real_logits, real_target), _cross_entropy(fake_logits, fake_target)
 
 
 def _minimax_g(real_logits, fake_logits):
@@ -59,9 +93,9 @@ def _non_saturating_g(real_logits, fake_logits):
     return _softplus(-fake_logits)
 
 
-def _least_squares_d(real_logits, fake_logits, real_target=1.0, fake_target=0.0):
+def _least_squares_terms(real_logits, fake_logits, real_target=1.0, fake_target=0.0):
     """((D(x) - 1)^2 + D(G(z))^2) / 2: Mao et al. 2017 (arXiv:1611.04076), equation 9."""
-    return 0.5 * (tf.square(real_logits - real_target) + tf.square(fake_logits - fake_target))
+    return 0.5 * tf.square(real_logits - real_target), 0.5 * tf.square(fake_logits - fake_target)
 
 
 def _least_squares_g(real_logits, fake_logits):
@@ -70,12 +104,12 @@ def _least_squares_g(real_logits, fake_logits):
     return 0.5 * tf.square(fake_logits - 1.0)
 
 
-def _wasserstein_d(real_logits, fake_logits):
+def _wasserstein_terms(real_logits, fake_logits):
     """f(G(z)) - f(x): Arjovsky et al. 2017 (arXiv:1701.07875), equation 3.
 
     It bounds a distance only for a Lipschitz critic: clip its weights or add a penalty.
     """
-    return fake_logits - real_logits
+    return -real_logits, fake_logits
 
 
 def _critic_g(real_logits, fake_logits):
@@ -84,10 +118,10 @@ def _critic_g(real_logits, fake_logits):
     return -fake_logits
 
 
-def _hinge_d(real_logits, fake_logits):
+def _hinge_terms(real_logits, fake_logits):
     """max(0, 1 - f(x)) + max(0, 1 + f(G(z))): Lim & Ye 2017 (arXiv:1705.02894); Miyato et al.
     2018 (arXiv:1802.05957), equation 16."""
-    return tf.nn.relu(1.0 - real_logits) + tf.nn.relu(1.0 + fake_logits)
+    return tf.nn.relu(1.0 - real_logits), tf.nn.relu(1.0 + fake_logits)
 
 
 def _relativistic_d(real_logits, fake_logits):
@@ -102,11 +136,11 @@ def _relativistic_g(real_logits, fake_logits):
 
 
 LOSSES = {
-    "minimax": Loss(_cross_entropy_d, _minimax_g, has_targets=True),
-    "non_saturating": Loss(_cross_entropy_d, _non_saturating_g, has_targets=True),
-    "least_squares": Loss(_least_squares_d, _least_squares_g, threshold=0.5, has_targets=True),
-    "wasserstein": Loss(_wasserstein_d, _critic_g, accuracy="paired"),
-    "hinge": Loss(_hinge_d, _critic_g),
+    "minimax": _of_terms(_cross_entropy_terms, _minimax_g, has_targets=True),
+    "non_saturating": _of_terms(_cross_entropy_terms, _non_saturating_g, has_targets=True),
+    "least_squares": _of_terms(_least_squares_terms, _least_squares_g, threshold=0.5, has_targets=True),
+    "wasserstein": _of_terms(_wasserstein_terms, _critic_g, accuracy="paired"),
+    "hinge": _of_terms(_hinge_terms, _critic_g),
     "relativistic": Loss(_relativistic_d, _relativistic_g, uses_real=True, accuracy="paired"),
 }
 

@@ -44,11 +44,12 @@ class Objective:
           own: setting -> the object that was passed from Python for it; for augment a sequence of them.
 
         Raises:
-          UserError: a module or name that isn't there, or something that isn't what its flag takes.
+          UserError: a module or name that isn't there, something that isn't what its flag takes, or weights that the
+            loss has no terms for.
         """
         own = own or {}
         functions = own.get("augment") or [None] * len(config.augment.split(","))
-        loss = loss_of(config.loss, own)
+        loss = _weighed(loss_of(config.loss, own), config)
         penalty = None if config.penalty == "none" else _penalty(config, own)
         g_optimizer = _optimizer(config.g_optimizer, "g_optimizer", own)
         d_optimizer = _optimizer(config.d_optimizer, "d_optimizer", own)
@@ -108,6 +109,17 @@ def loss_of(text: str, own: Mapping[str, Any] | None = None) -> Loss:
     if not isinstance(found, Loss):
         raise UserError(f"--loss={text} is a {type(found).__name__}, not a tfgan_train.Loss(d=..., g=...)")
     return found
+
+
+def _weighed(loss: Loss, config) -> Loss:
+    try:
+        return loss.weighed(config.real_weight, config.fake_weight)
+    except ValueError:
+        flag = "real_weight" if config.real_weight != 1 else "fake_weight"
+        legal = ", ".join(name for name, known in LOSSES.items() if known.d_terms)
+        raise UserError(
+            f"--{flag} needs a loss with terms of real images and of fakes ({legal}), not --loss={config.loss}"
+        ) from None
 
 
 def _penalty(config, own: Mapping[str, Any]) -> Penalty:
