@@ -20,7 +20,7 @@ from export.model_card import PICTURE, model_card
 from export.quiet import quiet
 from export.verify import Report, verify
 from tfgan_train.common import locks
-from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.errors import UserError, printable, reason
 from tfgan_train.common.files import write_atomically, write_json
 from tfgan_train.common.images import to_uint8
 from tfgan_train.common.terminal import Terminal
@@ -197,12 +197,24 @@ def _check_free(out: pathlib.Path, overwrite: bool) -> None:
         raise UserError(
             f"--out_dir={out} is no earlier export (it has no manifest.json of ours), so --overwrite leaves it alone"
         )
+    if others := _others(out):
+        raise UserError(
+            f"--out_dir={out} holds {printable(others[0])} beside the earlier export, so --overwrite leaves it alone"
+        )
 
 
 def _is_export(folder: pathlib.Path) -> bool:
-    """Whether all in it was written by an export: its manifest names the rest."""
+    """Whether it has the manifest of an export, and is no run."""
     entries = read_json(folder / "manifest.json")
     return "generator" in entries and "files" in entries and not (folder / "config.json").exists()
+
+
+def _others(folder: pathlib.Path) -> list[str]:
+    """What lies in an earlier export and isn't ours: its manifest names all files but those that every export has."""
+    files = read_json(folder / "manifest.json")["files"]
+    entries = [entry for entry in files if isinstance(entry, dict)] if isinstance(files, list) else []
+    ours = {str(entry.get("path", "")).partition("/")[0] for entry in entries} | {PICTURE, "MODEL_CARD.md"}
+    return sorted({path.name for path in folder.iterdir()} - ours - {"manifest.json"})
 
 
 def _put_in_place(beside: pathlib.Path, out: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ import pathlib
 import time
 
 from tfgan_train.common.errors import UserError
+from tfgan_train.common.terminal import Terminal
 from tfgan_train.config import command
 from tfgan_train.metrics import METRICS
 
@@ -67,6 +68,7 @@ def _main(values):
 def _score_images(values):
     from tfgan_train.config.fields import Config
     from tfgan_train.data.points import EXTENT
+    from tfgan_train.runs.directory import refuse_own_files
     from tfgan_train.score import of_files, table
     from tfgan_train.score.checkpoint import keep
 
@@ -80,6 +82,8 @@ def _score_images(values):
             f"--dataset={values.dataset} is points, and --images are compared with pictures; "
             "--run_dir scores a run on points"
         )
+    if values.out:
+        refuse_own_files(f"--out={values.out}", values.out)
     begin, names = time.monotonic(), _names(values)
     config = Config(
         dataset=values.dataset, data_dir=values.data_dir or "", image_size=values.image_size, channels=values.channels
@@ -90,9 +94,6 @@ def _score_images(values):
     scores = evaluation.score(images, names, _added(values))
     print(table.table(scores, evaluation))
     if values.out:
-        from tfgan_train.runs.directory import refuse_own_files
-
-        refuse_own_files(f"--out={values.out}", values.out)
         about = {"images": values.images, "num": len(images), "seconds": round(time.monotonic() - begin, 1)}
         keep(pathlib.Path(values.out), table.to_json(scores, evaluation, about))
         print(f"\nfigures kept in {values.out}")
@@ -127,10 +128,16 @@ def _score_run(values):
     curve = []
     for step in steps:
         wanted = step if values.all else command.checkpoint_step(values.step)
-        found = score_checkpoint(run, wanted, evaluation, values.num, names, _added(values), values.linear_probe)
+        try:
+            found = score_checkpoint(run, wanted, evaluation, values.num, names, _added(values), values.linear_probe)
+        except checkpoints.Gone as error:  # Dropped by a run that trains meanwhile; the others are still there.
+            if not values.all:
+                raise
+            Terminal().line(f"note: {error}")
+            continue
         print(f"\n{found.text}\n\nfigures kept in {found.path}")
         curve.append((step, found.results))
-    if values.all and not points_only:
+    if values.all and not points_only and curve:
         print(_curve(curve))
     write_report(run.path)
 

@@ -21,7 +21,17 @@ from tfgan_train.config import registries
 from tfgan_train.config.fields import FIELDS, legal_values
 
 EXIT_USER_ERROR = 2
-PATH_FLAGS = ("run_dir", "from_run", "data_dir", "out", "out_dir", "images", "latents", "inception_weights")
+PATH_FLAGS = (
+    "run_dir",
+    "from_run",
+    "data_dir",
+    "cache_dir",
+    "out",
+    "out_dir",
+    "images",
+    "latents",
+    "inception_weights",
+)
 
 
 def run_binary(

@@ -21,11 +21,13 @@ from tfgan_train.common.files import sha256, write_json
 
 META = "checkpoint.json"
 WEIGHTS = "weights"
+BEST = "best"  # the folder of the best one, which rotation never drops
+READ_ATTEMPTS = 10  # at a run that trains meanwhile and drops or replaces what was to be read
 FORMAT = 2  # of checkpoint.json; 1 had no hash of its own
 
 
 class Gone(UserError):
-    """A checkpoint was there and isn't any more: the run that trains has dropped it."""
+    """A checkpoint isn't there, perhaps since a run that trains has dropped it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,9 +161,28 @@ def read(path: pathlib.Path):
         return None
 
 
+def best(folder: pathlib.Path):
+    """The Checkpoint that evaluations have chosen, or None; a better one may take its place while it is read."""
+    path = folder / BEST
+    for _ in range(READ_ATTEMPTS):
+        before = _identity(path)
+        found = read(path)
+        if found is not None or _identity(path) == before:
+            return found
+    return None
+
+
 def latest(folder: pathlib.Path):
-    """The newest intact checkpoint, or None; older ones are not even read."""
-    return next((found for path in reversed(_folders(folder)) if (found := read(path)) is not None), None)
+    """The newest intact checkpoint, or None; older ones are not even read.
+
+    A run that trains may have dropped all that were listed, and written others.
+    """
+    for _ in range(READ_ATTEMPTS):
+        listed = _folders(folder)
+        found = next((found for path in reversed(listed) if (found := read(path)) is not None), None)
+        if found is not None or listed == _folders(folder):
+            return found
+    return None
 
 
 def restore(checkpoint: Checkpoint, state: dict) -> None:
@@ -204,8 +225,9 @@ def _misfits(checkpoint):
     try:
         yield
     except (AssertionError, ValueError, tf.errors.OpError) as error:
-        if not checkpoint.path.is_dir():
-            raise Gone(f"{checkpoint.path} was removed while it was read") from None
+        now = read(checkpoint.path)
+        if now is None or now.step != checkpoint.step:
+            raise Gone(f"{checkpoint.path} was removed or replaced while it was read") from None
         raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
 
 
@@ -219,6 +241,13 @@ def _plain_prefix(checkpoint):
         link = pathlib.Path(folder) / "checkpoint"
         link.symlink_to(checkpoint.path.absolute(), target_is_directory=True)
         yield str(link / WEIGHTS)
+
+
+def _identity(path: pathlib.Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _hash(facts: dict) -> str:

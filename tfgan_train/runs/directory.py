@@ -12,7 +12,6 @@ from tfgan_train.common.terminal import Terminal
 from tfgan_train.config.fields import FIELDS, Config, check_values
 
 FORMAT = 1
-READ_ATTEMPTS = 10  # at a run that trains meanwhile and drops what was to be read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,15 +223,16 @@ def find_checkpoint(run: RunDir, step: int | str | None = None):
         there is one, else the last.
 
     Raises:
-      UserError: when it isn't there, naming those that are.
+      UserError: when it isn't there, naming those that are; Gone, where a number was asked for.
     """
     from tfgan_train.runs import checkpoints
 
+    best = run.checkpoints_dir / checkpoints.BEST
     if step is None:
-        found = checkpoints.read(run.checkpoints_dir / "best")
+        found = checkpoints.best(run.checkpoints_dir)
         if found is not None:
             return found
-        if (run.checkpoints_dir / "best").exists():
+        if best.exists():
             Terminal().line(f"warning: the best checkpoint of {run.path} is damaged; using the newest")
     if step in (None, "last"):
         found = checkpoints.latest(run.checkpoints_dir)
@@ -240,8 +240,8 @@ def find_checkpoint(run: RunDir, step: int | str | None = None):
             raise UserError(f"--run_dir={run.path} holds no intact checkpoint yet; train it first")
         return found
     if step == "best":
-        found = checkpoints.read(run.checkpoints_dir / "best")
-        if found is None and (run.checkpoints_dir / "best").exists():
+        found = checkpoints.best(run.checkpoints_dir)
+        if found is None and best.exists():
             raise UserError(f"--step=best: the best checkpoint of {run.path} is damaged; --step=last takes the newest")
         if found is None:
             advice = (
@@ -254,7 +254,7 @@ def find_checkpoint(run: RunDir, step: int | str | None = None):
     found = checkpoints.read(run.checkpoints_dir / f"{int(step):08d}")
     if found is None:
         steps = ", ".join(str(one.step) for one in checkpoints.intact(run.checkpoints_dir)) or "none"
-        raise UserError(f"--step={step}: {run.path} has no intact checkpoint of that step; there are: {steps}")
+        raise checkpoints.Gone(f"--step={step}: {run.path} has no intact checkpoint of that step; there are: {steps}")
     return found
 
 
@@ -283,12 +283,12 @@ def load_run(run_dir, step: int | str | None = None) -> LoadedRun:
     generator, discriminator = build_networks(config.replace(precision="float32"), data)
     average = "ema_generator" if config.ema_half_life else "generator"
     parts = {average: named(generator), "discriminator": named(discriminator)}
-    for attempt in range(READ_ATTEMPTS):
+    for attempt in range(checkpoints.READ_ATTEMPTS):
         try:
             checkpoints.restore_part(checkpoint, **parts)
             break
         except checkpoints.Gone:  # A run that trains drops its oldest ones.
-            if attempt == READ_ATTEMPTS - 1:
+            if attempt == checkpoints.READ_ATTEMPTS - 1:
                 raise
             checkpoint = find_checkpoint(run, step)
     return LoadedRun(run, config, data, checkpoint.step, generator, discriminator)

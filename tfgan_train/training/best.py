@@ -8,7 +8,6 @@ from tfgan_train.runs import checkpoints
 from tfgan_train.runs.rows import EvalRow, Row
 from tfgan_train.score.during_training import BEST_BY, QuickEval
 
-BEST = "best"
 # Other latents than those of the sample grids, which the seed itself gives.
 SEED_OFFSET = 1_000_003
 
@@ -27,7 +26,7 @@ class Selection:
     """
 
     def __init__(self, folder: pathlib.Path, gan, config, source, held_out, sampler, tell):
-        self._path, self._gan, self._sampler, self._tell = folder / BEST, gan, sampler, tell
+        self._path, self._gan, self._sampler, self._tell = folder / checkpoints.BEST, gan, sampler, tell
         self._seed = (config.seed + SEED_OFFSET) % 2**31
         # Who holds images out wants to be judged by them, however few.
         num = min(config.eval_num, held_out.count) if config.held_out else config.eval_num
