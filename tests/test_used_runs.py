@@ -103,6 +103,7 @@ def test_a_best_one_that_is_replaced_while_it_is_read_is_read_anew(run, monkeypa
     assert find_checkpoint(RunDir(run)).step == 8
 
 
+@pytest.mark.slow
 def test_all_that_are_still_there_are_evaluated(run, monkeypatch):
     intact = checkpoints.intact
 
