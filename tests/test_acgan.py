@@ -12,7 +12,8 @@ from tfgan_train.models.layers import WATCHED
 from tfgan_train.objective.information import class_terms
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.pictures.nearest import class_distances
-from tfgan_train.training.step import TRAINING_STREAM, columns
+from tfgan_train.training.step_inputs import TRAINING_STREAM
+from tfgan_train.training.step_metrics import columns
 
 ACGAN = dict(conditional=True, d_conditioning="acgan")
 

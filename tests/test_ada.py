@@ -9,7 +9,7 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import Config
 from tfgan_train.objective import ada
 from tfgan_train.objective.losses import LOSSES
-from tfgan_train.training.step import columns
+from tfgan_train.training.step_metrics import columns
 from tfgan_train.training.validation import validate
 
 

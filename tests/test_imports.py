@@ -147,8 +147,9 @@ def test_nobody_imports_a_command_or_the_loop():
     for command in COMMANDS:
         assert _importers(f"tfgan_train.{command}") == set()
     assert _importers("tfgan_train.training.loop") <= {"tfgan_train", "tfgan_train.main"}
-    users = {f"tfgan_train.training.{name}" for name in ("duties", "parts", "step_time")}
+    users = {f"tfgan_train.training.{name}" for name in ("parts", "step_time")}
     assert _importers("tfgan_train.training.step") == users
+    assert _importers("tfgan_train.training.replica_step") == {"tfgan_train.training.step"}
 
 
 def test_common_needs_no_tensorflow():

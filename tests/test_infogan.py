@@ -15,7 +15,8 @@ from tfgan_train.models.variables import trainable
 from tfgan_train.objective.information import code_terms, continuous_error, information_bound
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.pictures import grid
-from tfgan_train.training.step import TRAINING_STREAM, columns
+from tfgan_train.training.step_inputs import TRAINING_STREAM
+from tfgan_train.training.step_metrics import columns
 from tfgan_train.training.validation import validate
 
 SPACE = LatentSpace(5, "normal", (3, 4), 2)

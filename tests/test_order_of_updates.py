@@ -10,7 +10,7 @@ from tensorflow.python.eager import context
 
 from tests import tiny
 from tfgan_train import Loss
-from tfgan_train.training.step import _ReplicaStep
+from tfgan_train.training.replica_step import ReplicaStep
 
 LINEAR = Loss(d=lambda real, fake: fake - real, g=lambda real, fake: -fake)
 
@@ -25,7 +25,7 @@ def _graphs(training):
 
     @tf.function
     def step(batch):
-        one = _ReplicaStep(training.config, training.gan, resident, 4.0)
+        one = ReplicaStep(training.config, training.gan, resident, 4.0)
         return tf.distribute.get_strategy().run(lambda: one.take(batch, training.config.penalty != "none"))
 
     batch = tf.constant(tiny.indices(training.config, 1)[0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfgan_train.runs.rows import KINDS, Recorder, Row, SampleRow, read_rows
-from tfgan_train.training.step import METRICS
+from tfgan_train.training.step_metrics import METRICS
 from tfgan_train.training.timing import Clock
 
 NAMES = ("d_loss", "g_loss", "d_grad_norm")

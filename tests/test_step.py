@@ -15,7 +15,9 @@ from tfgan_train.objective.optimizers import OPTIMIZERS
 from tfgan_train.objective.penalties import PENALTIES
 from tfgan_train.objective.schedules import SCHEDULES
 from tfgan_train.ops.latents import latents
-from tfgan_train.training.step import METRICS, TRAINING_STREAM, TrainStep
+from tfgan_train.training.step import TrainStep
+from tfgan_train.training.step_inputs import TRAINING_STREAM
+from tfgan_train.training.step_metrics import METRICS
 
 
 @pytest.fixture(scope="module")

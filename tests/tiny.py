@@ -9,7 +9,8 @@ from tfgan_train.objective.objective import Objective
 from tfgan_train.runs.directory import DataFacts
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.start import resolve
-from tfgan_train.training.step import METRICS, TrainStep
+from tfgan_train.training.step import TrainStep
+from tfgan_train.training.step_metrics import METRICS
 from tfgan_train.training.validation import validate
 
 EXAMPLES = 48

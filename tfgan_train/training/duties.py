@@ -8,7 +8,7 @@ from tfgan_train.training import best, finite
 from tfgan_train.training.callbacks import Callbacks
 from tfgan_train.training.machine_peak import measured_peak
 from tfgan_train.training.parts import Parts
-from tfgan_train.training.step import columns
+from tfgan_train.training.step_metrics import columns
 
 
 class Duties:

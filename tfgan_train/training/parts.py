@@ -27,8 +27,9 @@ from tfgan_train.training.gan import Gan
 from tfgan_train.training.monitor import Watch
 from tfgan_train.training.pacing import Pace
 from tfgan_train.training.saver import Saver
-from tfgan_train.training.step import TrainStep, columns
+from tfgan_train.training.step import TrainStep
 from tfgan_train.training.step_flops import step_flops
+from tfgan_train.training.step_metrics import columns
 from tfgan_train.training.timing import Clock
 from tfgan_train.training.workers import Workers
 
