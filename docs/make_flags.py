@@ -2,7 +2,8 @@
 
 import pathlib
 
-from tfgan_train.config.fields import FIELDS, legal_values, readers
+from tfgan_train.config.checks import legal_values, readers
+from tfgan_train.config.fields import FIELDS
 
 
 def page() -> str:

@@ -14,7 +14,8 @@ from export import main as export_main
 from tests import binaries, exporting
 from tfgan_train import evaluate, main, sample
 from tfgan_train.config import command, recipes
-from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.config.checks import legal_values
+from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.data import DATASETS
 
 PROMISED = (

@@ -7,7 +7,8 @@ import pytest
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config import recipes
-from tfgan_train.config.fields import FIELDS, Config, legal_values
+from tfgan_train.config.checks import legal_values
+from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.runs.directory import DataFacts, RunDir
 from tfgan_train.training import start
 from tfgan_train.training.validation import validate

@@ -3,7 +3,8 @@
 import pytest
 
 from tfgan_train import Config, UserError
-from tfgan_train.config.fields import FIELDS, check_needs
+from tfgan_train.config.checks import check_needs
+from tfgan_train.config.fields import FIELDS
 from tfgan_train.data import check_settings
 from tfgan_train.training.validation import validate
 

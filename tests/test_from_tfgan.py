@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tfgan_train import metrics
-from tfgan_train.config.fields import FIELDS, legal_values
+from tfgan_train.config.checks import legal_values
+from tfgan_train.config.fields import FIELDS
 
 ROOT = pathlib.Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "from_tfgan.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from keras import layers
 from export.generator import of_run
 from tests import tiny, two_replicas, users_networks
 from tfgan_train import UserError, models
-from tfgan_train.config.fields import check_needs
+from tfgan_train.config.checks import check_needs
 from tfgan_train.models import keras_adapter
 from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.models.variables import named

@@ -18,7 +18,8 @@ from absl import flags, logging
 from tfgan_train.common.errors import UserError, file_error, unknown
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.config import registries
-from tfgan_train.config.fields import FIELDS, legal_values
+from tfgan_train.config.checks import legal_values
+from tfgan_train.config.fields import FIELDS
 
 EXIT_USER_ERROR = 2
 PATH_FLAGS = (

@@ -9,7 +9,8 @@ from typing import Any
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
 from tfgan_train.common.terminal import Terminal
-from tfgan_train.config.fields import FIELDS, Config, check_values
+from tfgan_train.config.checks import check_values
+from tfgan_train.config.fields import FIELDS, Config
 
 FORMAT = 1
 

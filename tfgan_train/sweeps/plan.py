@@ -9,7 +9,8 @@ from typing import Any
 from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.files import write_json
-from tfgan_train.config.fields import Config, check_needs
+from tfgan_train.config.checks import check_needs
+from tfgan_train.config.fields import Config
 from tfgan_train.runs.directory import DataFacts
 from tfgan_train.sweeps import halving, space
 from tfgan_train.sweeps.halving import Candidate

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfgan_train.common.errors import UserError, unknown
-from tfgan_train.config.fields import FIELDS, Config, check_values
+from tfgan_train.config.checks import check_values
+from tfgan_train.config.fields import FIELDS, Config
 
 # Settings that the sweep gives each run itself.
 ITS_OWN = ("run_dir", "steps", "epochs")

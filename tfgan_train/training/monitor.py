@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.images import to_float
-from tfgan_train.config.fields import FIELDS, is_read
+from tfgan_train.config.checks import is_read
+from tfgan_train.config.fields import FIELDS
 from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.features import classifier
 from tfgan_train.pictures.nearest import class_distances, pairwise_distance

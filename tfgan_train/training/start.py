@@ -15,7 +15,8 @@ from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.files import write_json
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.config import recipes
-from tfgan_train.config.fields import AUTO, FIELDS, MOST_STEPS, Config, check_needs
+from tfgan_train.config.checks import check_needs
+from tfgan_train.config.fields import AUTO, FIELDS, MOST_STEPS, Config
 from tfgan_train.models.own_checks import check_own_networks
 from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training.validation import validate, validate_with_data

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.images import are_points
-from tfgan_train.config.fields import AUTO, Config, check_values
+from tfgan_train.config.checks import check_values
+from tfgan_train.config.fields import AUTO, Config
 
 if TYPE_CHECKING:  # It imports TensorFlow.
     from tfgan_train.objective.objective import Objective
