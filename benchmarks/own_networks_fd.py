@@ -1,9 +1,9 @@
 """The pictures of a user's plain Keras networks against the package's own of the same shape and algorithm.
 
-    taskset -c 0 python benchmarks/own_networks_fd.py --dataset=idx:DIR --steps=300 --seeds=1,2,3 --out=fd.json
+    python benchmarks/own_networks_fd.py --dataset=idx:DIR --steps=300 --batch=32 --seeds=1,2,3 --out=fd.json
 
 The networks are those of own_networks.py, trained for --steps steps from each seed by the package's loop, in turns.
-Each run is scored by the Frechet distance of 10,000 samples in the features of a classifier of the data.
+Each run is scored by the Frechet distance of --num samples in the features of a classifier of the data.
 """
 
 import argparse
@@ -19,7 +19,6 @@ from benchmarks.machine import machine
 from benchmarks.own_networks import discriminator, generator
 from tfgan_train import Config, train
 
-NUM = 10_000
 OWN = {"generator": generator, "discriminator": discriminator}
 
 
@@ -30,11 +29,12 @@ def distance(side: str, seed: int, options: argparse.Namespace, folder: str) -> 
         dataset=options.dataset,
         steps=options.steps,
         epochs=0.0,
+        batch_size=options.batch,
         seed=seed,
         run_dir=str(pathlib.Path(folder) / f"{side}-{seed}"),
     )
     run = train(config, **(OWN if side == "own" else {}))
-    return run.evaluate(num=NUM, features="classifier", metrics=["frechet"])["frechet"].value
+    return run.evaluate(num=options.num, features="classifier", metrics=["frechet"])["frechet"].value
 
 
 def summary(rows: list[dict]) -> dict:
@@ -51,6 +51,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--num", type=int, default=10_000, help="samples that are scored")
     parser.add_argument("--seeds", default=[1, 2, 3], type=lambda text: [int(seed) for seed in text.split(",")])
     parser.add_argument("--out", help="a JSON file for the figures")
     options = parser.parse_args()
@@ -60,7 +62,14 @@ def main():
             order = ("own", "recipe") if len(rows) % 2 else ("recipe", "own")
             rows.append({"seed": seed, **{side: distance(side, seed, options, folder) for side in order}})
             print(rows[-1], flush=True)
-    found = {"machine": machine(), "steps": options.steps, "samples": NUM, "rows": rows, **summary(rows)}
+    found = {
+        "machine": machine(),
+        "steps": options.steps,
+        "batch": options.batch,
+        "samples": options.num,
+        "rows": rows,
+        **summary(rows),
+    }
     print(json.dumps(found, indent=2))
     if options.out:
         pathlib.Path(options.out).write_text(json.dumps(found, indent=2) + "\n")

@@ -43,6 +43,7 @@ FLAGS = [
     "--label_flip=0.1",
     "--code_categories=3",
     "--code_continuous=1",
+    "--fake_pool=24",
 ]
 ONE = [
     *FLAGS,
@@ -234,6 +235,7 @@ def test_an_uninterrupted_run_has_every_row_once(runs, name):
                 "d_optimizer",
                 "g_history",
                 "d_history",
+                "fake_pool",
                 "step",
             ],
         ),

@@ -119,6 +119,7 @@ def test_networks_that_are_shared_give_the_step_of_new_ones(eagerly, built):
         ("mlp", {"d_activation": "maxout:3", "g_activation": "maxout:2", "d_norm": "none"}),
         ("mlp", {"d_norm": "spectral", "g_norm": "layer", "norm_placement": "before"}),
         ("mlp", {"g_norm": "instance", "d_norm": "instance", "minibatch_discrimination": 2}),
+        ("mlp", {"fake_pool": 12, "conditional": True, "d_norm": "none", "penalty": "r1_r2"}),
         ("mlp", {"g_optimizer": "sgd", "momentum": 0.5, "momentum_final": 0.9, "momentum_epochs": 3.0}),
         (
             "mlp",

@@ -405,6 +405,13 @@ class Config:
         minimum=0,
         needs="code_continuous",
     )
+    fake_pool: int = _field(
+        0,
+        "objective",
+        "half of D's fakes are past ones, drawn from a pool of N; 0: all are new",
+        minimum=0,
+        needs="update=alternating",
+    )
     historical_averaging: float = _field(
         0.0, "objective", "weight of the pull towards each network's own past mean", minimum=0
     )

@@ -83,6 +83,10 @@ class Draw:
         lanes = tf.reshape(tf.bitcast(self._mine(words), tf.uint16), (self.count, -1))
         return tf.reshape(lanes[:, :size] < tf.constant(threshold, tf.uint16), (self.count, *shape))
 
+    def permutation(self, size: int) -> tf.Tensor:
+        """int32 [size]: 0 to size - 1 in random order, the same on all replicas."""
+        return tf.random.experimental.stateless_shuffle(tf.range(size), self._seeds("permutation"), alg=_ALGORITHM)
+
     def _seeds(self, kind: str) -> tf.Tensor:
         # Lengths are part of the text, so that no two paths can spell the same one.
         text = repr((self.seed, self.path, kind)).encode()

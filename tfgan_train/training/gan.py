@@ -8,7 +8,9 @@ from tfgan_train.models import build_generator, build_networks
 from tfgan_train.models.heads import build_heads
 from tfgan_train.models.variables import named, trainable
 from tfgan_train.objective import ada
+from tfgan_train.objective.fake_pool import FakePool
 from tfgan_train.objective.objective import Objective
+from tfgan_train.ops.codes import LatentSpace
 
 
 class Gan:
@@ -21,6 +23,7 @@ class Gan:
       ema_generator: G's running average; the generator itself where --ema_half_life=0.
       step: completed generator updates, int64 scalar.
       ada: of --augment=ada, else None.
+      fake_pool: of --fake_pool, else None.
       loss_scale, scale_age: float16's loss scale, and the steps since it last changed.
     """
 
@@ -46,6 +49,8 @@ class Gan:
         )
         self.scale_age = tf.Variable(0, trainable=False, dtype=tf.int32, name="scale_age")
         self.ada = ada.of(config)
+        code_size = LatentSpace.of(config).size - LatentSpace.of(config).noise
+        self.fake_pool = FakePool(config.fake_pool, data.image_shape, code_size) if config.fake_pool else None
         # Means of all past weights, for --historical_averaging.
         self.g_history, self.d_history = (
             [tf.Variable(weight, trainable=False, name="history") for weight in weights]
@@ -79,6 +84,8 @@ class Gan:
             parts["ema_generator"] = named(self.ema_generator)
         if self.ada is not None:
             parts["ada"] = self.ada.state()
+        if self.fake_pool is not None:
+            parts["fake_pool"] = self.fake_pool.state()
         if self.g_history:
             parts |= {"g_history": self.g_history, "d_history": self.d_history}
         return parts

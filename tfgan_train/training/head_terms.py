@@ -11,11 +11,11 @@ from tfgan_train.training.gan import Gan
 
 
 class Wanted(NamedTuple):
-    """What a batch's fakes shall show, and what the real images do.
+    """What a batch's fakes shall show.
 
     Attributes:
-      label: int32 [n], of both.
-      code: float32 [n, code_size], of the fakes.
+      label: int32 [n].
+      code: float32 [n, code_size].
     """
 
     label: tf.Tensor
@@ -55,25 +55,27 @@ class HeadTerms:
         self._space = LatentSpace.of(config)
         self.metrics: dict[str, tf.Tensor] = {}
 
-    def of_d(self, real_features: tf.Tensor, fake_features: tf.Tensor, wanted: Wanted) -> list[tf.Tensor]:
+    def of_d(
+        self, real_features: tf.Tensor, real_label: tf.Tensor, fake_features: tf.Tensor, wanted: Wanted
+    ) -> list[tf.Tensor]:
         """[n] each, of D's loss."""
         terms = [self._code(fake_features, wanted)] if "code_head" in self._heads else []
         if "class_head" in self._heads:
             weight = self._config.class_weight
-            terms += [weight * self._class("real", real_features, wanted)]
-            terms += [weight * self._class("fake", fake_features, wanted)]
+            terms += [weight * self._class("real", real_features, real_label)]
+            terms += [weight * self._class("fake", fake_features, wanted.label)]
         return terms
 
     def of_g(self, fake_features: tf.Tensor, wanted: Wanted) -> list[tf.Tensor]:
         """[n] each, of G's loss."""
         terms = [self._code(fake_features, wanted)] if "code_head" in self._heads else []
         if "class_head" in self._heads:
-            terms += [self._config.g_class_weight * self._class("fake", fake_features, wanted)]
+            terms += [self._config.g_class_weight * self._class("fake", fake_features, wanted.label)]
         return terms
 
-    def _class(self, kind: str, features: tf.Tensor, wanted: Wanted) -> tf.Tensor:
+    def _class(self, kind: str, features: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
         logits = self._heads["class_head"](features, training=True)
-        loss, self.metrics[f"class_accuracy_{kind}"] = class_terms(logits, wanted.label)
+        loss, self.metrics[f"class_accuracy_{kind}"] = class_terms(logits, label)
         return loss
 
     def _code(self, features: tf.Tensor, wanted: Wanted) -> tf.Tensor:

@@ -57,7 +57,8 @@ class ReplicaStep:
             with tf.GradientTape() as g_tape:
                 fake, wanted = self._inputs.fake(i, label, at)
             postpone = simultaneous and i == config.d_steps - 1
-            update_d, fake_gradient = self._d_update(real, fake, wanted, at, with_penalty, postpone)
+            seen, shown = self._inputs.with_past(fake, wanted, at)
+            update_d, fake_gradient = self._d_update(real, label, seen, shown, at, with_penalty, postpone)
             if not postpone:
                 update_d()
         if simultaneous:
@@ -98,27 +99,41 @@ class ReplicaStep:
     # --- D
 
     def _d_update(
-        self, real: Images, fake: Images, wanted: Wanted, draw: Draw, with_penalty: bool, postpone: bool
+        self,
+        real: Images,
+        real_label: tf.Tensor,
+        fake: Images,
+        wanted: Wanted,
+        draw: Draw,
+        with_penalty: bool,
+        postpone: bool,
     ) -> tuple[Callable[[], None], tf.Tensor | None]:
-        """(an update of D that the caller is to do, G's gradient at `fake` before it if that is to be `postpone`d)."""
+        """(an update of D that the caller is to do, G's gradient at `fake` before it if that is to be `postpone`d).
+
+        `wanted` is of the fakes; a penalty's other images have the real ones' labels.
+        """
         gan, variables = self._gan, self._gan.d_trainable
         with tf.GradientTape(persistent=postpone, watch_accessed_variables=False) as tape:
             tape.watch(variables + [fake.pixels] if postpone else variables)
             seen = fake.pixels if postpone else tf.stop_gradient(fake.pixels)
 
             def as_seen(
-                images: tf.Tensor, at: Draw | None = None, maps: list[tf.Tensor] | None = None
+                images: tf.Tensor,
+                label: tf.Tensor | None = None,
+                at: Draw | None = None,
+                maps: list[tf.Tensor] | None = None,
             ) -> tuple[tf.Tensor, tf.Tensor]:
-                return self._judge(images, wanted.label, draw.child("penalty") if at is None else at, maps)
+                label = real_label if label is None else label
+                return self._judge(images, label, draw.child("penalty") if at is None else at, maps)
 
             judge: Callable[..., tuple[tf.Tensor, ...]] = as_seen
             if with_penalty:  # It starts from these very passes, which saves one through D.
                 critic = self._critic(as_seen, draw.child("penalty"))
                 judge = critic.judge
-            real_logits, real_features = judge(real.pixels, real.draw, maps=real.maps)
-            fake_logits, fake_features = judge(seen, fake.draw, maps=fake.maps)
+            real_logits, real_features = judge(real.pixels, real_label, real.draw, maps=real.maps)
+            fake_logits, fake_features = judge(seen, wanted.label, fake.draw, maps=fake.maps)
             total = self._adversarial(real_logits, fake_logits, draw)
-            total += self._sum_of_means(self._head_terms.of_d(real_features, fake_features, wanted))
+            total += self._sum_of_means(self._head_terms.of_d(real_features, real_label, fake_features, wanted))
             if with_penalty:
                 total += self._penalise(critic, real.pixels, seen, draw)
             total = self._scaled(total)

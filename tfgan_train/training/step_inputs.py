@@ -85,6 +85,13 @@ class StepInputs:
         pixels = self._gan.generator(z, label, training=True, draw=draw.child("generator"))
         return self.looked_at(pixels, draw.child("fake")), Wanted(label, z[:, self._space.noise :])
 
+    def with_past(self, fake: Images, wanted: Wanted, draw: Draw) -> tuple[Images, Wanted]:
+        """The fakes that D is to see and what they show: with a pool, half of them are past ones."""
+        if self._gan.fake_pool is None:
+            return fake, wanted
+        pixels, label, code = self._gan.fake_pool.exchange(fake.pixels, *wanted, draw.child("pool"))
+        return self.looked_at(pixels, draw.child("fake")), Wanted(label, code)
+
     def looked_at(self, pixels: tf.Tensor, draw: Draw) -> Images:
         """The images, with what D's frozen layers make of them."""
         discriminator = self._gan.discriminator

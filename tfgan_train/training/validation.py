@@ -209,6 +209,23 @@ def _burn_in(config):
         )
 
 
+def _fake_pool(config):
+    if not config.fake_pool:
+        return None
+    if config.batch_size < 2 or config.fake_pool < config.batch_size:
+        return (
+            f"--fake_pool={config.fake_pool} is too small for --batch_size={config.batch_size}; "
+            "legal: as many past fakes as a batch has, which are 2 or more"
+        )
+    if config.update == "simultaneous":
+        return "--fake_pool needs --update=alternating: G must learn from fakes of its own as it is"
+    if config.conditional and config.penalty not in ("none", "r1", "r2", "r1_r2", "dragan"):
+        return (
+            f"--penalty={config.penalty} may mix a real image with its fake, and those of --fake_pool have other "
+            "labels; use --penalty=r1, r2, r1_r2 or dragan, or --noconditional"
+        )
+
+
 RULES = (
     _length,
     _codes,
@@ -220,5 +237,6 @@ RULES = (
     _burn_in,
     _ada,
     _freeze,
+    _fake_pool,
     _workers,
 )
