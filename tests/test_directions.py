@@ -1,6 +1,7 @@
 """Directions: SeFa's against a singular value decomposition, strips against plain samples."""
 
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from tests.tiny import config, facts
 from tfgan_train import load, sample
 from tfgan_train.models import build_generator
 from tfgan_train.models.variables import named
-from tfgan_train.pictures import grid
+from tfgan_train.pictures import grid, of_run
+from tfgan_train.report import galleries
 from tfgan_train.runs.directions import Direction, principal, strips
 from tfgan_train.runs.sampler import Sampler
 from tfgan_train.runs.walks import seeded
@@ -95,3 +97,19 @@ def test_what_the_run_hasnt_is_said_in_a_line(arguments, said, tmp_path, monkeyp
     result = binaries.call(sample.main, f"--run_dir={STORED}", f"--out={tmp_path / 'x.png'}", *arguments)
     assert result.status == 2 and said in result.err and result.err.count("\n") == 1, result.err
     assert not (tmp_path / "x.png").exists()
+
+
+def test_the_report_of_styles_shows_the_first_directions(tmp_path):
+    settings = config(architecture="style", g_init="normal:0.02", d_norm="none")
+    sampler = Sampler(generator := build_generator(settings, facts()), settings, facts())
+    of_run.write_directions(path := tmp_path / "directions.png", sampler, 3)
+    tiles = grid.tiles(grid.read_png(path), 5 * STRENGTHS, (16, 16, 1), STRENGTHS).reshape(5, STRENGTHS, 16, 16, 1)
+    z = sampler.latents(3, [0])
+    values, vectors = np.linalg.eigh(generator.style_matrix() @ generator.style_matrix().T)
+    w = generator.styles(z) + 2 * vectors[:, -1] * np.sign(vectors[np.abs(vectors[:, -1]).argmax(), -1])
+    expected = np.clip(np.rint((generator.images([w] * generator.latents).numpy() + 1) * 127.5), 0, 255)
+    assert np.abs(tiles[0, -1].astype(int) - expected[0]).max() <= 1 and values[-1] > values[-2]
+    for row in tiles:
+        assert np.abs(row[STRENGTHS // 2].astype(int) - sampler.images(1, 3)[0]).max() <= 1
+    section = galleries.directions(types.SimpleNamespace(picture=lambda name: tmp_path / name))
+    assert "data:image/" in section and "SeFa" in section

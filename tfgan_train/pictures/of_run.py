@@ -7,7 +7,7 @@ from tfgan_train.common.files import write_json
 from tfgan_train.pictures import animation, grid
 from tfgan_train.pictures.nearest import facts, nearest, pair_picture
 from tfgan_train.pictures.spot_the_fake import make_game
-from tfgan_train.runs.directions import Direction, strips
+from tfgan_train.runs.directions import Direction, principal, strips
 from tfgan_train.runs.paths import stops_of
 from tfgan_train.runs.sampler import Sampler, code_walk, mixing
 from tfgan_train.runs.walks import Latents, closed_walk, seeded, walk, walk_between
@@ -15,6 +15,8 @@ from tfgan_train.runs.walks import Latents, closed_walk, seeded, walk, walk_betw
 PAIRS = 30
 WALK_ROWS = 8
 STRIP = 9  # pictures in a row along a direction
+DIRECTIONS = 5  # of w, the strongest
+FARTHEST = 2.0  # along them
 FRAMES = 25  # of a walk, in a second
 MIXED = 7  # rows and columns of mixed styles
 GAME_REAL = 24  # real images in a game
@@ -22,7 +24,7 @@ SEARCHED = 60_000  # training images that are compared with
 
 
 def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
-    """Writes interpolation.png, codes.png, nearest.png and spot.png, with their JSON, into `folder`.
+    """Writes interpolation.png, codes.png, directions.png, nearest.png and spot.png, with their JSON, into `folder`.
 
     Too few real images make no game, and points none of these pictures.
     """
@@ -32,6 +34,8 @@ def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
     if sampler.space.codes:
         images, columns = code_walk(sampler, seed)
         grid.save_png(folder / "codes.png", grid.grid(images, columns))
+    if sampler.mixes:
+        write_directions(folder / "directions.png", sampler, seed)
     write_nearest(folder / "nearest.png", sampler, source, held_out, seed)
     if source.count >= GAME_REAL:
         write_game(folder / "spot.png", sampler, source, seed)
@@ -64,6 +68,14 @@ def write_loop(path, sampler: Sampler, seed: int, seconds: float, label: int | N
     frames = round(seconds * FRAMES)
     images = (image for batch in closed_walk(sampler, stops, frames) for image in batch)
     animation.write_loop(images, path, seconds, frames)
+
+
+def write_directions(path, sampler: Sampler, seed: int) -> None:
+    """A grid whose rows are one sample of styles moved along SeFa's first directions of w, from -2 to 2."""
+    start, strengths = seeded(sampler, seed, 1), np.linspace(-FARTHEST, FARTHEST, STRIP)
+    found = principal(sampler.generator, sampler.space.noise)[:DIRECTIONS]
+    rows = [strips(sampler, Direction("w", vector), start, strengths) for vector in found]
+    grid.save_png(path, grid.grid(np.concatenate(rows), STRIP))
 
 
 def write_strips(

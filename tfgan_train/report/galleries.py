@@ -64,6 +64,16 @@ def codes(run: RunFacts) -> str:
     return _wide_figure(path, f"One latent; each row changes one code alone. From the top: {', '.join(rows)}.")
 
 
+def directions(run: RunFacts) -> str:
+    """samples/directions.png, where G has styles."""
+    path = run.picture("directions.png")
+    words = (
+        "One sample, in the middle column; each row moves its w along one of SeFa's directions, the strongest on top, "
+        "from -2 to 2."
+    )
+    return _wide_figure(path, words) if path else ""
+
+
 def nearest(run: RunFacts) -> str:
     """samples/nearest.png with the facts of nearest.json, where they are there."""
     path = run.picture("nearest.png")

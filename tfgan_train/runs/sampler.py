@@ -55,6 +55,11 @@ class Sampler:
         return are_points(self._data.image_shape)
 
     @property
+    def generator(self):
+        """What draws."""
+        return self._generator
+
+    @property
     def mixes(self) -> bool:
         """Whether the generator can mix the styles of two images."""
         return hasattr(self._generator, "mixed")
