@@ -1,88 +1,67 @@
 """Pictures from a trained run: `python -m tfgan_train.sample --run_dir=RUN --num=64 --out=grid.png`."""
 
-import io
 import math
-import os
 import pathlib
-import zipfile
-
-import numpy as np
 
 from tfgan_train.common.errors import UserError
-from tfgan_train.common.files import write_atomically
 from tfgan_train.config import command
+from tfgan_train.pictures import files
 
-MOST_IN_A_GRID = 10_000
 MOST_SECONDS = 600
 MOST_STRIPS = 6  # rows of --direction
 
 
-def _define(values):
-    command.define(values, "string", "run_dir", None, "the run to draw from")
-    command.define_step(values)
-    command.define(values, "integer", "num", 64, "how many images")
-    command.define(values, "integer", "seed", 0, "which images: the same seed gives the same ones")
-    command.define(
-        values,
+# Flags beside --run_dir and --step: kind, name, default, help.
+FLAGS = (
+    ("integer", "num", 64, "how many images"),
+    ("integer", "seed", 0, "which images: the same seed gives the same ones"),
+    (
         "string",
         "out",
         "samples.png",
         "grid.png, samples.npz (uint8 [N, H, W, C]; points: float32 [N, 1, 1, 2], "
         "where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs",
-    )
-    command.define(values, "string", "label", None, "draw this label (number or name) from a conditional run")
-    command.define(
-        values, "string", "code", "", "codes to fix in a run that has them, as c0=3,u0=-0.5; the others are drawn"
-    )
-    command.define(
-        values,
+    ),
+    ("string", "label", None, "draw this label (number or name) from a conditional run"),
+    ("string", "code", "", "codes to fix in a run that has them, as c0=3,u0=-0.5; the others are drawn"),
+    (
         "float",
         "truncation",
         1.0,
         "0 to 1: below 1 images are more typical and less various; it acts on w where there is one, else on z",
-    )
-    command.define(
-        values,
-        "string",
-        "latents",
-        "",
-        "draw the z of this .npz (float32 [n, size]; label int32 [n]), as project finds them",
-    )
-    command.define(values, "boolean", "interpolate", False, "a grid whose rows walk from one latent to another")
-    command.define(values, "integer", "to_seed", None, "--interpolate: from the latents of --seed to those of this one")
-    command.define(
-        values, "boolean", "walk", False, "a closed loop through latents and labels (--out=….webp, .gif or .mp4)"
-    )
-    command.define(values, "float", "seconds", 8.0, "--walk: how long a round takes")
-    command.define(
-        values,
+    ),
+    ("string", "latents", "", "draw the z of this .npz (float32 [n, size]; label int32 [n]), as project finds them"),
+    ("boolean", "interpolate", False, "a grid whose rows walk from one latent to another"),
+    ("integer", "to_seed", None, "--interpolate: from the latents of --seed to those of this one"),
+    ("boolean", "walk", False, "a closed loop through latents and labels (--out=….webp, .gif or .mp4)"),
+    ("float", "seconds", 8.0, "--walk: how long a round takes"),
+    (
         "string",
         "direction",
         "",
         "a grid whose rows are samples moved along sefa:N, label:FROM,TO or latents:FROM.npz,TO.npz",
-    )
-    command.define(
-        values, "string", "strengths", "", "--direction: FROM,TO; by default -2,2, or 0,1 from one label to the other"
-    )
-    command.define(
-        values,
+    ),
+    ("string", "strengths", "", "--direction: FROM,TO; by default -2,2, or 0,1 from one label to the other"),
+    (
         "string",
         "mix",
         None,
         "SEED_A,SEED_B: a grid of mixed styles, coarse ones of seed A's images (rows), fine ones of B's (columns); "
         "for runs of --architecture=style",
-    )
-    command.define(
-        values, "boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside"
-    )
-    command.define(
-        values, "boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside"
-    )
-    command.define(values, "boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)")
-    command.define(values, "string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it")
-    command.define(
-        values, "string", "dataset", None, "where the run's data are now, if they were moved: folder:DIR or idx:DIR"
-    )
+    ),
+    ("boolean", "nearest", False, "samples beside their nearest training images; distances in a JSON beside"),
+    ("boolean", "spot_the_fake", False, "a 6x6 grid, a third of it fake; its key in a JSON beside"),
+    ("boolean", "animate", False, "the run's sample grids as an animation (--out=….webp or .gif)"),
+    ("string", "data_dir", None, "where TFDS keeps prepared data, if not where the run had it"),
+    ("string", "dataset", None, "where the run's data are now, if they were moved: folder:DIR or idx:DIR"),
+)
+
+
+def _define(values):
+    command.define(values, "string", "run_dir", None, "the run to draw from")
+    command.define_step(values)
+    for kind, name, default, help_text in FLAGS:
+        command.define(values, kind, name, default, help_text)
 
 
 def _main(values):
@@ -98,7 +77,7 @@ def _main(values):
         raise UserError(f"--{special[0]} and --{special[1]} are different pictures; ask for one of them")
     _check_latents(values, special)
     mixed = _two_seeds("mix", values.mix) if values.mix else None
-    write = _special_writer(special[0], values, mixed) if special else _writer(values.out)
+    write = _special_writer(special[0], values, mixed) if special else files.writer(values.out)
     _refuse_to_overwrite(values, special)
     from tfgan_train.ops.codes import LatentSpace
     from tfgan_train.runs.directory import load_run
@@ -109,7 +88,7 @@ def _main(values):
     code = LatentSpace.of(loaded.config).parse(values.code)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data, code, values.truncation)
     if sampler.points and special != ["animate"]:
-        write = _points_writer(values.out, special, loaded.data)
+        write = files.points_writer(values.out, special, loaded.data)
         special = []
     try:
         if special:
@@ -241,75 +220,6 @@ def _special_writer(kind: str, values, mixed: tuple[int, int] | None):
     return write
 
 
-def _points_writer(out: str, special: list[str], data):
-    """The function that writes --out for a run on points: a scatter plot or an .npz."""
-    if special:
-        raise UserError(f"--{special[0]} is for pictures, and {data.name} is points")
-    if pathlib.Path(out).suffix.lower() == ".npz":
-        return _write_npz
-    if pathlib.Path(out).suffix.lower() != ".png":
-        raise UserError(f"--out={out}: points of {data.name} go into one .png or .npz")
-
-    def write(out, batches, num):
-        from tfgan_train.pictures import grid, training_samples
-
-        grid.save_png(out, training_samples.picture_of(np.concatenate(list(batches)), data))
-
-    return write
-
-
-def _writer(out: str):
-    """The function that writes --out, by its ending."""
-    ending = "/" if out.endswith(("/", os.sep)) or pathlib.Path(out).is_dir() else pathlib.Path(out).suffix.lower()
-    if ending not in WRITERS:
-        raise UserError(f"--out={out} ends in none of {', '.join(WRITERS)}")
-    return WRITERS[ending]
-
-
-def _write_grid(out, batches, num):
-    from tfgan_train.pictures import grid
-
-    if num > MOST_IN_A_GRID:
-        raise UserError(
-            f"--num={num} is too many for one picture (at most {MOST_IN_A_GRID}); write an .npz or a folder/"
-        )
-    grid.save_png(out, grid.grid(np.concatenate(list(batches))))
-
-
-def _write_npz(out, batches, num):
-    """Streams the images into the file, so that only a batch is in memory."""
-    from tfgan_train.common import alpha
-
-    def write(file):
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            with archive.open("images.npy", "w", force_zip64=True) as member:
-                for i, batch in enumerate(batches):
-                    batch = alpha.straight(batch) if alpha.has_alpha(batch) else batch
-                    if i == 0:
-                        header = {
-                            "descr": np.lib.format.dtype_to_descr(batch.dtype),
-                            "fortran_order": False,
-                            "shape": (num, *batch.shape[1:]),
-                        }
-                        np.lib.format.write_array_header_1_0(member, header)
-                    member.write(np.ascontiguousarray(batch).tobytes())
-
-    write_atomically(out, write)
-
-
-def _write_folder(out, batches, num):
-    from tfgan_train.common.images import to_image
-
-    digits = len(str(num - 1))
-    count = 0
-    for batch in batches:
-        for image in batch:
-            png = io.BytesIO()
-            to_image(image).save(png, "PNG")
-            write_atomically(out / f"{count:0{digits}d}.png", png.getvalue())
-            count += 1
-
-
 # What makes one picture of its own, and its endings.
 SPECIAL = {
     "interpolate": (".png",),
@@ -320,7 +230,6 @@ SPECIAL = {
     "spot_the_fake": (".png",),
     "animate": (".webp", ".gif"),
 }
-WRITERS = {".png": _write_grid, ".npz": _write_npz, "/": _write_folder}
 
 
 def main():

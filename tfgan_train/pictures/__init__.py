@@ -1,1 +1,1 @@
-"""Arrays in, pictures out: grids, animations, nearest images, the game."""
+"""Arrays in, pictures out: grids, animations, nearest images, the game, files of many images."""

@@ -15,6 +15,11 @@ def training_charts(rows: list[Row], sample_rows: list[Row]) -> list[str]:
       rows: kind "train", in order of step.
       sample_rows: kind "samples", likewise.
     """
+    return [*_of_the_game(rows, sample_rows), *_of_heads(rows), _of_ada(rows), _of_variety(sample_rows)]
+
+
+def _of_the_game(rows: list[Row], sample_rows: list[Row]) -> list[str]:
+    """How the two networks play: losses, D's judgement, gradients, penalty."""
     return [
         line_chart(
             "Losses",
@@ -49,6 +54,12 @@ def training_charts(rows: list[Row], sample_rows: list[Row]) -> list[str]:
             logarithmic=True,
         ),
         line_chart("Gradient penalty", [_series(_nonzero(rows, "penalty"), "penalty", "penalty", "d")]),
+    ]
+
+
+def _of_heads(rows: list[Row]) -> list[str]:
+    """What D's further heads say: AC-GAN's of classes, InfoGAN's of codes."""
+    return [
         line_chart(
             "Class accuracy",
             [
@@ -69,23 +80,29 @@ def training_charts(rows: list[Row], sample_rows: list[Row]) -> list[str]:
             [_series(rows, "code_error", "mean square", "fake")],
             note="As Q reads them off an image; 1/3 is a guess.",
         ),
-        line_chart(
-            "Adaptive augmentation",
-            [
-                _series(rows, "augment_probability", "p of each operation", "fake"),
-                _series(rows, "real_sign", "D's mean sign at real images", "real"),
-            ],
-            note="p rises while the sign is above --ada_target, which says that D knows its real images too well.",
-        ),
-        line_chart(
-            "Variety of the samples",
-            [
-                _series(sample_rows, "pairwise_distance", "between samples", "fake"),
-                _series(sample_rows, "pairwise_distance_real", "between real images", "real"),
-            ],
-            note="Mean pixel distance between two images. Far below the real images', the samples look alike.",
-        ),
     ]
+
+
+def _of_ada(rows: list[Row]) -> str:
+    return line_chart(
+        "Adaptive augmentation",
+        [
+            _series(rows, "augment_probability", "p of each operation", "fake"),
+            _series(rows, "real_sign", "D's mean sign at real images", "real"),
+        ],
+        note="p rises while the sign is above --ada_target, which says that D knows its real images too well.",
+    )
+
+
+def _of_variety(sample_rows: list[Row]) -> str:
+    return line_chart(
+        "Variety of the samples",
+        [
+            _series(sample_rows, "pairwise_distance", "between samples", "fake"),
+            _series(sample_rows, "pairwise_distance_real", "between real images", "real"),
+        ],
+        note="Mean pixel distance between two images. Far below the real images', the samples look alike.",
+    )
 
 
 def evaluation_charts(evaluations: dict) -> list[str]:

