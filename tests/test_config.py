@@ -10,7 +10,7 @@ from tfgan_train.config import recipes
 from tfgan_train.config.checks import legal_values
 from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.runs.directory import DataFacts, RunDir
-from tfgan_train.training import start
+from tfgan_train.training import resuming, start
 from tfgan_train.training.validation import validate
 
 FLAGS = pathlib.Path(__file__).parent.parent / "flags"
@@ -217,6 +217,6 @@ def test_an_automatic_penalty_is_stylegan2_adas_rule_for_the_size_and_the_batch(
     assert Config.from_json(resolved.to_json()) == resolved
     # The run has a number then, which the same command goes on with, and another number doesn't.
     run = RunDir(tmp_path)
-    assert start.resumed(resolved, asked, ["penalty_weight"], run).penalty_weight == resolved.penalty_weight
+    assert resuming.resumed(resolved, asked, ["penalty_weight"], run).penalty_weight == resolved.penalty_weight
     with pytest.raises(UserError, match="--penalty_weight=3.0, but the run"):
-        start.resumed(resolved, asked.replace(penalty_weight=3.0), ["penalty_weight"], run)
+        resuming.resumed(resolved, asked.replace(penalty_weight=3.0), ["penalty_weight"], run)

@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from tfgan_train.runs.rows import KINDS, Recorder, Row, SampleRow, read_rows
+from tfgan_train.runs.recorder import Recorder
+from tfgan_train.runs.rows import KINDS, Row, SampleRow, read_rows
 from tfgan_train.training.step_metrics import METRICS
 from tfgan_train.training.timing import Clock
 

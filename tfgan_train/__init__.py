@@ -69,12 +69,12 @@ def train(
     from tfgan_train.common.terminal import Progress
     from tfgan_train.data import GIVEN
     from tfgan_train.objective import objective
-    from tfgan_train.training import loop, start
+    from tfgan_train.training import loop, resuming
 
     texts, own = objective.passed(loss, penalty, augmentation, optimizer)
     if texts:
         config = config.replace(**texts)
-    place = start.run_directory(config.replace(dataset=GIVEN), fresh).path if data is not None else pathlib.Path()
+    place = resuming.run_directory(config.replace(dataset=GIVEN), fresh).path if data is not None else pathlib.Path()
     sources = given.sources(data, held_out, value_range, place)
     shown = notebook.is_notebook()
     with logging_left_alone():

@@ -20,7 +20,8 @@ from tfgan_train.pictures.training_samples import Pictures
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.events import EventWriter
-from tfgan_train.runs.rows import ClockRow, Recorder, read_rows
+from tfgan_train.runs.recorder import Recorder
+from tfgan_train.runs.rows import ClockRow, read_rows
 from tfgan_train.training import best, start
 from tfgan_train.training.finite import Soundness
 from tfgan_train.training.gan import Gan
