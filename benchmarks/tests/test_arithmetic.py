@@ -103,3 +103,11 @@ def test_a_cost_curve_is_of_what_differs_from_the_usual_in_one_thing_alone(progr
     assert curve(rows, "mlp", "batch") == [(64, [1.0, 2.0]), (256, [4.0])]
     assert curve(rows, "mlp", "side") == [(28, [1.0, 2.0]), (64, [9.0])]
     assert curve(rows, "mlp", "replicas") == [(1, [1.0, 2.0]), (4, [3.0])]
+
+
+def test_two_versions_are_compared_by_their_medians_and_by_pairs(programs):
+    times = [(1.0, 2.0), (3.0, 2.0), (2.0, 4.0)]
+    pairs = [{side: {"wall": t, "cpu": 2 * t} for side, t in zip(("new", "old"), both, strict=True)} for both in times]
+    found = programs("two_versions").summary(pairs)
+    assert found["wall"] == {"new_ms": 2.0, "old_ms": 2.0, "ratio": 1.0, "lowest": 0.5, "highest": 1.5}
+    assert found["cpu"] == found["wall"] | {"new_ms": 4.0, "old_ms": 4.0}
