@@ -128,7 +128,7 @@ def spool(batches: Iterable[tuple[np.ndarray, np.ndarray | None]], folder: pathl
         with _own_folder(folder) as beside:
             made: list[shards.Shard] = []
             classes, size = 0, (0, 0)
-            for images, labels in _pieces(batches, name):
+            for images, labels in pieces(batches, name):
                 classes = max(classes, 0 if labels is None else int(labels.max()) + 1)
                 size = (images.shape[1], images.shape[2])
                 labels = np.zeros(len(images), np.int32) if labels is None else labels
@@ -201,8 +201,14 @@ def _umask() -> int:
     return mask
 
 
-def _pieces(batches, name: str) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """The batches joined and cut anew, so that each piece but the last is as large as a shard."""
+def pieces(batches, name: str) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """The batches joined and cut anew, so that each piece but the last is as large as a shard.
+
+    Memory of such pieces goes back to the system when they are let go of; that of many small arrays need not.
+
+    Raises:
+      UserError: images that differ in size; `name`: how it calls them.
+    """
     waiting, labels, count, shape = [], [], 0, None
     for images, label in batches:
         images = np.asarray(images)

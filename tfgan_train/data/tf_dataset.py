@@ -13,7 +13,7 @@ from tfgan_train.common import alpha
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import array_data, source
-from tfgan_train.data.shard_cache import spool
+from tfgan_train.data.shard_cache import pieces, spool
 
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 BATCH = 256
@@ -49,7 +49,7 @@ def as_source(
             f"{what}: the tf.data.Dataset is infinite (leave out repeat()); training walks through the data by itself"
         )
     names = tuple(map(str, getattr(dataset, "class_names", ())))
-    stream = _batches(dataset, what, value_range)
+    stream = pieces(_batches(dataset, what, value_range), what)
     if _pixels(dataset) > source.MEMORY_LIMIT:
         return _spooled(stream, what, names, folder)
     kept: collections.deque[Batch] = collections.deque()
@@ -67,14 +67,11 @@ def as_source(
 
 def _joined(kept: collections.deque[Batch], what: str) -> Batch:
     """The batches as one, which `kept` lets go of one by one: all of them are never there twice."""
-    shape = kept[0][0].shape[1:]
-    images = aligned_empty((sum(len(batch[0]) for batch in kept), *shape))
+    images = aligned_empty((sum(len(batch[0]) for batch in kept), *kept[0][0].shape[1:]))
     labels: list[np.ndarray] = []
     end = 0
     while kept:
         part, numbers = kept.popleft()
-        if part.shape[1:] != shape:
-            raise UserError(f"{what}: the images differ in size ({list(shape)} and {list(part.shape[1:])})")
         begin, end = end, end + len(part)
         images[begin:end] = part
         if numbers is not None:
