@@ -27,7 +27,9 @@ def _main(values, paths):
     groups = comparison.group_runs(_read(paths))
     table = out.with_suffix(".csv")
     refuse_own_files(f"--out={out}", out, table)
-    if table.exists() and not table.read_text(encoding="utf-8", errors="replace").startswith(comparison.CSV_BEGINS):
+    if table.exists() and not (
+        table.is_file() and table.read_text(encoding="utf-8", errors="replace").startswith(comparison.CSV_BEGINS)
+    ):
         raise UserError(f"--out={out} would write {table} too, which holds something else; choose another name")
     try:
         write_atomically(out, compare_page.render(groups))

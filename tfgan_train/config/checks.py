@@ -11,6 +11,8 @@ from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.config import registries
 from tfgan_train.config.fields import AUTO, FIELDS, MODELS, OF_ALL_ARCHITECTURES, Config
 
+MOST = 2**31 - 1  # of any whole number: TensorFlow counts what is in an array by such ones
+
 
 def legal_values(field: dataclasses.Field, imported: bool = True) -> tuple:
     """The values `field` may take, or () where any value in its range will do.
@@ -115,6 +117,8 @@ def _check_value(field, value, legal):
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low}" if high is None else f"from {low} to {high}"
         raise UserError(f"--{field.name}={_short(value)} must be {bounds}")
+    if isinstance(value, int) and abs(value) > MOST:
+        raise UserError(f"--{field.name}={_short(value)} is beyond reason; legal: up to {MOST:,}")
 
 
 def _short(value) -> str:

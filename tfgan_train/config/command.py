@@ -22,6 +22,7 @@ from tfgan_train.config.checks import legal_values
 from tfgan_train.config.fields import FIELDS
 
 EXIT_USER_ERROR = 2
+MOST_COUNT = 10**12  # of a command's whole numbers: what is more than the memory is said where it is asked for
 PATH_FLAGS = (
     "run_dir",
     "from_run",
@@ -81,6 +82,9 @@ def _status_of(name, purpose, define, main, positional, tensorflow) -> int:
     except BrokenPipeError:  # The reader of our output has gone, as `| head` does.
         _drop_output()
         return 0
+    except MemoryError as error:
+        say(f"error: this needs more memory than there is ({str(error) or 'none is left'}); ask for less at once")
+        return EXIT_USER_ERROR
     except OSError as error:  # Of a file that nobody expected to fail.
         say(f"error: {file_error(error)}")
         return EXIT_USER_ERROR
@@ -167,6 +171,7 @@ def check_seed(values: flags.FlagValues, name: str = "seed") -> None:
 
 
 STEP_WORDS = ("best", "last")
+LONGEST_STEP = 18  # digits
 
 
 def define_step(values: flags.FlagValues) -> None:
@@ -189,14 +194,17 @@ def checkpoint_step(text: str | None) -> int | str | None:
     if text is None or text in STEP_WORDS:
         return text
     # Not isdigit: "²" is a digit that int() doesn't take.
-    if not text.isdecimal():
-        raise UserError(f"--step={text} is neither a checkpoint's step nor {' nor '.join(STEP_WORDS)}")
+    if not text.isdecimal() or len(text) > LONGEST_STEP:
+        raise UserError(f"--step={text} is neither a checkpoint's step nor {' nor '.join(STEP_WORDS)}"[:200])
     return int(text)
 
 
 def _parse(values, argv) -> list[str]:
     try:
         rest = values(argv)[1:]
+        for name in values:
+            if isinstance(values[name].value, int) and abs(values[name].value) > MOST_COUNT and name not in FIELDS:
+                raise UserError(f"--{name} is beyond reason; legal: up to {MOST_COUNT:,}")
         for name in PATH_FLAGS:
             if name in values and isinstance(values[name].value, str):  # bash leaves the ~ of --flag=~/x alone.
                 values[name].value = os.path.expanduser(values[name].value)

@@ -33,6 +33,8 @@ def load(config, split: str) -> source.Source:
     flag = f"--dataset={config.dataset}"
     if split != "train":
         raise source.NoSuchSplit(f"{path} has no {split} split")
+    if path.exists() and not path.is_file():  # A pipe would be waited for.
+        raise UserError(f"{flag}: {path} is no file")
     try:
         count, header = _looked_through(path)
         side, label = _columns(flag, header)

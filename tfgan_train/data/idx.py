@@ -70,7 +70,7 @@ def load(config, split: str) -> source.Source:
 
 def _find(root: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
     """("train" or "test", "images" or "labels") -> file; an unpacked file goes before its .gz."""
-    matches = [(match, path) for path in sorted(root.iterdir()) if (match := _NAME.match(path.name))]
+    matches = [(match, path) for path in sorted(root.iterdir()) if (match := _NAME.match(path.name)) and path.is_file()]
     prefixes = sorted({match["prefix"] for match, _ in matches})
     if len(prefixes) > 1:
         raise UserError(

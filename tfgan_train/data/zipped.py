@@ -24,6 +24,8 @@ def load(config, split: str) -> source.Source:
       UserError: no such archive, a damaged one, one that grows beyond reason, and what `folder.load` refuses.
     """
     path = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
+    if path.exists() and not path.is_file():  # A pipe would be waited for.
+        raise UserError(f"--dataset={config.dataset}: {path} is no file")
     try:
         archive = _Archive(path)
     except _DAMAGE as error:

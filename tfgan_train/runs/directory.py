@@ -207,7 +207,7 @@ def refuse_others_files(flag: str, path, is_ours: Callable[[dict], bool]) -> Non
     if not path.exists():
         return
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
         if isinstance(stored, dict) and is_ours(stored):
             return
     except (OSError, ValueError, RecursionError):

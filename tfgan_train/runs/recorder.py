@@ -112,7 +112,8 @@ class Recorder:
             self._file.close()
 
     def _truncate(self, step: int, say):
-        if not self._path.exists():
+        if not self._path.is_file():
+            self._path.unlink(missing_ok=True)  # A pipe would be waited for.
             return
         lines, damaged = lines_of(self._path)
         if damaged:

@@ -1,6 +1,7 @@
 """Pictures that a user names, brought to a run's size and channels."""
 
 import glob
+import os
 import pathlib
 
 import numpy as np
@@ -45,13 +46,15 @@ def read(text: str, image_shape, most: int) -> tuple[np.ndarray, list[str]]:
 
 def _paths(text: str) -> list[pathlib.Path]:
     if pathlib.Path(text).is_dir():
-        paths = sorted(path for path in pathlib.Path(text).iterdir() if path.suffix.lower() in EXTENSIONS)
+        paths = sorted(
+            path for path in pathlib.Path(text).iterdir() if path.suffix.lower() in EXTENSIONS and path.is_file()
+        )
         if not paths:
             raise UserError(f"--images={text}: no pictures in that folder; legal files end in {', '.join(EXTENSIONS)}")
         return paths
     paths = []
     for part in text.split(","):
-        matched = [part] if pathlib.Path(part).is_file() else sorted(glob.glob(part))
+        matched = [part] if pathlib.Path(part).is_file() else sorted(filter(os.path.isfile, glob.glob(part)))
         if not matched:
             raise UserError(f"--images={text}: no file {part}")
         paths += [pathlib.Path(name) for name in matched]
