@@ -20,7 +20,7 @@ from PIL import Image
 from export import main as export_main
 from tests import binaries
 from tests.data_fixtures import idx_bytes, random_images
-from tfgan_train import UserError, compare, evaluate, main, sample
+from tfgan_train import UserError, compare, evaluate, main, project, sample
 from tfgan_train.data import array_data, decode, idx
 from tfgan_train.pretrained.torch_file import read_state_dict
 from tfgan_train.report.page import write_report
@@ -189,11 +189,15 @@ COMMANDS = {
     "evaluate": (evaluate, ["--run_dir={run}", "--num=40", "--features=pixels", "--metrics=frechet"]),
     "export": (export_main, ["--run_dir={run}", "--out_dir={run}/../out", "--formats=tflite", "--tflite_batches=1"]),
     "main": (main, ["--run_dir={run}", "--steps=9"]),
+    "project": (
+        project,
+        ["--run_dir={run}", "--images={run}/../p.npy", "--out={run}/../p", "--restarts=1", "--iterations=1"],
+    ),
 }
 # What ends in a line before the work begins, which takes seconds; a training whose checkpoint is damaged begins anew.
 SOON = [("sample", name) for name in (CONFIG, ROWS, *CHECKPOINT)]
 SOON += [("compare", name) for name in (CONFIG, ROWS, *CHECKPOINT)] + [("main", CONFIG)]
-SOON += [(command, name) for command in ("evaluate", "export") for name in (CONFIG, *CHECKPOINT)]
+SOON += [(command, name) for command in ("evaluate", "export", "project") for name in (CONFIG, *CHECKPOINT)]
 
 
 @pytest.mark.parametrize("command, name", SOON)
@@ -215,6 +219,7 @@ def _one_line_or_done(folder: pathlib.Path, command: str, name: str, data: bytes
     """Calls a command on the stored run with other content in one file; it has two minutes."""
     run = pathlib.Path(shutil.copytree(STORED, folder / "run"))
     (run / name).write_bytes(data)
+    np.save(folder / "p.npy", random_images(2, 16, 16))
     called, arguments = COMMANDS[command]
     with _at_most(120):
         result = binaries.call(called.main, *(argument.format(run=run) for argument in arguments))
