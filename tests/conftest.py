@@ -8,9 +8,10 @@ import tempfile
 
 import pytest
 
-# A shell that starts pytest in the background lets it ignore Ctrl-C, and so would every process that
+# A shell that starts pytest in the background lets it ignore Ctrl-C, and nohup hangups; so would every process that
 # the tests start and interrupt: a program is handed what is ignored, and nothing else, from the one before.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The products of tests are small: on several threads they spend their time waiting, the more so on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
