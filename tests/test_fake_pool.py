@@ -22,7 +22,7 @@ def _newest(step: int, first: int, count: int) -> tuple[tf.Tensor, tf.Tensor, tf
 def test_half_of_what_d_sees_are_past_fakes_that_were_kept():
     pool = FakePool(SIZE, (2, 2, 1), 1)
 
-    @tf.function
+    @tf.function(autograph=False)
     def exchange(step):
         return pool.exchange(*_newest(step, 0, BATCH), Draw(1, step, BATCH, 0, BATCH))
 
@@ -52,7 +52,7 @@ def _on_two_replicas(strategy):
         shared = FakePool(size, (2, 2, 1), 0)
     alone = FakePool(size, (2, 2, 1), 0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def together(step):
         def replica():
             offset = 3 * tf.distribute.get_replica_context().replica_id_in_sync_group

@@ -23,7 +23,7 @@ def _graphs(training):
     """The step's graph as it was traced, and as TensorFlow's optimisers leave it: {node: (op, inputs)}."""
     resident = tuple(tf.constant(part) for part in (training.images, training.labels))
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch):
         one = ReplicaStep(training.config, training.gan, resident, 4.0)
         return tf.distribute.get_strategy().run(lambda: one.take(batch, training.config.penalty != "none"))

@@ -118,7 +118,7 @@ def check_replicas(strategy):
         variable = tf.Variable([1.0, -2.0])
         optimizer = Factory(keras.optimizers.Adam, "it")([variable], None, "o")
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         strategy.run(lambda: optimizer.apply([tf.constant([0.5, 1.0])], 0.1))
 
