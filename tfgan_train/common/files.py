@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable
 from typing import BinaryIO, TypeAlias
 
+from tfgan_train.common.errors import UserError
+
 Content: TypeAlias = bytes | str | Callable[[BinaryIO], None]
 
 
@@ -54,6 +56,16 @@ def naming(path):
         if error.filename is None:
             error.filename = str(path)
         raise
+
+
+def refuse_what_is_no_file(path: pathlib.Path, flag: str) -> None:
+    """Makes sure that what is there can be read to an end: a pipe would be waited for.
+
+    Raises:
+      UserError: a pipe, a device or a folder is there; `flag`: how the message begins.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{flag}: {path} is no file")
 
 
 def remove_leftovers(folder: pathlib.Path) -> None:

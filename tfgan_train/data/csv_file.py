@@ -11,6 +11,7 @@ from typing import TextIO
 import numpy as np
 
 from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.files import refuse_what_is_no_file
 from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import source
 from tfgan_train.data.array_data import from_images
@@ -33,8 +34,7 @@ def load(config, split: str) -> source.Source:
     flag = f"--dataset={config.dataset}"
     if split != "train":
         raise source.NoSuchSplit(f"{path} has no {split} split")
-    if path.exists() and not path.is_file():  # A pipe would be waited for.
-        raise UserError(f"{flag}: {path} is no file")
+    refuse_what_is_no_file(path, flag)
     try:
         count, header = _looked_through(path)
         side, label = _columns(flag, header)

@@ -62,10 +62,10 @@ def as_source(
             return _spooled(itertools.chain(before, stream), what, names, folder)
     if not kept:
         raise UserError(f"{what}: the tf.data.Dataset is empty")
-    return array_data.from_images(what, *_joined(kept, what), names=names)
+    return array_data.from_images(what, *_joined(kept), names=names)
 
 
-def _joined(kept: collections.deque[Batch], what: str) -> Batch:
+def _joined(kept: collections.deque[Batch]) -> Batch:
     """The batches as one, which `kept` lets go of one by one: all of them are never there twice."""
     images = aligned_empty((sum(len(batch[0]) for batch in kept), *kept[0][0].shape[1:]))
     labels: list[np.ndarray] = []

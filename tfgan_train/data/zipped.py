@@ -7,6 +7,7 @@ import zipfile
 import zlib
 
 from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.files import refuse_what_is_no_file
 from tfgan_train.data import decode, folder, layout, source, walk
 
 # An archive of pictures hardly shrinks. What grows beyond these when it is read is a bomb, and is refused.
@@ -24,8 +25,7 @@ def load(config, split: str) -> source.Source:
       UserError: no such archive, a damaged one, one that grows beyond reason, and what `folder.load` refuses.
     """
     path = pathlib.Path(config.dataset.partition(":")[2]).expanduser()
-    if path.exists() and not path.is_file():  # A pipe would be waited for.
-        raise UserError(f"--dataset={config.dataset}: {path} is no file")
+    refuse_what_is_no_file(path, f"--dataset={config.dataset}")
     try:
         archive = _Archive(path)
     except _DAMAGE as error:

@@ -153,6 +153,7 @@ class Penalty:
       function: as this file's docstring has it.
       has_target: whether the function also takes `target` and `one_sided`, as wgan_gp does.
       of_squares: whether it is of squared gradients, as R1 is: what `automatic_weight` is for.
+      apart: whether it looks at real images and at fakes apart, so that each keeps its own label; wgan_gp mixes them.
       passes: of D for each real image. A gradient by the images is a backward pass, and
         differentiating it takes two more; judging other images than the loss's adds a forward pass.
     """
@@ -161,6 +162,7 @@ class Penalty:
     passes: int
     has_target: bool = False
     of_squares: bool = False
+    apart: bool = False
 
     def aimed(self, target: float, one_sided: bool) -> "Penalty":
         """The same with these settings, where it has them."""
@@ -173,9 +175,9 @@ class Penalty:
 
 
 PENALTIES = {
-    "r1": Penalty(r1, passes=3, of_squares=True),
-    "r2": Penalty(r2, passes=3, of_squares=True),
-    "r1_r2": Penalty(r1_r2, passes=6, of_squares=True),
+    "r1": Penalty(r1, passes=3, of_squares=True, apart=True),
+    "r2": Penalty(r2, passes=3, of_squares=True, apart=True),
+    "r1_r2": Penalty(r1_r2, passes=6, of_squares=True, apart=True),
     "wgan_gp": Penalty(wgan_gp, passes=4, has_target=True),
-    "dragan": Penalty(dragan, passes=4, has_target=True),
+    "dragan": Penalty(dragan, passes=4, has_target=True, apart=True),
 }

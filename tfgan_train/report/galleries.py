@@ -45,12 +45,11 @@ def course(run: RunFacts) -> str:
 
 def interpolation(run: RunFacts) -> str:
     """samples/interpolation.png, where it is there."""
-    path = run.picture("interpolation.png")
     words = (
         "Each row goes from one latent to another in equal steps. Smooth changes show that G "
         "learnt more than single images."
     )
-    return _wide_figure(path, words) if path else ""
+    return _wide_picture(run, "interpolation.png", words)
 
 
 def codes(run: RunFacts) -> str:
@@ -66,12 +65,11 @@ def codes(run: RunFacts) -> str:
 
 def directions(run: RunFacts) -> str:
     """samples/directions.png, where G has styles."""
-    path = run.picture("directions.png")
     words = (
         "One sample, in the middle column; each row moves its w along one of SeFa's directions, the strongest on top, "
         "from -2 to 2."
     )
-    return _wide_figure(path, words) if path else ""
+    return _wide_picture(run, "directions.png", words)
 
 
 def nearest(run: RunFacts) -> str:
@@ -113,6 +111,12 @@ def game(run: RunFacts) -> str:
         )
         tiles.append((style, row + 1, column + 1))
     return macros("galleries").game(data_uris.data_uri(path, _PICTURE_BYTES), key["fake"], columns, tiles)
+
+
+def _wide_picture(run: RunFacts, name: str, caption: str) -> str:
+    """One of the run's pictures; empty where it isn't there."""
+    path = run.picture(name)
+    return _wide_figure(path, caption) if path else ""
 
 
 def _wide_figure(path, caption: str) -> str:

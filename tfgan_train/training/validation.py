@@ -210,6 +210,8 @@ def _burn_in(config):
 
 
 def _fake_pool(config):
+    from tfgan_train.objective.penalties import PENALTIES
+
     if not config.fake_pool:
         return None
     if config.batch_size < 2 or config.fake_pool < config.batch_size:
@@ -219,10 +221,11 @@ def _fake_pool(config):
         )
     if config.update == "simultaneous":
         return "--fake_pool needs --update=alternating: G must learn from fakes of its own as it is"
-    if config.conditional and config.penalty not in ("none", "r1", "r2", "r1_r2", "dragan"):
+    legal = [name for name, penalty in PENALTIES.items() if penalty.apart]
+    if config.conditional and config.penalty not in ("none", *legal):
         return (
             f"--penalty={config.penalty} may mix a real image with its fake, and those of --fake_pool have other "
-            "labels; use --penalty=r1, r2, r1_r2 or dragan, or --noconditional"
+            f"labels; use --penalty={', '.join(legal[:-1])} or {legal[-1]}, or --noconditional"
         )
 
 
