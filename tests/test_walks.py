@@ -115,6 +115,67 @@ def test_a_walk_goes_through_the_labels_and_repeats_itself(run, tmp_path):
     assert np.abs(frames[0].astype(int) - first[0]).max() <= 1
 
 
+@pytest.fixture
+def kept(tmp_path):
+    """A file of three latents and their labels, and what a plain sample draws of them: int [3, 16, 16, 1]."""
+    z = np.random.default_rng(2).normal(size=(3, 8)).astype(np.float32)
+    z *= 3 / np.linalg.norm(z, axis=1, keepdims=True)
+    np.savez(tmp_path / "z.npz", z=z, label=np.array([4, 0, 9]))
+    assert _sample(tmp_path / "x.npz", f"--latents={tmp_path / 'z.npz'}").status == 0
+    return tmp_path / "z.npz", np.load(tmp_path / "x.npz")["images"].astype(int)
+
+
+def test_rows_lead_from_each_latent_of_a_file_to_the_next(run, kept, tmp_path):
+    path, images = kept
+    assert _sample(tmp_path / "x.png", "--interpolate", f"--latents={path}").status == 0
+    tiles = _tiles(tmp_path / "x.png", 20, 10).reshape(2, 10, 16, 16, 1).astype(int)
+    assert np.abs(tiles[:, 0] - images[:2]).max() <= 1 and np.abs(tiles[:, -1] - images[1:]).max() <= 1
+    # A third of the way: on the sphere of both, a third of the angle away from the first.
+    a, b = np.load(path)["z"][:2].astype(np.float64)
+    angle = np.arccos(a @ b / 9)
+    aside = b - (a @ b) / 9 * a
+    z = np.cos(angle / 3) * a + np.sin(angle / 3) * 3 * aside / np.linalg.norm(aside)
+    weights = np.float32(2 * np.eye(10)[4] + np.eye(10)[0]) / 3
+    expected = run._sampler(1.0, {}).at(tf.constant(z[None], tf.float32), tf.constant(weights[None])).numpy()
+    assert np.abs(tiles[0, 3] - expected[0]).max() <= 1
+
+
+def test_a_loop_begins_at_the_first_latent_of_a_file_and_has_its_label(kept, tmp_path):
+    path, images = kept
+    assert _sample(tmp_path / "x.gif", "--walk", "--seconds=1", f"--latents={path}").status == 0
+    with Image.open(tmp_path / "x.gif") as image:
+        first = np.asarray(image.convert("L").resize((16, 16), Image.Resampling.BOX)).astype(int)
+    assert np.abs(first - images[0, ..., 0]).max() <= 8  # a GIF's palette
+
+
+def test_given_latents_are_moved_along_a_direction(kept, tmp_path):
+    path, images = kept
+    arguments = ("--direction=sefa:1", "--strengths=0,2", f"--latents={path}", "--num=2")
+    assert _sample(tmp_path / "x.png", *arguments).status == 0
+    tiles = _tiles(tmp_path / "x.png", 18, 9).reshape(2, 9, 16, 16, 1).astype(int)
+    assert np.abs(tiles[:, 0] - images[:2]).max() <= 1 and (tiles[:, 0] != tiles[:, -1]).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--interpolate", "--num=1"], "a way needs at least 2 latents, and there is 1"),
+        (["--interpolate", "--to_seed=3"], "says what is drawn; leave out --to_seed"),
+        (["--nearest"], "says what is drawn; leave out --nearest"),
+        (["--interpolate", "--latents=zeros.npz"], "no great circle leads through a z whose numbers are all 0"),
+        (["--interpolate", "--latents=many.npz"], "1001 latents are too many rows; say --num=1000"),
+        (["--interpolate", "--latents=short.npz"], "short.npz holds z of 5 columns, and this run's latents have 8"),
+    ],
+)
+def test_latents_without_a_way_are_said_in_a_line(arguments, said, kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, z in (("zeros", np.zeros((2, 8))), ("many", np.ones((1001, 8))), ("short", np.ones((2, 5)))):
+        np.savez(f"{name}.npz", z=z, label=np.zeros(len(z), int))
+    result = _sample("y.png", f"--latents={kept[0]}", *arguments)
+    assert result.status == 2 and said in result.err and result.err.count("\n") == 1, result.err
+    assert not (tmp_path / "y.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

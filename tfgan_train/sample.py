@@ -9,6 +9,7 @@ from tfgan_train.pictures import files
 
 MOST_SECONDS = 600
 MOST_STRIPS = 6  # rows of --direction
+MOST_ROWS = 1000  # latents of --interpolate
 
 
 # Flags beside --run_dir and --step: kind, name, default, help.
@@ -30,8 +31,14 @@ FLAGS = (
         1.0,
         "0 to 1: below 1 images are more typical and less various; it acts on w where there is one, else on z",
     ),
-    ("string", "latents", "", "draw the z of this .npz (float32 [n, size]; label int32 [n]), as project finds them"),
-    ("boolean", "interpolate", False, "a grid whose rows walk from one latent to another"),
+    (
+        "string",
+        "latents",
+        "",
+        "draw the z of this .npz (float32 [n, size]; label int32 [n]), as project finds them, instead of a seed's; "
+        "also with --interpolate, --walk and --direction",
+    ),
+    ("boolean", "interpolate", False, "a grid whose rows lead from one latent to another"),
     ("integer", "to_seed", None, "--interpolate: from the latents of --seed to those of this one"),
     ("boolean", "walk", False, "a closed loop through latents and labels (--out=….webp, .gif or .mp4)"),
     ("float", "seconds", 8.0, "--walk: how long a round takes"),
@@ -103,7 +110,8 @@ def _main(values):
 
 def _check_latents(values, special):
     """Raises UserError where another flag says what is drawn, beside --latents."""
-    others = [*special, *(name for name in ("seed", "code", "truncation") if values[name].present)]
+    others = [name for name in special if name not in OF_LATENTS]
+    others += [name for name in ("seed", "to_seed", "code", "truncation") if values[name].present]
     if values.latents and others:
         raise UserError(f"--latents={values.latents} says what is drawn; leave out --{others[0]}")
 
@@ -112,12 +120,22 @@ def _drawn(values, loaded, sampler, label):
     """The images in batches, of the seed or of --latents, and how many they are."""
     if not values.latents:
         return sampler.batches(values.num, values.seed, label), values.num
+    given = _given(values, sampler, label)
+    return sampler.of(given.z, given.label), len(given)
+
+
+def _given(values, sampler, label, least: int = 1):
+    """The Latents in --latents, the first --num of them where it is given; a UserError for fewer than `least`."""
     from tfgan_train.steering import latents_file
 
-    classes = loaded.data.num_classes if sampler.conditional else 0
-    z, labels = latents_file.read(values.latents, f"--latents={values.latents}", sampler.space.size, classes, label)
-    num = min(values.num, len(z)) if values["num"].present else len(z)
-    return sampler.of(z[:num], None if labels is None else labels[:num]), num
+    flag, classes = f"--latents={values.latents}", sampler.num_classes if sampler.conditional else 0
+    given = latents_file.read(values.latents, flag, sampler.space.size, classes, label)
+    given = given[: values.num] if values["num"].present else given
+    if len(given) < least:
+        raise UserError(f"{flag}: a way needs at least {least} latents, and there is {len(given)}")
+    if least > 1 and sampler.normal and not given.z[:, : sampler.space.noise].any(1).all():
+        raise UserError(f"{flag}: no great circle leads through a z whose numbers are all 0")
+    return given
 
 
 def _check_steering(values):
@@ -180,25 +198,12 @@ def _special_writer(kind: str, values, mixed: tuple[int, int] | None):
     def write(loaded, sampler, label):
         from tfgan_train import data
         from tfgan_train.pictures import of_run, training_samples
-        from tfgan_train.runs.directions import Direction
-        from tfgan_train.runs.walks import seeded
 
         if kind == "animate":
             training_samples.animate(loaded.path.samples_dir, out)
             return
-        if kind == "interpolate" and values.to_seed is not None:
-            ends = (seeded(sampler, seed, of_run.WALK_ROWS, label) for seed in (values.seed, values.to_seed))
-            of_run.write_between(out, sampler, *ends)
-            return
-        if kind == "interpolate":
-            of_run.write_walk(out, sampler, values.seed, label)
-            return
-        if kind == "walk":
-            of_run.write_loop(out, sampler, values.seed, values.seconds, label)
-            return
-        if kind == "direction":
-            direction, rows = Direction.parse(values.direction, loaded), min(values.num, MOST_STRIPS)
-            of_run.write_strips(out, sampler, direction, values.seed, _strengths(values), rows, label)
+        if kind in OF_LATENTS:
+            _write_ways(kind, values, out, loaded, sampler, label)
             return
         if mixed:
             if not sampler.mixes:
@@ -220,6 +225,35 @@ def _special_writer(kind: str, values, mixed: tuple[int, int] | None):
     return write
 
 
+def _write_ways(kind: str, values, out: pathlib.Path, loaded, sampler, label) -> None:
+    """Writes the picture of OF_LATENTS: of those in --latents, else of the seeds'."""
+    from tfgan_train.pictures import of_run
+    from tfgan_train.runs.directions import Direction
+    from tfgan_train.runs.walks import seeded
+
+    given = _given(values, sampler, label, least=1 if kind == "direction" else 2) if values.latents else None
+    if kind == "walk":
+        stops = given or of_run.seeded_stops(sampler, values.seed, values.seconds, label)
+        of_run.write_loop(out, sampler, stops, values.seconds)
+    elif kind == "direction":
+        direction, rows = Direction.parse(values.direction, loaded), min(values.num, MOST_STRIPS)
+        start = given[:rows] if given else seeded(sampler, values.seed, rows, label)
+        of_run.write_strips(out, sampler, direction, start, _strengths(values))
+    elif given:
+        if len(given) > MOST_ROWS:
+            raise UserError(
+                f"--latents={values.latents}: {len(given)} latents are too many rows; say --num={MOST_ROWS}"
+            )
+        of_run.write_between(out, sampler, given[:-1], given[1:])
+    elif values.to_seed is not None:
+        ends = (seeded(sampler, seed, of_run.WALK_ROWS, label) for seed in (values.seed, values.to_seed))
+        of_run.write_between(out, sampler, *ends)
+    else:
+        of_run.write_walk(out, sampler, values.seed, label)
+
+
+# Pictures of latents, which --latents can give instead of a seed.
+OF_LATENTS = ("interpolate", "walk", "direction")
 # What makes one picture of its own, and its endings.
 SPECIAL = {
     "interpolate": (".png",),

@@ -58,13 +58,18 @@ def write_between(path, sampler: Sampler, first: Latents, last: Latents) -> None
     grid.save_png(path, grid.grid(images, len(images) // len(first)))
 
 
-def write_loop(path, sampler: Sampler, seed: int, seconds: float, label: int | None = None) -> None:
-    """An animation of a closed way through a seed's latents, and through the labels where none is given."""
+def seeded_stops(sampler: Sampler, seed: int, seconds: float, label: int | None = None) -> Latents:
+    """Latents of a seed that a loop of so many seconds visits, with the labels in turn where none is given."""
     classes = sampler.num_classes if sampler.conditional and label is None else 0
     count = stops_of(seconds, classes)
     stops = seeded(sampler, seed, count, label)
     if classes:
         stops = Latents(stops.z, np.arange(count) % classes)
+    return stops
+
+
+def write_loop(path, sampler: Sampler, stops: Latents, seconds: float) -> None:
+    """An animation of a closed way through latents and their labels."""
     frames = round(seconds * FRAMES)
     images = (image for batch in closed_walk(sampler, stops, frames) for image in batch)
     animation.write_loop(images, path, seconds, frames)
@@ -78,11 +83,8 @@ def write_directions(path, sampler: Sampler, seed: int) -> None:
     grid.save_png(path, grid.grid(np.concatenate(rows), STRIP))
 
 
-def write_strips(
-    path, sampler: Sampler, direction: Direction, seed: int, strengths: tuple[float, float], rows: int, label=None
-) -> None:
-    """A grid whose rows are samples moved along a direction, by STRIP strengths from first to last."""
-    start = seeded(sampler, seed, rows, label)
+def write_strips(path, sampler: Sampler, direction: Direction, start: Latents, strengths: tuple[float, float]) -> None:
+    """A grid whose rows are latents moved along a direction, by STRIP strengths from first to last."""
     images = strips(sampler, direction, start, np.linspace(strengths[0], strengths[1], STRIP))
     grid.save_png(path, grid.grid(images, STRIP))
 

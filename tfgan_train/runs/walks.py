@@ -25,6 +25,9 @@ class Latents:
     def __len__(self) -> int:
         return len(self.z)
 
+    def __getitem__(self, rows: slice) -> "Latents":
+        return Latents(self.z[rows], None if self.label is None else self.label[rows])
+
 
 def seeded(sampler: Sampler, seed: int, count: int, label: int | None = None) -> Latents:
     """The first latents of a seed."""

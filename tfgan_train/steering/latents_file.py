@@ -8,6 +8,7 @@ import numpy as np
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_atomically
 from tfgan_train.data.array_files import read_arrays
+from tfgan_train.runs.walks import Latents
 
 
 def write(path, z: np.ndarray, label: np.ndarray | None, **more: np.ndarray) -> pathlib.Path:
@@ -23,8 +24,8 @@ def write(path, z: np.ndarray, label: np.ndarray | None, **more: np.ndarray) -> 
     return write_atomically(path, save)
 
 
-def read(path: str, flag: str, size: int, num_classes: int, label: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """z float32 [n, size] and labels int32 [n] of a file.
+def read(path: str, flag: str, size: int, num_classes: int, label: int | None) -> Latents:
+    """The latents of a file.
 
     Args:
       flag: how messages call it, e.g. "--latents=x.npz".
@@ -43,15 +44,15 @@ def read(path: str, flag: str, size: int, num_classes: int, label: int | None) -
         raise UserError(f"{flag} holds z of {z.shape[1]} columns, and this run's latents have {size}")
     z = z.astype(np.float32)
     if not num_classes:
-        return z, None
+        return Latents(z, None)
     if label is not None:
-        return z, np.full(len(z), label, np.int32)
+        return Latents(z, np.full(len(z), label, np.int32))
     found = arrays.get("label")
     if found is None:
         raise UserError(f"{flag} holds no labels, and the run is conditional; say --label")
     if found.shape != (len(z),) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= num_classes:
         raise UserError(f"{flag}: label must be {len(z)} whole numbers from 0 to {num_classes - 1}")
-    return z, found.astype(np.int32)
+    return Latents(z, found.astype(np.int32))
 
 
 def _described(arrays) -> str:
