@@ -24,7 +24,7 @@ def main():
     asked = parser.parse_args()
     loaded = load_run(asked.run_dir)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
-    inverter = Inverter(sampler, loaded.generator, loaded.data.image_shape, restarts=8, steps=200)
+    inverter = Inverter(sampler, loaded.data.image_shape, restarts=8, steps=200)
 
     def distances(images):
         return pixel_distances(images, inverter.run(images, 0, None, lambda done: None).images)

@@ -222,7 +222,7 @@ def test_truncation_and_directions_move_the_whole_grid(open_page):
     loaded = run.loaded
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     start = seeded(sampler, 7, 16)
-    moved = start.z - 3 * principal(loaded.generator, 9)[1]
+    moved = start.values - 3 * principal(loaded.generator, 9)[1]
     assert np.abs(grid(page, 1).astype(int) - next(sampler.of(moved, start.label))).max() <= 1
     assert_calm(page)
 
@@ -230,7 +230,7 @@ def test_truncation_and_directions_move_the_whole_grid(open_page):
 def test_walk_goes_through_all_latents_until_it_is_stopped(open_page):
     page, loaded = open_page(exported("mlp") / "generator.tflite"), load(exporting.run("mlp")).loaded
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
-    points, _ = loop(seeded(sampler, 7, 16).z, 1_000_000, normal=False)
+    points, _ = loop(seeded(sampler, 7, 16).values, 1_000_000, normal=False)
     page.click("#play")
     places = []
     for _ in range(2):

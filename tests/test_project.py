@@ -14,7 +14,8 @@ from tests import binaries, exporting, tiny
 from tfgan_train import project, sample
 from tfgan_train.common.images import to_uint8
 from tfgan_train.runs.sampler import Sampler
-from tfgan_train.steering import inversion, latents_file
+from tfgan_train.runs.walks import Latents
+from tfgan_train.steering import inversion, latents_file, spaces
 
 STORED = pathlib.Path(__file__).parent / "stored_run"
 SHAPE = (8, 8, 1)
@@ -34,10 +35,10 @@ def _generator(size: int, code: int = 0):
     return call
 
 
-def _sampler(**changes) -> tuple[Sampler, object]:
+def _sampler(**changes) -> Sampler:
     config = tiny.config(latent_dim=4, **changes)
     generator = _generator(4, 2 + 1 if config.code_categories else 0)
-    return Sampler(generator, config, tiny.facts(SHAPE)), generator
+    return Sampler(generator, config, tiny.facts(SHAPE))
 
 
 @pytest.mark.parametrize(
@@ -46,36 +47,36 @@ def _sampler(**changes) -> tuple[Sampler, object]:
     ids=lambda changes: next(iter(changes), "normal"),
 )
 def test_latents_of_generated_pictures_are_found_back(changes):
-    sampler, generator = _sampler(**changes)
+    sampler = _sampler(**changes)
     images, indices = sampler.images(10, 123), tf.range(10)
-    inverter = inversion.Inverter(sampler, generator, SHAPE, restarts=8, steps=200)
+    inverter = inversion.Inverter(sampler, SHAPE, restarts=8, steps=200)
     told: list[int] = []
     found = inverter.run(images, 0, None, told.append)
-    np.testing.assert_allclose(found.z, sampler.latents(123, indices), atol=0.05)
+    np.testing.assert_allclose(found.latents.values, sampler.latents(123, indices), atol=0.05)
     if sampler.conditional:
-        np.testing.assert_array_equal(found.label, sampler.labels(123, indices))
+        np.testing.assert_array_equal(found.latents.label, sampler.labels(123, indices))
     assert inversion.pixel_distances(images, found.images).max() < 0.01 * 255 * 8
     assert told == list(range(1, inverter.calls(10) + 1))
 
 
 def test_a_pictures_latents_do_not_depend_on_those_beside_it():
-    sampler, generator = _sampler(conditional=True)
+    sampler = _sampler(conditional=True)
     images = sampler.images(9, 5)
-    inverter = inversion.Inverter(sampler, generator, SHAPE, restarts=8, steps=20)
-    together, alone = (inverter.run(some, 0, 1, lambda done: None) for some in (images, images[8:]))
-    np.testing.assert_allclose(together.z[8:], alone.z, atol=1e-5)
+    inverter = inversion.Inverter(sampler, SHAPE, restarts=8, steps=20)
+    together, alone = (inverter.run(some, 0, 1, lambda done: None).latents for some in (images, images[8:]))
+    np.testing.assert_allclose(together.values[8:], alone.values, atol=1e-5)
     assert set(together.label) == {1}  # which was asked for
 
 
 def test_latents_stay_where_the_runs_own_lie():
     for columns in (4, 100):
         expected = np.sqrt(scipy.stats.chi2.ppf(0.9999, columns))
-        assert inversion.longest(columns) == pytest.approx(expected, rel=0.02)
+        assert spaces.longest(columns) == pytest.approx(expected, rel=0.02)
     for changes in ({}, {"latent_distribution": "uniform"}):
-        sampler, generator = _sampler(**changes)
-        beyond = to_uint8(generator(6 * sampler.latents(3, range(4)), None))
-        z = inversion.Inverter(sampler, generator, SHAPE, 2, 60).run(beyond, 0, None, lambda done: None).z
-        size = np.linalg.norm(z, axis=1) / inversion.longest(4) if sampler.normal else np.abs(z).max(1)
+        sampler = _sampler(**changes)
+        beyond = to_uint8(sampler.generator(6 * sampler.latents(3, range(4)), None))
+        z = inversion.Inverter(sampler, SHAPE, 2, 60).run(beyond, 0, None, lambda done: None).latents.values
+        size = np.linalg.norm(z, axis=1) / spaces.longest(4) if sampler.normal else np.abs(z).max(1)
         assert size.max() == pytest.approx(1, abs=1e-5)
 
 
@@ -154,6 +155,7 @@ def test_what_cannot_be_projected_is_said_in_one_line(projected, tmp_path, argum
         ({"z": np.zeros((2, 5), np.float32)}, "5 columns, and this run's latents have 8"),
         ({"z": np.zeros((2, 8), np.float32)}, "holds no labels, and the run is conditional; say --label"),
         ({"z": np.zeros((2, 8), np.float32), "label": np.array([0, 10])}, "whole numbers from 0 to 9"),
+        ({"w": np.zeros((2, 8), np.float32)}, r"holds w, which this run's generator hasn't; legal: z \[n, 8\]"),
         ({"images": np.zeros((2, 8))}, r"must hold finite float32 numbers z \[n, 8\]; it holds images"),
     ],
 )
@@ -170,7 +172,8 @@ def test_latents_that_do_not_fit_the_run_are_refused(tmp_path, arrays, message):
 @pytest.mark.export
 def test_an_exported_file_takes_latents_as_they_are_kept(tmp_path):
     run = exporting.run("dcgan")
-    latents_file.write(tmp_path / "z.npz", np.random.default_rng(0).normal(size=(3, 9)), np.array([4, 0, 9]))
+    given = Latents(np.random.default_rng(0).normal(size=(3, 9)), np.array([4, 0, 9]))
+    latents_file.write(tmp_path / "z.npz", given)
     result = binaries.call(
         sample.main, f"--run_dir={run}", f"--latents={tmp_path / 'z.npz'}", f"--out={tmp_path / 'x.npz'}"
     )

@@ -107,11 +107,11 @@ def test_a_walk_goes_through_the_labels_and_repeats_itself(run, tmp_path):
     assert total == 1000
     sampler = run._sampler(1.0, {})
     stops = walks.seeded(sampler, 3, 4)
-    stops = walks.Latents(stops.z, np.arange(4))
+    stops = walks.Latents(stops.values, np.arange(4))
     frames = np.concatenate(list(walks.closed_walk(sampler, stops, 40)))
     assert frames.shape == (40, 16, 16, 1)
-    radius = np.linalg.norm(stops.z, axis=1)
-    first = sampler.at(tf.constant(stops.z[:1] / radius[0] * radius.mean()), tf.constant([0])).numpy()
+    radius = np.linalg.norm(stops.values, axis=1)
+    first = sampler.at(tf.constant(stops.values[:1] / radius[0] * radius.mean()), tf.constant([0])).numpy()
     assert np.abs(frames[0].astype(int) - first[0]).max() <= 1
 
 

@@ -44,7 +44,7 @@ def _main(values):
     loaded = load_run(values.run_dir, command.checkpoint_step(values.step))
     label = loaded.label_index(values.label)
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)
-    inverter = inversion.Inverter(sampler, loaded.generator, data.image_shape, values.restarts, values.iterations)
+    inverter = inversion.Inverter(sampler, data.image_shape, values.restarts, values.iterations)
     begin = time.monotonic()
     countdown = Countdown(f"projecting {len(images)} pictures", inverter.calls(len(images)))
     found = inverter.run(images, values.seed, label, countdown)

@@ -35,7 +35,7 @@ FLAGS = (
         "string",
         "latents",
         "",
-        "draw the z of this .npz (float32 [n, size]; label int32 [n]), as project finds them, instead of a seed's; "
+        "draw the z (float32 [n, size]; label int32 [n]) or w of this .npz, as project finds them, not a seed's; "
         "also with --interpolate, --walk and --direction",
     ),
     ("boolean", "interpolate", False, "a grid whose rows lead from one latent to another"),
@@ -120,20 +120,23 @@ def _drawn(values, loaded, sampler, label):
     """The images in batches, of the seed or of --latents, and how many they are."""
     if not values.latents:
         return sampler.batches(values.num, values.seed, label), values.num
+    from tfgan_train.runs import walks
+
     given = _given(values, sampler, label)
-    return sampler.of(given.z, given.label), len(given)
+    return walks.drawn(sampler, given), len(given)
 
 
 def _given(values, sampler, label, least: int = 1):
     """The Latents in --latents, the first --num of them where it is given; a UserError for fewer than `least`."""
     from tfgan_train.steering import latents_file
 
-    flag, classes = f"--latents={values.latents}", sampler.num_classes if sampler.conditional else 0
-    given = latents_file.read(values.latents, flag, sampler.space.size, classes, label)
+    flag = f"--latents={values.latents}"
+    given = latents_file.read(values.latents, flag, sampler, label)
     given = given[: values.num] if values["num"].present else given
     if len(given) < least:
         raise UserError(f"{flag}: a way needs at least {least} latents, and there is {len(given)}")
-    if least > 1 and sampler.normal and not given.z[:, : sampler.space.noise].any(1).all():
+    round_zero = least > 1 and sampler.normal and not given.in_w
+    if round_zero and not given.values[:, : sampler.space.noise].any(1).all():
         raise UserError(f"{flag}: no great circle leads through a z whose numbers are all 0")
     return given
 
@@ -237,6 +240,8 @@ def _write_ways(kind: str, values, out: pathlib.Path, loaded, sampler, label) ->
         of_run.write_loop(out, sampler, stops, values.seconds)
     elif kind == "direction":
         direction, rows = Direction.parse(values.direction, loaded), min(values.num, MOST_STRIPS)
+        if given and given.in_w and direction.kind != "w":
+            raise UserError(f"--direction={values.direction} doesn't move w, which --latents holds; legal: sefa:N")
         start = given[:rows] if given else seeded(sampler, values.seed, rows, label)
         of_run.write_strips(out, sampler, direction, start, _strengths(values))
     elif given:

@@ -64,7 +64,7 @@ def seeded_stops(sampler: Sampler, seed: int, seconds: float, label: int | None 
     count = stops_of(seconds, classes)
     stops = seeded(sampler, seed, count, label)
     if classes:
-        stops = Latents(stops.z, np.arange(count) % classes)
+        stops = Latents(stops.values, np.arange(count) % classes)
     return stops
 
 

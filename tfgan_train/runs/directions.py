@@ -104,8 +104,8 @@ def strips(sampler: Sampler, direction: Direction, start: Latents, strengths: np
       strengths: [columns]; of a direction between labels, 0 is the first label and 1 the second.
     """
     columns = len(strengths)
-    amount = np.tile(np.asarray(strengths, np.float32), len(start.z))[:, None]
-    z = np.repeat(start.z, columns, 0)
+    amount = np.tile(np.asarray(strengths, np.float32), len(start))[:, None]
+    z = np.repeat(start.values, columns, 0)
     label = None if start.label is None else np.repeat(start.label, columns)
     if direction.kind == "label":
         first, last = np.eye(sampler.num_classes, dtype=np.float32)[direction.vector.astype(int)]
@@ -113,5 +113,6 @@ def strips(sampler: Sampler, direction: Direction, start: Latents, strengths: np
     elif direction.kind == "z":
         z = z + amount * np.pad(direction.vector, (0, z.shape[1] - len(direction.vector)))
     else:
-        return sampler.moved(z, label, amount * direction.vector)
+        w = z if start.in_w else sampler.styles(z, label)
+        return np.concatenate(list(sampler.of_w(w + amount * direction.vector)))
     return np.concatenate(list(sampler.of(z, label)))

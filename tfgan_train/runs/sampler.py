@@ -64,6 +64,11 @@ class Sampler:
         """Whether the generator can mix the styles of two images."""
         return hasattr(self._generator, "mixed")
 
+    @property
+    def w_size(self) -> int:
+        """Columns of w, 0 for a generator that has none."""
+        return self.space.noise if self.mixes else 0
+
     def batches(self, num: int, seed: int, label: int | None = None) -> Iterator[np.ndarray]:
         """uint8 [<= BATCH, H, W, C] until `num` images are drawn."""
         for start in range(0, num, BATCH):
@@ -77,10 +82,14 @@ class Sampler:
 
     def of(self, z: np.ndarray, label: np.ndarray | None) -> Iterator[np.ndarray]:
         """uint8 [<= BATCH, H, W, C] of given latents float32 [n, space.size] and labels (as `at`), in their order."""
-        for start in range(0, len(z), BATCH):
-            rows = np.minimum(np.arange(start, start + BATCH), len(z) - 1)  # filled up to one shape
+        for rows, count in _in_batches(len(z)):
             chosen = None if label is None else tf.constant(label[rows])
-            yield self.at(tf.constant(z[rows], tf.float32), chosen).numpy()[: len(z) - start]
+            yield self.at(tf.constant(z[rows], tf.float32), chosen).numpy()[:count]
+
+    def of_w(self, w: np.ndarray) -> Iterator[np.ndarray]:
+        """uint8 [<= BATCH, H, W, C] of given w [n, w_size], as `of` does it."""
+        for rows, count in _in_batches(len(w)):
+            yield self._at_w(tf.constant(w[rows], tf.float32)).numpy()[:count]
 
     def latents(self, seed: int, indices) -> tf.Tensor:
         """float32 [n, space.size], the latents of these places in the seed's sequence."""
@@ -104,10 +113,13 @@ class Sampler:
         )
         return images if self.points else _to_uint8(images)
 
-    def moved(self, z, label, change: np.ndarray) -> np.ndarray:
-        """uint8 [n, H, W, C] of a generator of styles, its w [n, m] moved by `change`."""
-        styles = self._generator.styles(tf.constant(z), label, truncation=self._of_w) + change
-        return _to_uint8(self._generator.images([styles] * self._generator.latents)).numpy()
+    @tf.function(reduce_retracing=True, autograph=False)
+    def _at_w(self, w) -> tf.Tensor:
+        return _to_uint8(self._generator.images([w] * self._generator.latents))
+
+    def styles(self, z: np.ndarray, label: np.ndarray | None) -> np.ndarray:
+        """w float32 [n, w_size] of a generator of styles, truncated as its images are."""
+        return self._generator.styles(tf.constant(z), label, truncation=self._of_w).numpy()
 
     @tf.function(reduce_retracing=True, autograph=False)
     def mixed(self, coarse, fine, coarse_label=None, fine_label=None) -> tf.Tensor:
@@ -117,6 +129,12 @@ class Sampler:
             for z, label in ((coarse, coarse_label), (fine, fine_label))
         )
         return _to_uint8(self._generator.mixed(*styles))
+
+
+def _in_batches(count: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Rows for each batch, filled up to BATCH with the last one, and how many of them are wanted."""
+    for start in range(0, count, BATCH):
+        yield np.minimum(np.arange(start, start + BATCH), count - 1), min(BATCH, count - start)
 
 
 def _to_uint8(images):

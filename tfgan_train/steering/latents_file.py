@@ -1,4 +1,7 @@
-"""Latents in an .npz file: z, and labels for a conditional run. The exports' `z` and `label` inputs take them as is."""
+"""Latents in an .npz file: z, with labels for a conditional run, or w of a generator of styles.
+
+The exports' `z` and `label` inputs take the first as they are.
+"""
 
 import pathlib
 import zipfile
@@ -8,12 +11,15 @@ import numpy as np
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_atomically
 from tfgan_train.data.array_files import read_arrays
+from tfgan_train.runs.sampler import Sampler
 from tfgan_train.runs.walks import Latents
 
 
-def write(path, z: np.ndarray, label: np.ndarray | None, **more: np.ndarray) -> pathlib.Path:
-    """Writes z float32 [n, size], label int32 [n] where there is one, and further arrays."""
-    arrays = {"z": z.astype(np.float32)} | ({} if label is None else {"label": label.astype(np.int32)}) | more
+def write(path, latents: Latents, **more: np.ndarray) -> pathlib.Path:
+    """Writes z or w float32 [n, size], label int32 [n] where there is one, and further arrays."""
+    arrays = {"w" if latents.in_w else "z": latents.values.astype(np.float32)} | more
+    if latents.label is not None:
+        arrays["label"] = latents.label.astype(np.int32)
 
     def save(file):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -24,35 +30,43 @@ def write(path, z: np.ndarray, label: np.ndarray | None, **more: np.ndarray) -> 
     return write_atomically(path, save)
 
 
-def read(path: str, flag: str, size: int, num_classes: int, label: int | None) -> Latents:
-    """The latents of a file.
+def read(path: str, flag: str, sampler: Sampler, label: int | None) -> Latents:
+    """The latents of a file: its w where the sampler's generator has w and the file too, else its z.
 
     Args:
       flag: how messages call it, e.g. "--latents=x.npz".
-      size: columns of z that the run has.
-      num_classes: its labels; 0 for an unconditional run, which gets no labels.
       label: for all rows, instead of the file's; None: the file's.
 
     Raises:
       UserError: it can't be read, holds no such array, or lacks the labels that the run needs.
     """
     arrays = read_arrays(path, flag)
-    z = arrays.get("z")
-    if z is None or z.ndim != 2 or z.dtype.kind != "f" or not len(z) or not np.isfinite(z).all():
-        raise UserError(f"{flag} must hold finite float32 numbers z [n, {size}]; it holds {_described(arrays)}")
-    if z.shape[1] != size:
-        raise UserError(f"{flag} holds z of {z.shape[1]} columns, and this run's latents have {size}")
-    z = z.astype(np.float32)
-    if not num_classes:
-        return Latents(z, None)
+    in_w = "w" in arrays and ("z" not in arrays or sampler.w_size > 0)
+    if in_w and not sampler.w_size:
+        raise UserError(f"{flag} holds w, which this run's generator hasn't; legal: z [n, {sampler.space.size}]")
+    values = _numbers(arrays, "w" if in_w else "z", sampler.w_size if in_w else sampler.space.size, flag)
+    if in_w and label is not None:
+        raise UserError(f"{flag} holds w, and a label is in it already; leave out --label")
+    if in_w or not sampler.conditional:
+        return Latents(values, None, in_w)
     if label is not None:
-        return Latents(z, np.full(len(z), label, np.int32))
-    found = arrays.get("label")
+        return Latents(values, np.full(len(values), label, np.int32))
+    found, last = arrays.get("label"), sampler.num_classes - 1
     if found is None:
         raise UserError(f"{flag} holds no labels, and the run is conditional; say --label")
-    if found.shape != (len(z),) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= num_classes:
-        raise UserError(f"{flag}: label must be {len(z)} whole numbers from 0 to {num_classes - 1}")
-    return Latents(z, found.astype(np.int32))
+    if found.shape != (len(values),) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() > last:
+        raise UserError(f"{flag}: label must be {len(values)} whole numbers from 0 to {last}")
+    return Latents(values, found.astype(np.int32))
+
+
+def _numbers(arrays, name: str, size: int, flag: str) -> np.ndarray:
+    values = arrays.get(name)
+    good = values is not None and values.ndim == 2 and values.dtype.kind == "f" and len(values)
+    if not good or not np.isfinite(values).all():
+        raise UserError(f"{flag} must hold finite float32 numbers {name} [n, {size}]; it holds {_described(arrays)}")
+    if values.shape[1] != size:
+        raise UserError(f"{flag} holds {name} of {values.shape[1]} columns, and this run's latents have {size}")
+    return values.astype(np.float32)
 
 
 def _described(arrays) -> str:

@@ -28,10 +28,11 @@ def write(out: pathlib.Path, images: np.ndarray, names: Sequence[str], found: Fo
     """
     distances = pixel_distances(images, found.images)
     grid.save_png(out / PICTURE, pairs(images[:MOST_SHOWN], found.images[:MOST_SHOWN], distances))
-    latents_file.write(out / LATENTS, found.z, found.label, distance=distances)
+    latents_file.write(out / LATENTS, found.latents, distance=distances)
+    labels = found.latents.label
     rows = [
         {"name": name, "distance": round(float(distance), 2), "loss": round(float(loss), 6)}
-        | ({} if found.label is None else {"label": int(found.label[i])})
+        | ({} if labels is None else {"label": int(labels[i])})
         for i, (name, distance, loss) in enumerate(zip(names, distances, found.loss, strict=True))
     ]
     median = float(np.median(distances))
