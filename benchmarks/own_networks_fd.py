@@ -34,7 +34,7 @@ def distance(side: str, seed: int, options: argparse.Namespace, folder: str) -> 
         run_dir=str(pathlib.Path(folder) / f"{side}-{seed}"),
     )
     run = train(config, **(OWN if side == "own" else {}))
-    return run.evaluate(num=options.num, features="classifier", metrics=["frechet"])["frechet"].value
+    return run.evaluate(num=options.num, features="classifier", metrics=["frechet"])["fd"].value
 
 
 def summary(rows: list[dict]) -> dict:

@@ -1,6 +1,7 @@
 """The calls that try every signature of an exported file, each with what it must give."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -48,13 +49,26 @@ def calls_of(generator: Generator, artefact: Artefact, path: pathlib.Path, batch
     ]
 
 
+@functools.lru_cache(maxsize=16)  # Most TFLite files have the same signatures.
 def _tflite_calls(generator: Generator, name: str, batch: int) -> list[Call]:
     """Calls of one signature for ENOUGH_IMAGES: a single image may be 8 dB from their mean."""
+    number = -(-ENOUGH_IMAGES // batch)
     make = _seeded_call if name.startswith("generate") else _z_call
-    return [
-        make(generator, f"{name}#{i}" if i else name, batch, INDEX + i * batch)
-        for i in range(-(-ENOUGH_IMAGES // batch))
-    ]
+    whole = make(generator, name, number * batch)
+    return [_part(whole, i, batch) for i in range(number)]
+
+
+def _part(whole: Call, i: int, batch: int) -> Call:
+    """The i-th call of `batch` images of those that make `whole`."""
+
+    def rows(arrays):
+        return {key: value[i * batch : (i + 1) * batch] if np.ndim(value) else value for key, value in arrays.items()}
+
+    name = f"{whole.name}#{i}" if i else whole.name
+    inputs = rows(whole.inputs)
+    if "index" in inputs:
+        inputs["index"] = np.array(inputs["index"] + i * batch, np.int32)
+    return Call(name, inputs, rows({"images": whole.images})["images"], rows(whole.exact))
 
 
 def _labels(generator: Generator, count: int) -> np.ndarray | None:
@@ -75,17 +89,17 @@ def _call(generator, name, inputs, z, label, extra=(), truncation=1.0) -> Call:
     return Call(name, inputs, reference, {key: drawn[key] for key in extra if key in drawn})
 
 
-def _z_call(generator: Generator, name: str, count: int, index: int = INDEX) -> Call:
-    z, label = _inputs(generator, index, count, 1.0)
+def _z_call(generator: Generator, name: str, count: int) -> Call:
+    z, label = _inputs(generator, INDEX, count, 1.0)
     inputs = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
     return _call(generator, name, inputs, z, label)
 
 
-def _seeded_call(generator: Generator, name: str, count: int, index: int) -> Call:
-    """A call of TFLite's `generate_b<N>`."""
+def _seeded_call(generator: Generator, name: str, count: int) -> Call:
+    """A call of TFLite's `generate_b<N>`, of any N."""
     asked = _labels(generator, count)
-    z, label = _inputs(generator, index, count, TRUNCATION, asked)
-    inputs = _seed(index) | ({} if asked is None else {"label": asked})
+    z, label = _inputs(generator, INDEX, count, TRUNCATION, asked)
+    inputs = _seed(INDEX) | ({} if asked is None else {"label": asked})
     return _call(generator, name, inputs, z, label, ("z", "labels"), TRUNCATION)
 
 

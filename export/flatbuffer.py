@@ -1,6 +1,7 @@
 """Reads and amends .tflite files as the flatbuffers they are; knows the schema, nothing of models."""
 
 import dataclasses
+import functools
 import json
 
 import flatbuffers
@@ -43,6 +44,7 @@ class Contents:
     signatures: dict[str, dict]
 
 
+@functools.lru_cache(maxsize=2)  # An export looks into each file several times; reading one takes a second.
 def contents(content: bytes) -> Contents:
     """Looks into a .tflite file."""
     model = _unpacked(content)
