@@ -145,6 +145,7 @@ def test_dry_run_shows_everything_and_writes_nothing(tmp_path, monkeypatch):
         "discriminator:",
         "GFLOP",
         "sample_every=4",
+        "recipe: --recipe=digits: ",
     ):
         assert said in result.out, said
     # 7x7x8 from 8 latents, 5x5 up to 14x14x4, and to the image: kernels, norms' pairs, the last bias.

@@ -80,6 +80,7 @@ def test_whole_run_has_every_section_and_says_what_matters(whole_run):
         "nearest",
         "spot",
         "data",
+        "advice",
         "config",
     ]
     for words in (
@@ -194,7 +195,7 @@ def test_any_file_may_be_missing(whole_run, tmp_path, missing):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     page = _page(run, "running")
     gone = {
-        "config.json": {"data", "config"},
+        "config.json": {"data", "advice", "config"},
         "metrics.jsonl": {"doctor", "curves", "evaluation"},
         "samples/step-*.png": {"samples"},
         "samples/interpolation.png": {"interpolation"},
@@ -213,6 +214,7 @@ def test_any_file_may_be_missing(whole_run, tmp_path, missing):
         "nearest",
         "spot",
         "data",
+        "advice",
         "config",
     }
     assert set(page.sections) == whole - gone

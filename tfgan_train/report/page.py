@@ -51,6 +51,7 @@ def render(run: RunFacts, status: str) -> str:
         ("nearest", "Neighbours", "Nearest training images", galleries.nearest(run)),
         ("spot", "Game", "Spot the fake", galleries.game(run)),
         ("data", "Data", "Data", sections.data(run)),
+        ("advice", "Advice", "Advice for such data", sections.advice(run)),
         ("config", "Configuration", "Configuration", sections.configuration(run)),
     ]
     # Bad news comes first, good news after the pictures.

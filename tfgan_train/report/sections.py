@@ -7,6 +7,7 @@ from typing import Any
 
 from tfgan_train.common.images import are_points
 from tfgan_train.common.numbers import duration, flop_rate, number, percent
+from tfgan_train.config.advice import Images, advise
 from tfgan_train.doctor.rules import SIGNS, variety
 from tfgan_train.report import curves, settings
 from tfgan_train.report.templates import macros
@@ -78,6 +79,27 @@ def data(run: RunFacts) -> str:
     if len(shown) < len(skipped):
         summary += f" (the first {len(shown):,} are here, all of them in config.json)"
     return macros("sections").data(_data_sentence(facts), facts.get("notes", []), summary, shown)
+
+
+def advice(run: RunFacts) -> str:
+    """How long the run takes on its machine, and every rule's verdict on it."""
+    if not run.config or not run.data:
+        return ""
+    verdicts = advise(Images.of(run.config.get("dataset", ""), run.data), run.config)
+    rows = [(one.subject, one.flag, one.why) for one in verdicts]
+    return macros("sections").advice(_pace(run), rows) if rows else ""
+
+
+def _pace(run: RunFacts) -> str:
+    """The time of a step and of the whole run, as this run had it."""
+    row, steps = (run.train[-1] if run.train else {}), run.config.get("steps")
+    if not row.get("seconds") or not steps:
+        return ""
+    seconds = row["seconds"] / run.step
+    return (
+        f"{steps:,} steps take {duration(seconds * steps)} on the machine that trained this run: "
+        f"{number(1000 * seconds)} ms a step, all in all"
+    )
 
 
 def configuration(run: RunFacts) -> str:

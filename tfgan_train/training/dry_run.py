@@ -1,10 +1,12 @@
 """--dry_run: the resolved config, both networks' layers and costs, the data's facts."""
 
+import dataclasses
 from collections.abc import Collection
 
 import tensorflow as tf
 
 from tfgan_train.common.numbers import duration, number
+from tfgan_train.config.advice import Images, advise
 from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.models import build_networks
 from tfgan_train.models.heads import build_heads
@@ -41,6 +43,10 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     lines.append(
         f"measured here and now: {number(1000 * seconds)} ms a step; {config.steps:,} steps take about "
         f"{duration(seconds * config.steps)}, and pictures, checkpoints and pages some 5 to 20 % more"
+    )
+    verdicts = advise(Images.of(config.dataset, dataclasses.asdict(data)), config.as_dict())
+    lines += (
+        ["", "advice, by the number and the size of the images:", *(f"  {one}" for one in verdicts)] if verdicts else []
     )
     return "\n".join(lines)
 

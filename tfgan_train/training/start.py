@@ -20,9 +20,6 @@ from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
 from tfgan_train.training import resuming
 from tfgan_train.training.validation import validate, validate_with_data
 
-# Recipes that learn the labels there are.
-LABELLED = {*recipes.WITHOUT_WEIGHTS, *recipes.WITHOUT_WEIGHTS.values(), "style"}
-
 
 @dataclasses.dataclass
 class Start:
@@ -135,7 +132,7 @@ def _with_precision(config: Config, data: DataFacts) -> tuple[Config, DataFacts]
 
 def learns_labels(recipe: str, chosen: Collection[str], data: DataFacts) -> bool:
     """Whether a run that wasn't told takes its data's labels: they are the cheapest help there is."""
-    return "conditional" not in chosen and recipe in LABELLED and data.num_classes > 1
+    return "conditional" not in chosen and recipe in recipes.LABELLED and data.num_classes > 1
 
 
 def _parent(config: Config, run: RunDir, resumes: bool):
