@@ -3,14 +3,11 @@
 TFGAN_FUZZ=N takes N times as many mutations.
 """
 
-import contextlib
 import gzip
 import io
 import json
-import os
 import pathlib
 import shutil
-import signal
 import types
 
 import numpy as np
@@ -20,34 +17,15 @@ from PIL import Image
 from export import main as export_main
 from tests import binaries
 from tests.data_fixtures import idx_bytes, random_images
-from tfgan_train import UserError, compare, evaluate, main, project, sample
+from tests.fuzzing import STORED, at_most, mutations, one_line_or_fine
+from tfgan_train import compare, evaluate, main, project, sample
 from tfgan_train.data import array_data, decode, idx
 from tfgan_train.pretrained.torch_file import read_state_dict
 from tfgan_train.report.page import write_report
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.rows import read_rows
 
-MORE = int(os.environ.get("TFGAN_FUZZ", "1"))
-STORED = pathlib.Path(__file__).parent / "stored_run"
 WEIGHTS = "weights.data-00000-of-00001"
-
-
-def _mutations(content: bytes, count: int, seed: int = 0):
-    """The content cut, emptied, with bits flipped, with a run of bytes overwritten, and with some doubled."""
-    random = np.random.default_rng(seed)
-    yield b""
-    for _ in range(count * MORE):
-        data, at = bytearray(content), int(random.integers(len(content)))
-        kind = random.integers(4)
-        if kind == 0:
-            data = data[:at]
-        elif kind == 1:
-            data[at] ^= 1 << int(random.integers(8))
-        elif kind == 2:
-            data[at : at + 8] = random.bytes(min(8, len(data) - at))
-        else:
-            data[at:at] = data[at : at + 16]
-        yield bytes(data)
 
 
 def _image(form: str, mode: str) -> bytes:
@@ -78,7 +56,7 @@ def test_images(form, mode):
         content = file.getvalue()
     else:
         content = _image(form, mode)
-    for data in _mutations(content, 60):
+    for data in mutations(content, 60):
         try:
             assert decode.decode(data, (8, 8)).shape[:2] == (8, 8)
         except decode.BadImage as error:
@@ -89,18 +67,18 @@ def test_images(form, mode):
 def test_idx_files(tmp_path, packed):
     pack = gzip.compress if packed else bytes
     path = tmp_path / "train-images-idx3-ubyte"
-    for data in _mutations(pack(idx_bytes(random_images(6, 5, 4)[..., 0])), 60):
+    for data in mutations(pack(idx_bytes(random_images(6, 5, 4)[..., 0])), 60):
         path.write_bytes(data)
-        _one_line_or_fine(lambda: idx.load(types.SimpleNamespace(dataset=f"idx:{tmp_path}"), "train"))
+        one_line_or_fine(lambda: idx.load(types.SimpleNamespace(dataset=f"idx:{tmp_path}"), "train"))
 
 
 def test_arrays(tmp_path):
     np.savez_compressed(tmp_path / "x.npz", images=random_images(9), labels=np.arange(9))
     np.save(tmp_path / "y.npy", random_images(9))
     for name in ("x.npz", "y.npy"):
-        for data in _mutations((tmp_path / name).read_bytes(), 80):
+        for data in mutations((tmp_path / name).read_bytes(), 80):
             (tmp_path / f"bad-{name}").write_bytes(data)
-            _one_line_or_fine(
+            one_line_or_fine(
                 lambda name=name: array_data.load(types.SimpleNamespace(dataset=f"npz:{tmp_path}/bad-{name}"), "train")
             )
 
@@ -113,21 +91,14 @@ def test_torch_files(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({"a": 1, "b": [2.0, "c"]}, 2))
         archive.writestr("archive/data/0", bytes(24))
-    for data in _mutations(path.read_bytes(), 120):
+    for data in mutations(path.read_bytes(), 120):
         (tmp_path / "bad.pth").write_bytes(data)
-        _one_line_or_fine(lambda: read_state_dict(tmp_path / "bad.pth"))
-
-
-def _one_line_or_fine(action):
-    try:
-        action()
-    except UserError as error:
-        assert str(error) and "\n" not in str(error)
+        one_line_or_fine(lambda: read_state_dict(tmp_path / "bad.pth"))
 
 
 def _text_mutations(path: pathlib.Path, count: int):
     """As _mutations, and values replaced by others of the wrong type."""
-    yield from _mutations(path.read_bytes(), count)
+    yield from mutations(path.read_bytes(), count)
     if path.suffix == ".json":
         for wrong in (b"null", b"[]", b"3", b"{}", b'"text"', b"[" * 50_000):
             yield wrong
@@ -145,7 +116,7 @@ def test_settings_of_a_run(tmp_path):
     run = pathlib.Path(shutil.copytree(STORED, tmp_path / "run"))
     for data in _text_mutations(STORED / "config.json", 60):
         (run / "config.json").write_bytes(data)
-        _one_line_or_fine(lambda: RunDir(run).read())
+        one_line_or_fine(lambda: RunDir(run).read())
 
 
 def test_rows_and_figures_feed_the_report_only(tmp_path):
@@ -159,7 +130,7 @@ def test_rows_and_figures_feed_the_report_only(tmp_path):
     )
     for path, count in ((run / "metrics.jsonl", 40), (figures, 25)):
         whole = path.read_bytes()
-        for data in _mutations(whole, count):
+        for data in mutations(whole, count):
             path.write_bytes(data)
             assert all(isinstance(row["step"], int) for row in read_rows(run / "metrics.jsonl"))
             write_report(run)
@@ -173,7 +144,7 @@ def test_a_damaged_checkpoint_is_never_taken(tmp_path):
         whole = path.read_bytes()
         if path.name == checkpoints.META:  # Made before it had a hash of its own: only what it hashes is covered.
             continue
-        for data in _mutations(whole, 40):
+        for data in mutations(whole, 40):
             if data != whole:
                 path.write_bytes(data)
                 assert checkpoints.latest(run / "checkpoints") is None
@@ -211,7 +182,7 @@ def test_commands_on_a_file_that_is_empty_or_cut(tmp_path, command, name):
 @pytest.mark.parametrize("name", [CONFIG, ROWS, *CHECKPOINT])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_on_a_damaged_file(tmp_path, command, name):
-    for number, data in enumerate(_mutations((STORED / name).read_bytes(), 3, seed=1)):
+    for number, data in enumerate(mutations((STORED / name).read_bytes(), 3, seed=1)):
         _one_line_or_done(tmp_path / str(number), command, name, data)
 
 
@@ -221,21 +192,7 @@ def _one_line_or_done(folder: pathlib.Path, command: str, name: str, data: bytes
     (run / name).write_bytes(data)
     np.save(folder / "p.npy", random_images(2, 16, 16))
     called, arguments = COMMANDS[command]
-    with _at_most(120):
+    with at_most(120):
         result = binaries.call(called.main, *(argument.format(run=run) for argument in arguments))
     assert "Traceback" not in result.err
     assert result.status == 0 or (result.status == 2 and result.err.count("error: ") == 1), result.err
-
-
-@contextlib.contextmanager
-def _at_most(seconds: int):
-    def late(number, frame):
-        raise TimeoutError(f"no end within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import stat
 
 import numpy as np
 from PIL import Image
@@ -56,12 +57,12 @@ def fill(array: np.ndarray, file) -> int:
 
 
 def is_picture(path) -> bool:
-    """Whether a file is there and can be decoded to its end."""
+    """Whether a file is there and can be decoded to its end; a pipe, which would be waited for, is none."""
     try:
-        stat = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return False
-    return _decodes(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+    return stat.S_ISREG(status.st_mode) and _decodes(os.fspath(path), status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,4 +1,18 @@
-"""Numbers as people read them: durations, rates, shares, figures."""
+"""Numbers as people read them: durations, rates, shares, figures; and whether a value out of a file is one."""
+
+from typing import Any, TypeGuard
+
+_LARGEST = 1e100  # far beyond what float32 can hold, and still fit for arithmetic
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value out of JSON is a finite number of a size that figures have; true and false are none."""
+    return type(value) in (int, float) and abs(value) <= _LARGEST
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether a value out of JSON is a whole number from 0 to 2^53."""
+    return type(value) is int and 0 <= value <= 2**53
 
 
 def duration(seconds: float) -> str:

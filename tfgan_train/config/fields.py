@@ -601,14 +601,15 @@ def _typed(field: dataclasses.Field, value: Any):
     if type(value) is kind or (field.metadata["auto"] and value == AUTO):
         return value
     try:
-        if value is None or isinstance(value, bool):  # int(True) is 1, which nobody means.
+        # int(True) is 1 and str([]) is "[]", which nobody means.
+        if value is None or isinstance(value, (bool, list, tuple, dict)):
             raise TypeError
         if kind is bool:
             return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
         if kind is int and isinstance(value, float) and value != int(value):
             raise ValueError
         return kind(value)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         or_auto = f" or {AUTO}" if field.metadata["auto"] else ""
         raise UserError(f"--{field.name}={value} is not {_KIND[kind]}{or_auto}") from None
 

@@ -76,7 +76,7 @@ def line_chart(
     y_axis = _y_axis(lines, limits, logarithmic, guide)
     first = min(line.first_step for line in lines)
     last = max(line.last_step for line in lines)
-    x_axis = Axis(first, last if last > first else first + 1)
+    x_axis = Axis(first, last if last > first else first + max(1.0, abs(first) / 1e6))
     paths = [("grid", _level(y_axis.place(tick))) for tick in y_axis.ticks()]
     if guide:
         paths.append(("guide", _level(y_axis.place(guide.value))))

@@ -115,7 +115,11 @@ def conditions(run: RunFacts) -> set[tuple]:
     found = set()
     for path in (run.path / "eval").glob("*.json"):
         stored = read_json(path)
-        found.add((stored.get("dataset"), (stored.get("features") or {}).get("name"), stored.get("num")))
+        features = stored.get("features")
+        name = features.get("name") if isinstance(features, dict) else None
+        found.add(
+            tuple(str(one) if one is not None else None for one in (stored.get("dataset"), name, stored.get("num")))
+        )
     return found
 
 

@@ -1,6 +1,7 @@
 """The page's picture sections: samples, their course, interpolation, neighbours, the game."""
 
 from tfgan_train.common.images import is_picture
+from tfgan_train.common.numbers import is_count, is_number
 from tfgan_train.pictures import animation
 from tfgan_train.report import data_uris
 from tfgan_train.report.templates import macros
@@ -12,6 +13,7 @@ _GRID_BYTES = 80_000
 _ANIMATION_BYTES = 900_000
 _STRIPS_BYTES = 400_000
 _PICTURE_BYTES = 250_000
+_MOST = {"rows": 100, "columns": 100, "tile_width": 10_000, "tile_height": 10_000}  # of a game: more is damage
 
 
 def samples(run: RunFacts) -> str:
@@ -77,11 +79,11 @@ def nearest(run: RunFacts) -> str:
     path = run.picture("nearest.png")
     if not path:
         return ""
-    facts = run.facts_of("nearest")
+    facts = {name: value for name, value in run.facts_of("nearest").items() if is_number(value)}
     told = []
     if facts.get("train_count"):
         told.append(f"Searched among {facts['train_count']:,} training images, by pixel distance (0 to 255).")
-    if "median" in facts:
+    if "median" in facts and "smallest" in facts:
         told.append(f"Median distance {facts['median']:,.0f}, smallest {facts['smallest']:,.0f}.")
     if "held_out_median" in facts:
         told.append(
@@ -96,7 +98,7 @@ def nearest(run: RunFacts) -> str:
 def game(run: RunFacts) -> str:
     """Spot the fake, where samples/spot.png and its key are there; the key shows when asked for."""
     path, key = run.picture("spot.png"), run.facts_of("spot")
-    if not path or not key:
+    if not path or not _is_key(key):
         return ""
     rows, columns, padding = key["rows"], key["columns"], key["padding"]
     width = padding + columns * (key["tile_width"] + padding)
@@ -111,6 +113,15 @@ def game(run: RunFacts) -> str:
         )
         tiles.append((style, row + 1, column + 1))
     return macros("galleries").game(data_uris.data_uri(path, _PICTURE_BYTES), key["fake"], columns, tiles)
+
+
+def _is_key(key: dict) -> bool:
+    """Whether it is what spot_the_fake.make_game gives, and undamaged."""
+    sizes = [key.get(name) for name in _MOST]
+    whole = all(is_count(size) and 0 < size <= most for size, most in zip(sizes, _MOST.values(), strict=True))
+    return (
+        whole and is_count(key.get("padding")) and isinstance(key.get("fake"), list) and all(map(is_count, key["fake"]))
+    )
 
 
 def _wide_picture(run: RunFacts, name: str, caption: str) -> str:

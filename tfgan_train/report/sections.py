@@ -123,7 +123,8 @@ def _family(run: RunFacts) -> list[str]:
         f"{child} began with the weights of {name} at step {step:,}."
         for child, (name, step) in zip(said, run.ancestors, strict=True)
     ]
-    return sentences + list(run.parent.get("notes", []))
+    notes = run.parent.get("notes")
+    return sentences + (list(map(str, notes)) if isinstance(notes, list) else [])
 
 
 def _sign_title(name: str) -> str:
@@ -186,7 +187,7 @@ def _accuracy_tile(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if accuracy is None or not math.isfinite(accuracy):
         return []
     note = "50 % is the ideal"
-    if "images" in row:
+    if all(name in row for name in ("images", "d_accuracy_lowest", "d_accuracy_highest")):
         note = (
             f"on {row['images']:,} real images and as many fake ({100 * row['d_accuracy_lowest']:.0f} to "
             f"{100 * row['d_accuracy_highest']:.0f} % in batches of 200 and 200); {note}"

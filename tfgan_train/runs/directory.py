@@ -8,6 +8,7 @@ from typing import Any
 
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
+from tfgan_train.common.numbers import is_count
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.config.checks import check_values
 from tfgan_train.config.fields import FIELDS, Config
@@ -48,8 +49,16 @@ class DataFacts:
           ValueError, KeyError, TypeError: when they aren't such.
         """
         shape = values["image_shape"]
-        if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
+        if len(shape) != 3 or not all(is_count(side) and side > 0 for side in shape):
             raise ValueError(f"image_shape is {shape}, not three positive numbers")
+        for name in ("count", "num_classes"):
+            if not is_count(values[name]):
+                raise ValueError(f"{name} is {values[name]}, not a whole number")
+        texts = [[values["name"]], values["label_names"], values["notes"], *values["skipped"]]
+        if not all(isinstance(text, (list, tuple)) and all(isinstance(word, str) for word in text) for text in texts):
+            raise ValueError("a name or a note of the data is no text")
+        if any(len(pair) != 2 for pair in values["skipped"]):
+            raise ValueError("a file that was skipped has no reason")
         lists = {
             "image_shape": tuple(values["image_shape"]),
             "label_names": tuple(values["label_names"]),
@@ -129,7 +138,8 @@ class RunDir:
 
     def parent(self) -> dict:
         """The facts of the run whose weights this one began with, as config.json has them; {} for none."""
-        return json.loads(self.config_path.read_text()).get("parent") or {}
+        found = json.loads(self.config_path.read_text()).get("parent")
+        return found if isinstance(found, dict) else {}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfgan_train.common.images import is_picture
+from tfgan_train.common.numbers import is_count, is_number
+from tfgan_train.config.fields import AUTO, FIELDS
 from tfgan_train.runs import rows
 
 _STEP_IN_NAME = re.compile(r"-(\d+)\.png$")
@@ -35,7 +37,7 @@ class RunFacts:
 
     Attributes:
       path: the run directory.
-      config: the settings, name -> value; {} where there is no config.json.
+      config: the settings, name -> value, without those of another type; {} where there is no config.json.
       data, versions: the other parts of config.json.
       train: the rows of kind "train" in metrics.jsonl, in order.
       samples: the rows of kind "samples" (statistics of the sample grid), in order.
@@ -66,7 +68,8 @@ class RunFacts:
         one: Any = self.parent
         found = []
         while isinstance(one, dict) and one:
-            found.append((str(one.get("run", "")), one.get("step", 0)))
+            step = one.get("step")
+            found.append((str(one.get("run", "")), step if is_count(step) else 0))
             one = one.get("parent")
         return found
 
@@ -98,9 +101,9 @@ def read_run(path) -> RunFacts:
     kinds = {kind: [row for row in written if row.kind == kind] for kind in rows.KINDS}
     return RunFacts(
         path,
-        stored.get("config", {}),
-        stored.get("data", {}),
-        stored.get("versions", {}),
+        {name: value for name, value in _part(stored, "config").items() if _is_setting(name, value)},
+        _part(stored, "data"),
+        _part(stored, "versions"),
         kinds["train"],
         kinds["samples"],
         kinds["doctor"],
@@ -108,8 +111,20 @@ def read_run(path) -> RunFacts:
         kinds["clock"][-1] if kinds["clock"] else {},
         _evaluations(path / "eval", kinds["eval"]),
         _updated(path),
-        stored.get("parent") or {},
+        _part(stored, "parent"),
     )
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    """Whether a setting that is known has a value of its type."""
+    kind = FIELDS[name].type if name in FIELDS else None
+    auto = kind is not None and FIELDS[name].metadata["auto"] and value == AUTO
+    return kind in (None, type(value)) or auto or (kind is float and is_number(value))
+
+
+def _part(stored: dict, name: str) -> dict:
+    value = stored.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def read_json(path: pathlib.Path) -> dict:
@@ -139,9 +154,7 @@ def _protocol(stored: Mapping[str, Any]) -> str:
     """
     features = stored.get("features")
     name = features.get("frechet") if isinstance(features, dict) else features
-    return (
-        f" ({name}, {stored['num']:,} images)" if isinstance(name, str) and isinstance(stored.get("num"), int) else ""
-    )
+    return f" ({name}, {stored['num']:,} images)" if isinstance(name, str) and is_count(stored.get("num")) else ""
 
 
 def _figures(stored: Mapping[str, Any]) -> dict[str, Figure]:
@@ -159,9 +172,14 @@ def _plain_figures(stored: Mapping[str, Any]) -> dict[str, Figure]:
                 result for result in results if isinstance(result, dict) and "value" in result and "name" in result
             ]
             for result in results:
-                if isinstance(result["value"], (int, float)) and isinstance(result["name"], str):
-                    found[result["name"]] = Figure(result["value"], result.get("spread"), result.get("better", ""))
-        elif isinstance(value, (int, float)) and not isinstance(value, bool) and name not in _NOT_FIGURES:
+                if is_number(result["value"]) and isinstance(result["name"], str):
+                    spread, better = result.get("spread"), result.get("better")
+                    found[result["name"]] = Figure(
+                        result["value"],
+                        spread if is_number(spread) else None,
+                        better if isinstance(better, str) else "",
+                    )
+        elif is_number(value) and name not in _NOT_FIGURES:
             found[name] = Figure(value)
     return found
 

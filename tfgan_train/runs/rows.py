@@ -7,9 +7,12 @@ schema: {"kind": "schema", "step": 0, "version": 1}. Files from before that line
 
 import dataclasses
 import json
+import math
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
+
+from tfgan_train.common.numbers import is_count, is_number
 
 VERSION = 1
 HEADER = {"kind": "schema", "step": 0, "version": VERSION}
@@ -213,12 +216,44 @@ KINDS: dict[str, type[Row]] = {
 def read_rows(path: pathlib.Path) -> list[Row]:
     """The rows of a metrics file.
 
-    Damaged lines, one that is being written, and kinds of rows that this version doesn't know are left out.
+    Damaged lines and values, a line that is being written, and kinds of rows that this version doesn't know are
+    left out.
     """
     if not path.is_file():
         return []
-    known = (row for _, row in lines_of(path)[0] if row["kind"] in KINDS)
-    return [KINDS[row["kind"]].of(row["step"], row) for row in known if row["kind"] != DoctorRow.kind or "sign" in row]
+    known = ((KINDS[row["kind"]], row) for _, row in lines_of(path)[0] if row["kind"] in KINDS)
+    rows = ((cls, row["step"], _legal(cls, row)) for cls, row in known)
+    return [cls.of(step, values) for cls, step, values in rows if cls is not DoctorRow or "sign" in values]
+
+
+def _is_losses(value: Any) -> bool:
+    """Single losses may be null, NaN or infinite too."""
+    return isinstance(value, list) and all(
+        one is None or is_number(one) or (isinstance(one, float) and not math.isfinite(one)) for one in value
+    )
+
+
+# What a field may hold, by its type.
+_LEGAL: dict[Any, Callable[[Any], bool]] = {
+    str: lambda value: isinstance(value, str),
+    str | None: lambda value: isinstance(value, str),
+    int | None: is_count,
+    float | None: is_number,
+    list[float] | None: _is_losses,
+    list[float | None] | None: _is_losses,
+    list[int] | None: lambda value: isinstance(value, list) and all(map(is_count, value)),
+}
+
+
+def _legal(cls: type[Row], row: Mapping[str, Any]) -> dict[str, Any]:
+    """A line's values without those that its fields can't hold, as damage leaves them."""
+    types = {field.name: field.type for field in dataclasses.fields(cls) if field.name not in ("step", "more")}
+    return {
+        name: value
+        for name, value in row.items()
+        if value is not None
+        and (_LEGAL[types[name]](value) if name in types else is_number(value) or not isinstance(value, (int, float)))
+    }
 
 
 def lines_of(path: pathlib.Path) -> tuple[list[tuple[str, dict]], int]:
@@ -229,7 +264,7 @@ def lines_of(path: pathlib.Path) -> tuple[list[tuple[str, dict]], int]:
         try:
             text = line.decode("utf-8")
             row = json.loads(text)
-            if not (isinstance(row["kind"], str) and isinstance(row["step"], int)):
+            if not (isinstance(row["kind"], str) and is_count(row["step"])):
                 raise ValueError
             found.append((text + "\n", row))
         except (ValueError, KeyError, TypeError, RecursionError):

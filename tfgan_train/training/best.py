@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from tfgan_train.common.numbers import is_number
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.rows import EvalRow, Row
 from tfgan_train.score.during_training import BEST_BY, QuickEval
@@ -69,11 +70,11 @@ def patience_lost(patience: int, rows: list[Row]) -> str:
       patience: evaluations without a better figure that end it; 0: none do.
       rows: of the run's metrics.jsonl. Only evaluations of the newest one's features and number are compared.
     """
-    rows = [row for row in rows if row.kind == EvalRow.kind and BEST_BY in row]
+    rows = [row for row in rows if row.kind == EvalRow.kind and is_number(row.get(BEST_BY))]
     if not patience or not rows:
         return ""
-    last = (rows[-1]["features"], rows[-1]["num"])
-    rows = [row for row in rows if (row["features"], row["num"]) == last]
+    last = (rows[-1].get("features", "distance"), rows[-1].get("num"))
+    rows = [row for row in rows if (row.get("features", "distance"), row.get("num")) == last]
     best = int(np.argmin([row[BEST_BY] for row in rows]))
     if len(rows) - 1 - best < patience:
         return ""
