@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -45,15 +45,21 @@ def calls_of(generator: Generator, artefact: Artefact, path: pathlib.Path, batch
     return [
         call
         for name in sorted(flatbuffer.contents(path.read_bytes()).signatures)
-        for call in _tflite_calls(generator, name, int(name.rpartition("b")[2]))
+        for call in _tflite_calls(generator, name, int(name.rpartition("b")[2]), artefact.weight_bytes == 4)
     ]
 
 
 @functools.lru_cache(maxsize=16)  # Most TFLite files have the same signatures.
-def _tflite_calls(generator: Generator, name: str, batch: int) -> list[Call]:
-    """Calls of one signature for ENOUGH_IMAGES: a single image may be 8 dB from their mean."""
+def _tflite_calls(generator: Generator, name: str, batch: int, exact_w: bool) -> list[Call]:
+    """Calls of one signature for ENOUGH_IMAGES: a single image may be 8 dB from their mean.
+
+    Args:
+      exact_w: whether the weights are float32, so that w is the generator's to its last bits.
+    """
     number = -(-ENOUGH_IMAGES // batch)
-    make = _seeded_call if name.startswith("generate") else _z_call
+    make: Callable[[Generator, str, int], Call] = _w_call if name.startswith("from_w") else _z_call
+    if name.startswith("generate"):
+        make = functools.partial(_seeded_call, exact=("z", "labels", "w") if exact_w else ("z", "labels"))
     whole = make(generator, name, number * batch)
     return [_part(whole, i, batch) for i in range(number)]
 
@@ -85,6 +91,8 @@ def _inputs(generator: Generator, index: int, count: int, truncation: float, lab
 def _call(generator, name, inputs, z, label, extra=(), truncation=1.0) -> Call:
     """A call with its reference; `extra` names the sampler's outputs that it gives as well."""
     drawn = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy(), "labels": label.numpy()})
+    if "w" in extra and generator.facts.w_size:
+        drawn["w"] = generator.w(z, label, truncation).numpy()
     reference = generator.images(z, label, truncation).numpy()
     return Call(name, inputs, reference, {key: drawn[key] for key in extra if key in drawn})
 
@@ -95,12 +103,19 @@ def _z_call(generator: Generator, name: str, count: int) -> Call:
     return _call(generator, name, inputs, z, label)
 
 
-def _seeded_call(generator: Generator, name: str, count: int) -> Call:
-    """A call of TFLite's `generate_b<N>`, of any N."""
+def _w_call(generator: Generator, name: str, count: int) -> Call:
+    """A call of `from_w`, with truncated w."""
+    z, label = _inputs(generator, INDEX, count, TRUNCATION)
+    w = generator.w(z, label, TRUNCATION)
+    return Call(name, {"w": w.numpy()}, generator.images_of_w(w).numpy(), {})
+
+
+def _seeded_call(generator: Generator, name: str, count: int, exact: Sequence[str]) -> Call:
+    """A call of TFLite's `generate_b<N>`, of any N, whose outputs `exact` must be the sampler's."""
     asked = _labels(generator, count)
     z, label = _inputs(generator, INDEX, count, TRUNCATION, asked)
     inputs = _seed(INDEX) | ({} if asked is None else {"label": asked})
-    return _call(generator, name, inputs, z, label, ("z", "labels"), TRUNCATION)
+    return _call(generator, name, inputs, z, label, exact, TRUNCATION)
 
 
 def _onnx_call(generator: Generator, count: int) -> Call:
@@ -133,6 +148,7 @@ def _seed(index: int) -> dict[str, np.ndarray]:
 
 def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Call]:
     calls = [_z_call(generator, f"serving_default:{n}", n) for n in batches]
+    calls += [_w_call(generator, f"from_w:{n}", n) for n in batches if generator.facts.w_size]
     seed = {"seed": np.array(SEED, np.int32)}
     for n in batches:
         z, label = _inputs(generator, 0, n, 1.0)

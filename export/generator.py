@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
-from tfgan_train.models.inference import graph_of, random_layers, truncates_w, variables_read
+from tfgan_train.models.inference import graph_of, random_layers, takes_w, truncates_w, variables_read
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels as draw_labels
 from tfgan_train.runs.directions import principal
@@ -33,7 +33,8 @@ class Facts:
       label_names: one for each class, or () where the data names none.
       parameters: number of floats in the variables that make an image.
       truncates_w: whether truncation brings w nearer to its average, and leaves z.
-      directions: unit vectors that z can be moved along, SeFa's first; () where the first layer isn't known.
+      w_size: columns of w, which images can be made of too; 0 where the generator has none.
+      directions: unit vectors that w, else z, can be moved along, SeFa's first; () where the first layer isn't known.
     """
 
     run_name: str
@@ -45,6 +46,7 @@ class Facts:
     label_names: tuple[str, ...]
     parameters: int
     truncates_w: bool
+    w_size: int = 0
     directions: tuple[tuple[float, ...], ...] = ()
 
     @property
@@ -83,6 +85,15 @@ class Generator(tf.Module):
           truncation: of w, float32 scalar or [n]; the other generators have theirs in z already.
         """
         return tf.cast(_images(self._network(), z, label if self.conditional else None, truncation), tf.float32)
+
+    def w(self, z: tf.Tensor, label: tf.Tensor | None = None, truncation: Any = 1.0) -> tf.Tensor:
+        """w float32 [n, w_size] of z, of which `images_of_w` makes what `images` does."""
+        return self._network().styles(z, label if self.conditional else None, truncation=truncation)
+
+    def images_of_w(self, w: tf.Tensor) -> tf.Tensor:
+        """w float32 [n, w_size] -> float32 [n, H, W, C] in [-1, 1]."""
+        network = self._network()
+        return tf.cast(network.images([w] * network.latents), tf.float32)
 
     def sample_inputs(self, seed, indices, truncation, label=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The generator's inputs for rows `indices` of `seed`'s endless sequence.
@@ -166,18 +177,18 @@ def of_run(run: LoadedRun) -> Generator:
         label_names=tuple(data.label_names) if config.conditional else (),
         parameters=sum(weight.shape.num_elements() for weight in weights),
         truncates_w=truncates_w(run.generator),
+        w_size=space.noise if takes_w(run.generator) else 0,
         directions=_directions(run.generator, space),
     )
     return Generator(run.generator, weights, facts)
 
 
 def _directions(network, space: LatentSpace) -> tuple[tuple[float, ...], ...]:
-    """SeFa's first directions of z; those of a generator of styles are of w, which no file takes."""
-    if truncates_w(network):
-        return ()
+    """SeFa's first directions of w, or of z."""
     try:
         found = principal(network, space.noise)[:DIRECTIONS]
     except UserError:  # A network of the user's own, whose first layer isn't known.
         return ()
-    padded = np.pad(found, ((0, 0), (0, space.size - space.noise)))
-    return tuple(tuple(round(float(x), DIGITS) for x in row) for row in padded)
+    if not takes_w(network):
+        found = np.pad(found, ((0, 0), (0, space.size - space.noise)))
+    return tuple(tuple(round(float(x), DIGITS) for x in row) for row in found)

@@ -36,7 +36,10 @@ def generator_facts(facts: Facts) -> dict:
         "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8}
         | ({"alpha": "premultiplied"} if channels == 4 else {}),
         "labels": {"count": facts.num_classes, "names": list(facts.label_names)} if facts.num_classes else None,
-        "directions": [{"name": f"sefa:{i}", "z": list(vector)} for i, vector in enumerate(facts.directions, 1)],
+        "directions": [
+            {"name": f"sefa:{i}", "w" if facts.w_size else "z": list(vector)}
+            for i, vector in enumerate(facts.directions, 1)
+        ],
         "tensors": meanings(facts),
     }
 
@@ -71,6 +74,8 @@ def meanings(facts: Facts) -> dict[str, dict]:
         "images": {"range": {"float32": [-1, 1], "uint8": [0, 255]}, "meaning": "pixels"},
         "png": {"range": None, "meaning": "PNG files"},
     }
+    if facts.w_size:
+        found["w"] = {"range": None, "meaning": "what the mapping network makes of z and the label, truncated"}
     if facts.truncates_w:
         found["truncations"] = {"range": [0, 1], "meaning": "the truncation of each image"}
     if facts.num_classes:

@@ -34,6 +34,7 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
     """Signature name -> tf.function.
 
     serving_default: z [n, space.size] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    from_w: w [n, w_size] -> such images, of a generator that has w.
     generate: num_images, seed -> images uint8 [n, H, W, C].
     generate_png: num_images, seed -> png, n encoded files; for grey and coloured images only.
     generate_with_options, generate_png_with_options: truncation as well, and for a
@@ -62,11 +63,17 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
     def serve(z, label=None):
         return {"images": generator.images(z, label)}
 
+    def of_w(w):
+        return {"images": generator.images_of_w(w)}
+
+    w = tf.TensorSpec([None, facts.w_size], tf.float32, "w")
+    from_w = {"from_w": tf.function(of_w, input_signature=[w], autograph=False)} if facts.w_size else {}
     pngs = _seeded("generate_png", draw_png, generator.conditional) if facts.has_png else {}
     return {
         "serving_default": tf.function(
             serve, input_signature=[z, label] if generator.conditional else [z], autograph=False
         ),
+        **from_w,
         **_seeded("generate", draw, generator.conditional),
         **pngs,
     }

@@ -24,7 +24,8 @@ def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[
 
     Args:
       number: one of NUMBERS, how the weights (and for int8 the activations) are stored.
-      batches: batch sizes; each gives a signature `b<N>` and, but for int8, `generate_b<N>`.
+      batches: batch sizes; each gives a signature `b<N>` and, but for int8, `generate_b<N>`; `from_w_b<N>` too, where
+        the generator has w.
 
     Raises:
       UserError: where the extra for `tflite_weight_int8` is not installed.
@@ -43,13 +44,16 @@ def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> di
 
     b<N>: z float32 [N, space.size] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
     generate_b<N> (where `seeded`): seed, index, truncation (and label int32 [N], below 0: drawn)
-      -> images, the z they were made from (and the labels): rows index .. index+N-1 of the seed.
+      -> images, the z they were made from (and the labels, and w): rows index .. index+N-1 of the seed.
+    from_w_b<N> (where `seeded` and the generator has w): w float32 [N, w_size] -> images.
     """
     functions = {}
     for batch in batches:
         functions[f"b{batch}"] = _from_z(generator, batch)
         if seeded:
             functions[f"generate_b{batch}"] = _from_seed(generator, batch)
+        if seeded and generator.facts.w_size:
+            functions[f"from_w_b{batch}"] = _from_w(generator, batch)
     return functions
 
 
@@ -62,10 +66,22 @@ def _from_z(generator: Generator, batch: int):
     return tf.function(images, input_signature=specs, autograph=False)
 
 
+def _from_w(generator: Generator, batch: int):
+    def images(w):
+        return {"images": generator.images_of_w(w)}
+
+    w = tf.TensorSpec([batch, generator.facts.w_size], tf.float32, "w")
+    return tf.function(images, input_signature=[w], autograph=False)
+
+
 def _from_seed(generator: Generator, batch: int):
     def generate(seed, index, truncation, label=None):
         z, label = generator.sample_inputs(seed, index + tf.range(batch), truncation, label)
-        drawn = {"images": generator.images(z, label, truncation), "z": z}
+        if generator.facts.w_size:
+            w = generator.w(z, label, truncation)
+            drawn = {"images": generator.images_of_w(w), "z": z, "w": w}
+        else:
+            drawn = {"images": generator.images(z, label, truncation), "z": z}
         return drawn | ({} if label is None else {"labels": label})
 
     specs = [

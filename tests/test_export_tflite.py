@@ -40,6 +40,7 @@ def test_builtin_operators_only_and_types_as_promised(kind, name):
     custom = {schema.BuiltinOperator.CUSTOM, schema.BuiltinOperator.VAR_HANDLE, schema.BuiltinOperator.READ_VARIABLE}
     assert not custom & {code.builtinCode for code in model.operatorCodes}
     expected = {"b1", "b16"} | ({"generate_b1", "generate_b16"} if name != "_int8" else set())
+    expected |= {"from_w_b1", "from_w_b16"} if kind == "style" and name != "_int8" else set()
     found = {}
     for signature in model.signatureDefs:
         tensors = model.subgraphs[signature.subgraphIndex].tensors

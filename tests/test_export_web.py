@@ -227,6 +227,21 @@ def test_truncation_and_directions_move_the_whole_grid(open_page):
     assert_calm(page)
 
 
+def test_directions_and_walks_of_styles_are_of_w(open_page):
+    page, loaded = open_page(exported("style") / "generator.tflite"), load(exporting.run("style")).loaded
+    after_drawing(page, lambda: _set(page, "truncation", 0.5))
+    after_drawing(page, lambda: _set(page, "direction", 1))
+    after_drawing(page, lambda: _set(page, "strength", -3))
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data, truncation=0.5)
+    start = seeded(sampler, 7, 16)
+    w = sampler.styles(start.values, start.label) - 3 * principal(loaded.generator, 9)[1]
+    assert np.abs(grid(page, 1).astype(int) - next(sampler.of_w(w))).max() <= 1
+    after_drawing(page, lambda: _set(page, "share", 0.5))
+    middle = next(sampler.of_w(w[:2].mean(0, keepdims=True)))[0]
+    assert np.abs(canvas(page, "#between", 1).astype(int) - middle).max() <= 1
+    assert_calm(page)
+
+
 def test_walk_goes_through_all_latents_until_it_is_stopped(open_page):
     page, loaded = open_page(exported("mlp") / "generator.tflite"), load(exporting.run("mlp")).loaded
     sampler = Sampler(loaded.generator, loaded.config, loaded.data)

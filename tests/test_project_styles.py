@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
-from tfgan_train import models
+from tests import binaries, exporting, tiny
+from tfgan_train import models, project, sample
 from tfgan_train.common.errors import UserError
 from tfgan_train.runs.directions import Direction, strips
 from tfgan_train.runs.sampler import Sampler
@@ -125,3 +125,23 @@ def test_w_that_does_not_fit_is_refused(labelled, tmp_path, arrays, label, said)
     with pytest.raises(UserError) as caught:
         latents_file.read(str(tmp_path / "w.npz"), "--latents=w.npz", labelled, label)
     assert re.search(said, str(caught.value)) and "\n" not in str(caught.value)
+
+
+@pytest.mark.export
+def test_project_writes_w_which_sample_and_an_export_draw(tmp_path):
+    run, npz = exporting.run("style"), tmp_path / "out" / "latents.npz"
+    arguments = (f"--run_dir={run}", "--num=3", "--seed=5", f"--out={tmp_path / 'given.npz'}")
+    assert binaries.call(sample.main, *arguments).status == 0
+    options = ("--restarts=2", "--iterations=20", f"--images={tmp_path / 'given.npz'}", f"--out={tmp_path / 'out'}")
+    result = binaries.call(project.main, f"--run_dir={run}", *options)
+    assert result.status == 0, result.err
+    arguments = (f"--run_dir={run}", f"--latents={npz}", f"--out={tmp_path / 'again.npz'}")
+    assert binaries.call(sample.main, *arguments).status == 0
+    with np.load(npz) as stored:
+        assert set(stored.files) == {"w", "distance"}
+        w = tf.constant(stored["w"])
+    images = np.load(tmp_path / "again.npz")["images"]
+    call = tf.saved_model.load(str(exporting.exported("style") / "saved_model")).signatures["from_w"]
+    assert np.abs(np.rint((call(w=w)["images"].numpy() + 1) * 127.5) - images).max() <= 1
+    result = binaries.call(sample.main, *arguments[:2], "--direction=label:1,2", f"--out={tmp_path / 'x.png'}")
+    assert result.status == 2 and "doesn't move w, which --latents holds; legal: sefa:N" in result.err

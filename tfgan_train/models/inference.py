@@ -26,6 +26,11 @@ def truncates_w(generator) -> bool:
     return hasattr(generator, "truncated")
 
 
+def takes_w(generator) -> bool:
+    """Whether images can be made of w too: it has `styles`(z, label, truncation), `latents` and `images`(w, w, …)."""
+    return hasattr(generator, "styles")
+
+
 def variables_read(graph: tf.Graph) -> list[tf.Variable]:
     """The variables that the graph uses."""
     return list(graph.variables)

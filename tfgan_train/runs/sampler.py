@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_train.common.images import are_points
-from tfgan_train.models.inference import truncates_w
+from tfgan_train.models.inference import takes_w, truncates_w
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels
 
@@ -67,7 +67,7 @@ class Sampler:
     @property
     def w_size(self) -> int:
         """Columns of w, 0 for a generator that has none."""
-        return self.space.noise if self.mixes else 0
+        return self.space.noise if takes_w(self._generator) else 0
 
     def batches(self, num: int, seed: int, label: int | None = None) -> Iterator[np.ndarray]:
         """uint8 [<= BATCH, H, W, C] until `num` images are drawn."""

@@ -33,9 +33,9 @@ async function drawGrid() {
   const start = performance.now();
   const truncation = element('truncation').valueAsNumber;
   state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value), chosenCodes(), truncation);
-  const direction = state.model.facts.directions?.[element('direction').value], strength = element('strength').valueAsNumber;
+  const direction = state.model.directions[element('direction').value], strength = element('strength').valueAsNumber;
   if (direction && strength) {
-    state.images = await state.model.changed(state.images, z => moved(z, direction.z, strength));
+    state.images = await state.model.changed(state.images, z => moved(z, direction[state.model.name], strength));
   }
   const milliseconds = (performance.now() - start) / COUNT;
   element('status').textContent = `${milliseconds.toFixed(2)} ms per image`;
@@ -83,7 +83,7 @@ async function drawBetween() {
   const [from, to] = state.marked.map(i => state.images[i]);
   [...element('grid').children].forEach((button, i) => button.setAttribute('aria-pressed', state.marked.includes(i)));
   const share = element('share').valueAsNumber;
-  const z = between(from.z, to.z, share, state.model.facts.latent);
+  const z = between(from.z, to.z, share, state.model.latent);
   const image = await state.model.fromLatent(z, share < 0.5 ? from.label : to.label);
   draw(element('between'), image.pixels);
 }
@@ -93,7 +93,7 @@ async function drawWalk() {
   if (!state.begun) return;
   const round = SECONDS_A_STOP * 1000 * COUNT;
   const place = (performance.now() - state.begun) % round / round;
-  const {z, nearer} = loop(state.images.map(image => image.z), place, state.model.facts.latent);
+  const {z, nearer} = loop(state.images.map(image => image.z), place, state.model.latent);
   draw(element('between'), (await state.model.fromLatent(z, state.images[nearer].label)).pixels);
   document.body.dataset.place = place;
   requestAnimationFrame(() => request(drawWalk));
@@ -135,7 +135,7 @@ function fail(error) {
   element('status').classList.add('error');
 }
 
-function describe({run, step, image, latent, labels, parameters, directions}) {
+function describe({facts: {run, step, image, latent, labels, parameters}, directions}) {
   element('title').textContent = document.title = `${run}, step ${step.toLocaleString('en')}`;
   element('facts').textContent = `${image.width} x ${image.height} pixels from ${latent.size} ${latent.distribution} numbers, ` +
       `${parameters.toLocaleString('en')} parameters`;
@@ -143,8 +143,8 @@ function describe({run, step, image, latent, labels, parameters, directions}) {
   for (let i = 0; i < (labels?.count ?? 0); i++) element('label').append(new Option(labels.names[i] ?? i, i));
   element('labels').hidden = !labels;
   offerCodes(latent.codes ?? []);
-  directions?.forEach(({name}, i) => element('direction').append(new Option(name, i)));
-  element('directions').hidden = !directions?.length;
+  directions.forEach(({name}, i) => element('direction').append(new Option(name, i)));
+  element('directions').hidden = !directions.length;
 }
 
 function listen() {
@@ -172,7 +172,7 @@ function listen() {
 
 try {
   state.model = await Model.load(new URLSearchParams(location.search).get('model') ?? 'model.tflite');
-  describe(state.model.facts);
+  describe(state.model);
   listen();
   // The first call prepares the signature, which is not what an image costs.
   await state.model.fromSeed(0, COUNT, -1, {});

@@ -58,9 +58,14 @@ export class Model {
     this.compiled = compiled;
     const batches = Object.keys(facts.signatures).filter(name => /^b\d+$/.test(name)).map(name => +name.slice(1));
     this.batches = batches.sort((a, b) => a - b);
+    // Where images can be made of w, that is the latent which is walked through and moved. Codes are columns of z.
+    const {latent, directions} = facts;
+    this.name = `from_w_b${batches[0]}` in facts.signatures && !latent.codes ? 'w' : 'z';
+    this.latent = this.name === 'w' ? {distribution: 'uniform'} : latent;
+    this.directions = (directions ?? []).filter(direction => this.name in direction);
   }
 
-  // Images 0 .. count-1 of a seed: [{pixels, z, label}]. A label below 0 is drawn from the seed, and so is each code
+  // Images 0 .. count-1 of a seed: [{pixels, z, label}], where z is the w of a generator that has it. A label below 0 is drawn from the seed, and so is each code
   // that `codes` (name -> a category's number, or a number from -1 to 1) leaves out.
   // `truncation` scales the latents, from 0 to 1.
   async fromSeed(seed, count, label, codes, truncation = 1) {
@@ -115,14 +120,14 @@ export class Model {
     const scalar = (type, value) => new Tensor(new type([value]), []);
     const inputs = {seed: scalar(Int32Array, seed), index: scalar(Int32Array, index), truncation: scalar(Float32Array, truncation)};
     if (this.facts.labels) inputs.label = new Tensor(new Int32Array(batch).fill(label), [batch]);
-    const {images, z, labels} = await this.run(`generate_b${batch}`, inputs);
+    const {images, labels, [this.name]: z} = await this.run(`generate_b${batch}`, inputs);
     return this.split(images, z, labels, batch);
   }
 
   async runLatents(z, asked, batch) {
-    const inputs = {z: new Tensor(z, [batch, z.length / batch])};
-    if (this.facts.labels) inputs.label = new Tensor(asked, [batch]);
-    const {images} = await this.run(`b${batch}`, inputs);
+    const inputs = {[this.name]: new Tensor(z, [batch, z.length / batch])};
+    if (this.facts.labels && this.name === 'z') inputs.label = new Tensor(asked, [batch]);
+    const {images} = await this.run(`${this.name === 'z' ? '' : 'from_w_'}b${batch}`, inputs);
     return this.split(images, z, asked, batch);
   }
 
