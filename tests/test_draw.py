@@ -53,6 +53,31 @@ def test_offset_and_step_may_be_tensors_inside_a_function():
             np.testing.assert_array_equal(inside[kind], expected)
 
 
+def test_numbers_are_those_of_tensorflows_public_functions():
+    """From the seed (a hash of what they are for, the step), by the same algorithm."""
+
+    def seed(kind):
+        text = repr((7, ("noise",), kind)).encode()
+        return [int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True), 3]
+
+    draw, shape = _draw().child("noise"), (12, 3, 5)
+    expected = [
+        (draw.uniform((3, 5)), tf.random.stateless_uniform(shape, seed("uniform"), alg="philox")),
+        (draw.uniform((3, 5), -1, 2), tf.random.stateless_uniform(shape, seed("uniform"), -1, 2, alg="philox")),
+        (draw.normal((3, 5)), tf.random.stateless_normal(shape, seed("normal"), alg="philox")),
+        (
+            draw.integers((3, 5), -2, 7),
+            tf.random.stateless_uniform(shape, seed("integers"), -2, 7, tf.int32, alg="philox"),
+        ),
+        (
+            draw.permutation(9),
+            tf.random.experimental.stateless_shuffle(tf.range(9), seed("permutation"), alg="philox"),
+        ),
+    ]
+    for found, wanted in expected:
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_seed_step_path_and_kind_each_give_other_numbers():
     base = _draw()
     other = [

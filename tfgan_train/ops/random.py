@@ -13,7 +13,7 @@ import math
 import tensorflow as tf
 
 # Named, because "auto_select" picks another algorithm on another device.
-_ALGORITHM = "philox"
+_ALGORITHM = tf.random.Algorithm.PHILOX.value
 _LANES = 2  # 16-bit random numbers in one 32-bit word
 _LANE_VALUES = 1 << 16
 
@@ -48,22 +48,18 @@ class Draw:
 
     def uniform(self, shape=(), minval=0.0, maxval=1.0, dtype=tf.float32) -> tf.Tensor:
         """Uniform floats in [minval, maxval), [count, *shape]; `shape` is one example's."""
-        numbers = tf.random.stateless_uniform(
-            (self.total, *shape), self._seeds("uniform"), minval, maxval, dtype, alg=_ALGORITHM
-        )
+        numbers = self._raw(tf.raw_ops.StatelessRandomUniformV2, "uniform", shape, dtype=dtype)
+        if (minval, maxval) != (0.0, 1.0):
+            numbers = numbers * (maxval - minval) + minval
         return self._mine(numbers)
 
     def normal(self, shape=(), dtype=tf.float32) -> tf.Tensor:
         """Standard normal floats, [count, *shape]."""
-        numbers = tf.random.stateless_normal((self.total, *shape), self._seeds("normal"), dtype=dtype, alg=_ALGORITHM)
-        return self._mine(numbers)
+        return self._mine(self._raw(tf.raw_ops.StatelessRandomNormalV2, "normal", shape, dtype=dtype))
 
     def integers(self, shape, low: int, high: int) -> tf.Tensor:
         """Uniform int32 in [low, high), [count, *shape]."""
-        numbers = tf.random.stateless_uniform(
-            (self.total, *shape), self._seeds("integers"), low, high, tf.int32, alg=_ALGORITHM
-        )
-        return self._mine(numbers)
+        return self._mine(self._raw(tf.raw_ops.StatelessRandomUniformIntV2, "integers", shape, minval=low, maxval=high))
 
     def bernoulli(self, shape, p: float) -> tf.Tensor:
         """True with probability `p` (to 1/65536), bool [count, *shape].
@@ -77,21 +73,28 @@ class Draw:
         if threshold in (0, _LANE_VALUES):
             return tf.fill((self.count, *shape), threshold > 0)
         size = math.prod(shape)
-        words = tf.random.stateless_uniform(
-            (self.total, -(-size // _LANES)), self._seeds("bernoulli"), None, None, tf.uint32, alg=_ALGORITHM
+        words = self._raw(
+            tf.raw_ops.StatelessRandomUniformFullIntV2, "bernoulli", (-(-size // _LANES),), dtype=tf.uint32
         )
         lanes = tf.reshape(tf.bitcast(self._mine(words), tf.uint16), (self.count, -1))
         return tf.reshape(lanes[:, :size] < tf.constant(threshold, tf.uint16), (self.count, *shape))
 
     def permutation(self, size: int) -> tf.Tensor:
         """int32 [size]: 0 to size - 1 in random order, the same on all replicas."""
-        return tf.random.experimental.stateless_shuffle(tf.range(size), self._seeds("permutation"), alg=_ALGORITHM)
+        return tf.raw_ops.StatelessShuffle(value=tf.range(size), alg=_ALGORITHM, **self._state("permutation"))
 
-    def _seeds(self, kind: str) -> tf.Tensor:
+    def _raw(self, operation, kind: str, shape, **options) -> tf.Tensor:
+        """What an operation of TensorFlow draws for the whole global batch, [total, *shape]."""
+        return operation(shape=(self.total, *shape), alg=_ALGORITHM, **self._state(kind), **options)
+
+    def _state(self, kind: str) -> dict[str, tf.Tensor]:
+        """Philox' key and counter, as `tf.random.stateless_uniform` makes them: by 1 node, not by its 40."""
         # Lengths are part of the text, so that no two paths can spell the same one.
         text = repr((self.seed, self.path, kind)).encode()
-        key = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)
-        return tf.stack([tf.constant(key, tf.int64), tf.cast(self.step, tf.int64)])
+        number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)
+        seed = tf.stack([tf.constant(number, tf.int64), tf.cast(self.step, tf.int64)])
+        key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+        return {"key": key, "counter": counter}
 
     def _mine(self, numbers: tf.Tensor) -> tf.Tensor:
         """This replica's rows of the global batch's numbers."""
