@@ -1,6 +1,7 @@
 """The memory of a run against the size of its data, up to and beyond what is kept in memory.
 
     python benchmarks/data_memory.py --counts=10000,20000,40000,80000,160000 --out=data_memory.json
+    python benchmarks/data_memory.py --kinds=npz,idx --counts=10000 --invert --out=inverted_memory.json
     python benchmarks/data_memory.py --kinds=dataset --side=64 --counts=100000,200000 --out=dataset_memory.json
 
 For each kind and count that many square colour images are made: a folder of JPEGs (hard links to a few hundred
@@ -139,9 +140,9 @@ PASSED = {"arrays": 1, "floats": 4}  # what a Python program holds: bytes of a n
 KINDS = (*MAKERS, *PASSED, "dataset")
 
 
-def command(kind: str, count: int, side: int, place: pathlib.Path, steps: int) -> list[str]:
-    """The process that trains, its data made."""
-    settings = SETTINGS | {"run_dir": str(place / "run"), "steps": steps}
+def command(kind: str, count: int, side: int, place: pathlib.Path, changes: dict) -> list[str]:
+    """The process that trains, its data made; `changes`: its settings beside SETTINGS."""
+    settings = SETTINGS | {"run_dir": str(place / "run")} | changes
     if kind in PASSED:
         return [sys.executable, "-c", PROGRAM, json.dumps([count, side, PASSED[kind] == 4, settings])]
     if kind == "dataset":
@@ -152,14 +153,14 @@ def command(kind: str, count: int, side: int, place: pathlib.Path, steps: int) -
     return [sys.executable, "-m", "tfgan_train.main", *(f"--{name}={value}" for name, value in settings.items())]
 
 
-def measure(kind: str, count: int, side: int, steps: int) -> dict:
-    """Trains on `count` images and says what that took."""
+def measure(kind: str, count: int, side: int, changes: dict) -> dict:
+    """Trains on `count` images, with `changes` beside SETTINGS, and says what that took."""
     with tempfile.TemporaryDirectory() as name:
         place = pathlib.Path(name)
         # The maker's memory must not be taken for the run's, which begins as a copy of this process.
         maker = os.fork()
         if not maker:
-            (place / "command.json").write_text(json.dumps(command(kind, count, side, place, steps)))
+            (place / "command.json").write_text(json.dumps(command(kind, count, side, place, changes)))
             os._exit(0)
         os.waitpid(maker, 0)
         process = subprocess.Popen(
@@ -169,11 +170,12 @@ def measure(kind: str, count: int, side: int, steps: int) -> dict:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"training on {count} images of {kind} failed with exit code {process.returncode}")
-        pixels = count * side * side * 3 / 2**20
+        trained = int(changes.get("image_size", side))
+        pixels = count * trained * trained * 3 / 2**20
         return {
             "kind": kind,
             "images": count,
-            "side": side,
+            "side": trained,
             "megabytes_of_pixels": pixels,
             "peak_megabytes": usage.ru_maxrss / 1024 - pixels * PASSED.get(kind, 0),
             "ms_per_step": median_step(place / "run", NEVER) * 1e3,
@@ -204,13 +206,17 @@ def main():
     parser.add_argument("--kinds", default=["folder"], type=lambda text: text.split(","), help=", ".join(KINDS))
     parser.add_argument("--side", default=128, type=int, help="of the images, in pixels")
     parser.add_argument("--steps", default=40, type=int)
+    parser.add_argument("--invert", action="store_true", help="train with --invert")
+    parser.add_argument("--image_size", type=int, help="train with --image_size, of which the pixels are counted")
     parser.add_argument("--out", default="data_memory.json")
     options = parser.parse_args()
+    changes = {"steps": options.steps} | ({"invert": True} if options.invert else {})
+    changes |= {"image_size": options.image_size} if options.image_size else {}
     results = []
     for kind in options.kinds:
-        none = measure(kind, FEW, options.side, options.steps)
+        none = measure(kind, FEW, options.side, changes)
         for count in options.counts:
-            one = measure(kind, count, options.side, options.steps)
+            one = measure(kind, count, options.side, changes)
             above = one["peak_megabytes"] - none["peak_megabytes"]
             one["megabytes_above"] = above
             one["times_above"] = above / (one["megabytes_of_pixels"] - none["megabytes_of_pixels"])

@@ -1,12 +1,13 @@
 """Sources, the options every dataset shares, and --dataset names."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data_fixtures import config, random_images
+from tests.data_fixtures import config, idx_bytes, random_images
 from tfgan_train import data
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import source, transform
@@ -37,7 +38,7 @@ def test_reads_any_order_and_hands_out_nothing_writable():
 
 
 def test_remembered_asks_for_each_example_once_and_never_for_all(monkeypatch):
-    monkeypatch.setattr(source, "_BLOCK_BYTES", 4 * 64)
+    monkeypatch.setattr(source, "BLOCK_BYTES", 4 * 64)
     asked = []
     images = random_images(10)
 
@@ -58,6 +59,53 @@ def test_too_much_for_memory_is_not_remembered(monkeypatch):
     monkeypatch.setattr(source, "MEMORY_LIMIT", 6 * 64 - 1)
     plain = dataclasses.replace(noise(), in_memory=False)
     assert source.remembered(plain) is plain
+
+
+def _npz(folder, images):
+    np.savez(folder / "x.npz", images=images)
+    return f"npz:{folder}/x.npz"
+
+
+def _npy_in_fortrans_order(folder, images):
+    np.save(folder / "x.npy", np.asfortranarray(images))
+    return f"npz:{folder}/x.npy"
+
+
+def _idx(folder, images):
+    (folder / "train-images-idx4-ubyte").write_bytes(idx_bytes(images))
+    return f"idx:{folder}"
+
+
+@pytest.mark.parametrize("make", [_npz, _npy_in_fortrans_order, _idx])
+@pytest.mark.parametrize("changes", [{}, {"invert": True}, {"image_size": "4x6"}, {"image_size": "16", "channels": 1}])
+def test_files_read_in_parts_are_what_they_are_at_once(tmp_path, monkeypatch, make, changes):
+    images = random_images(11, 8, 8, 3)
+    settings = config(make(tmp_path, images), train_examples=9, **changes)
+    wanted = pixels(transform.apply(settings, source.from_arrays("whole", images), "train"))
+    for block, limit in ((3 * 192, 2**31), (1, 2**31), (3 * 192, 100)):  # 100 bytes: the change waits for each read.
+        monkeypatch.setattr(source, "BLOCK_BYTES", block)
+        monkeypatch.setattr(source, "MEMORY_LIMIT", limit)
+        loaded = data.load(settings)
+        assert loaded.in_memory == (limit > 100 or not changes)
+        np.testing.assert_array_equal(pixels(loaded), wanted)
+
+
+@pytest.mark.parametrize("make", [_npz, _idx])
+@pytest.mark.parametrize("changes", [{}, {"invert": True}, {"image_size": "32"}])
+def test_changed_pixels_are_in_memory_once(tmp_path, monkeypatch, make, changes):
+    """By NumPy's own count of the bytes it asks for."""
+    dataset = make(
+        tmp_path,
+        np.zeros((2000, 32, 32, 3), np.uint8)
+        if not changes.get("image_size")
+        else np.zeros((2000, 40, 40, 3), np.uint8),
+    )
+    monkeypatch.setattr(source, "BLOCK_BYTES", 64 * 1024)
+    tracemalloc.start()
+    loaded = data.load(config(dataset, **changes))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.15 * loaded.count * 32 * 32 * 3
 
 
 @pytest.mark.parametrize("text, size", [("", None), ("64", (64, 64)), ("96x64", (96, 64)), ("1X4096", (1, 4096))])

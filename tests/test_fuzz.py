@@ -8,7 +8,6 @@ import io
 import json
 import pathlib
 import shutil
-import types
 
 import numpy as np
 import pytest
@@ -16,10 +15,10 @@ from PIL import Image
 
 from export import main as export_main
 from tests import binaries
-from tests.data_fixtures import idx_bytes, random_images
+from tests.data_fixtures import config, idx_bytes, random_images
 from tests.fuzzing import STORED, at_most, mutations, one_line_or_fine
 from tfgan_train import compare, evaluate, main, project, sample
-from tfgan_train.data import array_data, decode, idx
+from tfgan_train.data import decode, load
 from tfgan_train.pretrained.torch_file import read_state_dict
 from tfgan_train.report.page import write_report
 from tfgan_train.runs import checkpoints
@@ -67,20 +66,18 @@ def test_images(form, mode):
 def test_idx_files(tmp_path, packed):
     pack = gzip.compress if packed else bytes
     path = tmp_path / "train-images-idx3-ubyte"
-    for data in mutations(pack(idx_bytes(random_images(6, 5, 4)[..., 0])), 60):
-        path.write_bytes(data)
-        one_line_or_fine(lambda: idx.load(types.SimpleNamespace(dataset=f"idx:{tmp_path}"), "train"))
+    for content in mutations(pack(idx_bytes(random_images(6, 5, 4)[..., 0])), 60):
+        path.write_bytes(content)
+        one_line_or_fine(lambda: load(config(f"idx:{tmp_path}")))
 
 
 def test_arrays(tmp_path):
     np.savez_compressed(tmp_path / "x.npz", images=random_images(9), labels=np.arange(9))
     np.save(tmp_path / "y.npy", random_images(9))
     for name in ("x.npz", "y.npy"):
-        for data in mutations((tmp_path / name).read_bytes(), 80):
-            (tmp_path / f"bad-{name}").write_bytes(data)
-            one_line_or_fine(
-                lambda name=name: array_data.load(types.SimpleNamespace(dataset=f"npz:{tmp_path}/bad-{name}"), "train")
-            )
+        for content in mutations((tmp_path / name).read_bytes(), 80):
+            (tmp_path / f"bad-{name}").write_bytes(content)
+            one_line_or_fine(lambda name=name: load(config(f"npz:{tmp_path}/bad-{name}")))
 
 
 def test_torch_files(tmp_path):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,26 +34,42 @@ def load(config, split: str) -> source.Source:
     flag = f"--dataset={config.dataset}"
     file = ArrayFile(path, flag)
     image_names, label_names = _NAMES[split]
-    images = _first(file, image_names)
-    if images is None:
+    name = _first(file, image_names)
+    if name is None:
         if split != "train":
             raise source.NoSuchSplit(f"{path} has no {' or '.join(image_names)}")
         raise UserError(
             f"{flag} has the arrays {', '.join(file.names)}; "
             f"legal: {', '.join(image_names)}, with {', '.join(label_names)} for labels"
         )
-    labels = _first(file, label_names)
-    classes = None
+    labels_name = _first(file, label_names)
+    labels, classes = None if labels_name is None else file.read(labels_name), None
     if labels is not None and split != "train":
-        train = _first(file, _NAMES["train"][1])
-        train = labels if train is None else train
+        train_name = _first(file, _NAMES["train"][1])
+        train = labels if train_name is None else file.read(train_name)
         classes = int(np.max(train)) + 1 if train.size else None
-    return from_images(flag, images, labels, name=config.dataset, classes=classes)
+    return _of_file(file, name, flag, labels, config.dataset, classes)
 
 
-def _first(file: ArrayFile, names: Sequence[str]) -> np.ndarray | None:
-    """The first array of these names; the others stay in the file."""
-    return next((file.read(name) for name in names if name in file.names), None)
+def _first(file: ArrayFile, names: Sequence[str]) -> str | None:
+    """The first of these names that an array has."""
+    return next((name for name in names if name in file.names), None)
+
+
+def _of_file(file: ArrayFile, array: str, flag: str, labels, name: str, classes: int | None) -> source.Source:
+    """As `from_images`, of an array that is read a part at a time."""
+    shape, dtype = file.described(array)
+    shape = _image_shape(flag, shape)
+    to_bytes(flag, np.empty(0, dtype), None)  # Says what another type is.
+
+    def images() -> Iterator[np.ndarray]:
+        for part in file.parts(array, source.BLOCK_BYTES):
+            part = part.reshape(len(part), *shape[1:])
+            yield in_parts(alpha.premultiplied, part) if alpha.has_alpha(part) else part
+
+    checked = _checked_labels(flag, labels, shape[0], classes)
+    notes = _alpha_notes(flag, shape)
+    return source.from_parts(name, shape[1:], shape[0], images, *checked, notes=notes)
 
 
 def from_images(
@@ -81,20 +97,32 @@ def from_images(
       UserError: other arrays than these.
     """
     images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[-1] > source.MOST_CHANNELS or 0 in images.shape:
-        raise UserError(
-            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 to {source.MOST_CHANNELS} channels; "
-            f"they are {list(images.shape)}"
-        )
+    images = images.reshape(_image_shape(what, images.shape))
     pixels = to_bytes(what, images, value_range)
-    notes: tuple[str, ...] = ()
-    if alpha.has_alpha(pixels):
+    notes = _alpha_notes(what, pixels.shape)
+    if notes:
         pixels = in_parts(alpha.premultiplied, pixels)
-        notes = (f"{what}: the four channels are taken for red, green, blue and alpha",)
     checked = _checked_labels(what, labels, len(images), len(names) or classes)
     return with_names(source.from_arrays(name, pixels, *checked, notes=notes), what, names)
+
+
+def _image_shape(what: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """[N, H, W, C] of images that may lack C.
+
+    Raises:
+      UserError: another number of axes, too many channels, or nothing at all.
+    """
+    whole = (*shape, 1) if len(shape) == 3 else shape
+    if len(whole) != 4 or whole[-1] > source.MOST_CHANNELS or 0 in whole:
+        raise UserError(
+            f"{what}: images must be [N, H, W] or [N, H, W, C] with 1 to {source.MOST_CHANNELS} channels; "
+            f"they are {list(shape)}"
+        )
+    return whole
+
+
+def _alpha_notes(what: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    return (f"{what}: the four channels are taken for red, green, blue and alpha",) if shape[-1] == 4 else ()
 
 
 def with_names(made: source.Source, what: str, names: Sequence[str]) -> source.Source:

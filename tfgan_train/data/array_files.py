@@ -56,15 +56,31 @@ class ArrayFile:
         if not self.names:
             raise UserError(f"{flag} holds no arrays")
 
+    def described(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """The shape and type of one array, by its header; a damaged one is a UserError."""
+        with self._refusing(), self._opened(name) as file:
+            shape, _, dtype = _header(file)
+            return shape, dtype
+
     def read(self, name: str) -> np.ndarray:
         """One array, in memory that a tensor can share; a damaged one is a UserError."""
-        with self._refusing():
-            member = self._members[name]
-            if member is None:
-                with open(self._path, "rb") as file:
-                    return _array(file)
-            with zipfile.ZipFile(self._path) as archive, archive.open(member) as file:
-                return _array(file)
+        with self._refusing(), self._opened(name) as file:
+            return _array(file)
+
+    def parts(self, name: str, most_bytes: int) -> Iterator[np.ndarray]:
+        """One array in parts along its first axis, which together are it; a damaged one is a UserError."""
+        with self._refusing(), self._opened(name) as file:
+            yield from _parts(file, most_bytes)
+
+    @contextlib.contextmanager
+    def _opened(self, name: str) -> Iterator[IO[bytes]]:
+        member = self._members[name]
+        if member is None:
+            with open(self._path, "rb") as file:
+                yield file
+        else:
+            with zipfile.ZipFile(self._path) as archive, archive.open(member) as packed:
+                yield packed
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -112,16 +128,42 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read is None:
         raise ValueError(f"it is of NumPy's format {version[0]}.{version[1]}; legal: 1.0 and 2.0")
-    return read(file)
+    found = read(file)
+    if found[2].hasobject:
+        raise ValueError("it holds Python objects, not numbers")
+    return found
 
 
 def _array(file: IO[bytes]) -> np.ndarray:
     shape, in_fortrans_order, dtype = _header(file)
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects, not numbers")
     array = aligned_empty(shape[::-1] if in_fortrans_order else shape, dtype)
+    _fill(array, file)
+    _check_end(file)
+    return np.ascontiguousarray(array.T) if in_fortrans_order else array
+
+
+def _parts(file: IO[bytes], most_bytes: int) -> Iterator[np.ndarray]:
+    shape, in_fortrans_order, dtype = _header(file)
+    rows = max(1, most_bytes // max(1, int(np.prod(shape[1:])) * dtype.itemsize))
+    # Fortran's order has the first axis last.
+    whole = aligned_empty(shape[::-1], dtype) if in_fortrans_order else None
+    if whole is not None:
+        _fill(whole, file)
+    for start in range(0, shape[0], rows):
+        if whole is not None:
+            yield np.ascontiguousarray(whole.T[start : start + rows])
+            continue
+        part = np.empty((min(rows, shape[0] - start), *shape[1:]), dtype)
+        _fill(part, file)
+        yield part
+    _check_end(file)
+
+
+def _fill(array: np.ndarray, file: IO[bytes]) -> None:
     if fill(array, file) < array.nbytes:
         raise ValueError("it is cut short")
+
+
+def _check_end(file: IO[bytes]) -> None:
     if file.read(1):  # The end of a packed member has its checksum, which this compares.
         raise ValueError("it is longer than its header says")
-    return np.ascontiguousarray(array.T) if in_fortrans_order else array

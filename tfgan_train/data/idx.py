@@ -1,11 +1,14 @@
 """`idx:DIR`: IDX files as MNIST, Fashion-MNIST, KMNIST, EMNIST and notMNIST are published."""
 
+import contextlib
 import gzip
 import os
 import pathlib
 import re
 import struct
 import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, cast
 
 import numpy as np
 
@@ -50,14 +53,12 @@ def load(config, split: str) -> source.Source:
     part = "test" if only_test else split
     if only_test:
         notes.append(f"{root} has only t10k files; they serve as the training data")
-    images = _read_images(files[part, "images"])
-    if files[part, "images"].name.startswith("emnist-"):
-        images = _upright(images)
-
+    count, shape, images = _images(files[part, "images"])
     label_file = files.get((part, "labels"))
     if label_file is None:
-        return source.from_arrays(config.dataset, images, notes=(*notes, f"{root} has no labels for its {part} images"))
-    values = _read_labels(label_file, files[part, "images"], len(images))
+        notes.append(f"{root} has no labels for its {part} images")
+        return source.from_parts(config.dataset, shape, count, images, notes=tuple(notes))
+    values = _read_labels(label_file, files[part, "images"], count)
     # The training labels alone say which classes there are: both splits number them alike.
     train_labels = files.get(("train", "labels"), label_file)
     classes = np.unique(values if train_labels == label_file else _label_values(train_labels))
@@ -65,7 +66,8 @@ def load(config, split: str) -> source.Source:
     strange = values[~np.isin(values, classes)]
     if len(strange):
         raise UserError(f"{label_file}: the label {strange[0]} does not occur in {train_labels}")
-    return source.from_arrays(config.dataset, images, labels, [str(value) for value in classes], notes=tuple(notes))
+    names = [str(value) for value in classes]
+    return source.from_parts(config.dataset, shape, count, images, labels, names, notes=tuple(notes))
 
 
 def _find(root: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
@@ -83,24 +85,34 @@ def _find(root: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
     return files
 
 
-def _read_images(path: pathlib.Path) -> np.ndarray:
-    """uint8 [N, H, W, C] of a file with three (grey) or four dimensions."""
-    images = _read(path, ndims=(3, 4))
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.shape[3] not in (1, 3):
-        raise UserError(f"{path}: the images have {images.shape[3]} channels; legal: 1 or 3")
-    if not images.size:
-        raise UserError(f"{path} holds no images (its shape is {images.shape[:3]})")
-    return images
+def _images(path: pathlib.Path) -> tuple[int, tuple[int, ...], Callable[[], Iterator[np.ndarray]]]:
+    """(N, (H, W, C), parts of uint8 [n, H, W, C]) of a file with three (grey) or four dimensions.
 
+    EMNIST's images, which lie turned about their diagonal, are put upright.
+    """
+    with _opened(path, (3, 4)) as (_, stored, _):
+        count, height, width = stored[:3]
+        channels = stored[3] if len(stored) == 4 else 1
+    if channels not in (1, 3):
+        raise UserError(f"{path}: the images have {channels} channels; legal: 1 or 3")
+    if not count * height * width:
+        raise UserError(f"{path} holds no images (its shape is {stored[:3]})")
+    turned = path.name.startswith("emnist-")
 
-def _upright(images: np.ndarray) -> np.ndarray:
-    """[N, H, W, C] -> [N, W, H, C], turned about the diagonal, in memory of its own."""
-    count, height, width, channels = images.shape
-    turned = aligned_empty((count, width, height, channels))
-    turned[...] = images.swapaxes(1, 2)
-    return turned
+    def parts() -> Iterator[np.ndarray]:
+        with _opened(path, (3, 4)) as (file, _, _):
+            most, held = max(1, source.BLOCK_BYTES // (height * width * channels)), 0
+            for start in range(0, count, most):
+                part = np.empty((min(most, count - start), height, width, channels), np.uint8)
+                got = fill(part, file)
+                held += got
+                if got < part.nbytes:
+                    raise _wrong_size(path, stored, count * height * width * channels, held)
+                yield part.swapaxes(1, 2) if turned else part
+            if file.read(1):  # One byte tells; the rest of a packed file may be gigabytes.
+                raise _wrong_size(path, stored, held, f"more than {held}")
+
+    return count, ((width, height, channels) if turned else (height, width, channels)), parts
 
 
 def _read_labels(path: pathlib.Path, image_file: pathlib.Path, count: int) -> np.ndarray:
@@ -115,11 +127,28 @@ def _label_values(path: pathlib.Path) -> np.ndarray:
     return values if values.ndim == 1 else values[:, 0]
 
 
-def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | None = None) -> np.ndarray:
-    """The array of an IDX file, which must be exactly as long as its header says; uint8 unless `types` has others.
+def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str]) -> np.ndarray:
+    """The array of an IDX file, which must be exactly as long as its header says."""
+    with _opened(path, ndims, types) as (file, shape, dtype):
+        values = aligned_empty(shape, dtype)
+        held = fill(values, file)
+        too_long = file.read(1)
+    if held != values.nbytes or too_long:
+        raise _wrong_size(path, shape, values.nbytes, f"more than {held}" if too_long else held)
+    return values
+
+
+@contextlib.contextmanager
+def _opened(
+    path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | None = None
+) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype]]:
+    """(the file behind its header, shape, type); bytes unless `types` has others.
 
     Format: two zero bytes, the type, the number of dimensions, each dimension as a big-endian
     32-bit integer, then the values (http://yann.lecun.com/exdb/mnist/).
+
+    Raises:
+      UserError: another file, or one that can't hold what its header promises.
     """
     try:
         with open(path, "rb") as raw:
@@ -134,22 +163,22 @@ def _read(path: pathlib.Path, ndims: tuple[int, ...], types: dict[int, str] | No
             if size > _MOST_BYTES:
                 raise UserError(f"{path} should hold {size:,} bytes by its header; legal: up to {_MOST_BYTES:,}")
             # No memory for what the header promises and the file can't hold: deflate packs at most 1,032 to 1.
-            most = os.fstat(raw.fileno()).st_size * (1032 if packed else 1)
-            values = aligned_empty([min(size, most) // dtype.itemsize], dtype)
-            held = fill(values, file)
-            # One byte more tells a file that is too long; the rest of a packed one may be gigabytes.
-            too_long = bool(file.read(1))
+            length = os.fstat(raw.fileno()).st_size
+            most = length * 1032 if packed else length - 4 - 4 * head[3]
+            if size > most:
+                raise _wrong_size(path, shape, size, f"at most {most}" if packed else most)
+            yield cast(IO[bytes], file), shape, dtype
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is cut short or damaged ({error}); fetch it again") from error
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from error
-    if held != size or too_long:
-        holds = f"more than {size}" if too_long else held
-        raise UserError(
-            f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; "
-            "it is cut short or damaged"
-        )
-    return values.reshape(shape)
+
+
+def _wrong_size(path: pathlib.Path, shape: tuple[int, ...], size: int, holds: int | str) -> UserError:
+    return UserError(
+        f"{path} should hold {size} values (shape {'x'.join(map(str, shape))}) but holds {holds}; "
+        "it is cut short or damaged"
+    )
 
 
 def _shape(

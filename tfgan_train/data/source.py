@@ -1,6 +1,7 @@
 """What a dataset is to the rest of the package; knows neither files nor flags."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -9,12 +10,13 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import aligned_empty
 
 Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Parts = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 # Pixels held in memory at once; a bigger data set is streamed.
 MEMORY_LIMIT = 2 << 30
 
 MOST_CHANNELS = 8  # of an image
-_BLOCK_BYTES = 16 << 20  # of pixels that are read at once, beside those that are kept
+BLOCK_BYTES = 16 << 20  # of pixels that are read at once, beside those that are kept
 
 
 class NoSuchSplit(UserError):
@@ -38,6 +40,8 @@ class Source:
       skipped: (file, reason) of each file that was left out as unreadable.
       notes: plain sentences that the user should see: which data are used, and why.
       in_memory: whether `read` only looks up pixels that are there already.
+      parts: of pixels that lie in a file in their order, what gives all of them, a part at a time, as `read` does:
+        a change of them then needs no second copy of all. None for other data.
       channel_source: where each channel is a picture of its own, the data that it was drawn from.
     """
 
@@ -50,6 +54,7 @@ class Source:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     in_memory: bool = False
+    parts: Parts | None = None
     channel_source: "Source | None" = None
 
 
@@ -65,25 +70,78 @@ def from_arrays(
       label_names: a name for each class.
       **facts: `skipped` and `notes`, as in Source.
     """
-    pixels = _read_only(images)
-    labels = _read_only(np.zeros(len(images), np.int32) if labels is None else labels.astype(np.int32))
+    labels = np.zeros(len(images), np.int32) if labels is None else labels.astype(np.int32)
+    read, shape = _looked_up(images, labels), tuple(images.shape[1:])
+    return Source(name, len(images), shape, len(label_names), tuple(label_names), read, in_memory=True, **facts)
+
+
+def from_parts(
+    name: str,
+    image_shape: Sequence[int],
+    count: int,
+    images: Callable[[], Iterator[np.ndarray]],
+    labels: np.ndarray | None = None,
+    label_names: Sequence[str] = (),
+    **facts,
+) -> Source:
+    """A Source of pixels in a file, which are held in memory from the first read on, or once `remembered`.
+
+    Args:
+      images: each call gives all of them anew, uint8 [n, *image_shape] a part at a time, `count` in all.
+      name, labels, label_names, facts: as `from_arrays` has them.
+    """
+    numbers = np.zeros(count, np.int32) if labels is None else labels.astype(np.int32)
+    lock = threading.Lock()
+    held: list[Reader] = []
+
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        done = 0
+        for part in images():
+            yield part, numbers[done : done + len(part)]
+            done += len(part)
+
+    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with lock:
+            if not held:
+                held.append(_looked_up(*_gathered(parts, count, shape)))
+        return held[0](indices)
+
+    height, width, channels = image_shape
+    shape = (height, width, channels)
+    return Source(name, count, shape, len(label_names), tuple(label_names), read, in_memory=True, parts=parts, **facts)
+
+
+def _gathered(parts: Parts, count: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` images and labels; the others are read too, since a file's damage may show at its end."""
+    images, labels, done = aligned_empty((count, *shape)), np.empty(count, np.int32), 0
+    for some, numbers in parts():
+        taken = min(len(some), count - done)
+        images[done : done + taken], labels[done : done + taken] = some[:taken], numbers[:taken]
+        done += taken
+    return images, labels
+
+
+def _looked_up(images: np.ndarray, labels: np.ndarray) -> Reader:
+    pixels, numbers = _read_only(images), _read_only(labels)
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         where = _as_slice(indices, len(pixels))
-        return pixels[where], labels[where]
+        return pixels[where], numbers[where]
 
-    return Source(
-        name, len(images), tuple(images.shape[1:]), len(label_names), tuple(label_names), read, in_memory=True, **facts
-    )
+    return read
 
 
 def remembered(source: Source) -> Source:
     """`source`, reading each example only once, if all of them fit into MEMORY_LIMIT.
 
     What was read stays in memory, so that the training loop, the pictures and the metrics
-    share one decoding and one copy of the pixels.
+    share one decoding and one copy of the pixels. Pixels that are read in parts are read now.
     """
-    if source.in_memory or source.count * int(np.prod(source.image_shape)) > MEMORY_LIMIT:
+    fits = source.count * int(np.prod(source.image_shape)) <= MEMORY_LIMIT
+    if source.parts is not None and (fits or source.in_memory):
+        look_up = _looked_up(*_gathered(source.parts, source.count, source.image_shape))
+        return dataclasses.replace(source, read=look_up, in_memory=True, parts=None)
+    if source.in_memory or not fits:
         return source
     images = aligned_empty((source.count, *source.image_shape))
     labels = np.empty(source.count, np.int32)
@@ -104,7 +162,7 @@ def remembered(source: Source) -> Source:
 
 def blocks(source: Source, indices: np.ndarray) -> Iterator[np.ndarray]:
     """The indices in parts, each of so few images that to have them twice is nothing."""
-    most = max(1, _BLOCK_BYTES // int(np.prod(source.image_shape)))
+    most = max(1, BLOCK_BYTES // int(np.prod(source.image_shape)))
     for start in range(0, len(indices), most):
         yield indices[start : start + most]
 

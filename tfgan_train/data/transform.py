@@ -5,7 +5,7 @@ Each wraps a Source in another that changes pixels as they are read.
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -137,4 +137,10 @@ def _changed(source: Source, shape: tuple[int, int, int], change: Callable[[np.n
         images, labels = source.read(indices)
         return change(images), labels
 
-    return dataclasses.replace(source, image_shape=shape, read=read, in_memory=False)
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        assert source.parts is not None
+        return ((change(images), labels) for images, labels in source.parts())
+
+    return dataclasses.replace(
+        source, image_shape=shape, read=read, in_memory=False, parts=None if source.parts is None else parts
+    )
