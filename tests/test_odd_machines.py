@@ -282,7 +282,7 @@ def test_what_does_not_fit_into_the_memory_is_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch", "theano"])
+@pytest.mark.parametrize("backend", ["torch", "theano"])
 def test_another_keras_backend_is_one_line_or_no_matter(tmp_path, backend):
     done = subprocess.run(
         [sys.executable, "-m", "tfgan_train.main", "--recipe=smoke", "--steps=1", f"--run_dir={tmp_path}/run"],

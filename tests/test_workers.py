@@ -14,8 +14,6 @@ from tests import processes
 from tfgan_train.runs import checkpoints
 from tfgan_train.runs.directory import RunDir
 
-pytestmark = pytest.mark.workers
-
 SMALL = ("--architecture=mlp", "--g_width=8", "--d_width=8", "--image_size=8", "--train_examples=64", "--batch_size=12")
 FLIPPED = ("--batch_size=12", "--flip", "--crop_padding=2")
 
@@ -83,14 +81,19 @@ def _assert_alike(several, one):
         np.testing.assert_allclose(several[name], value, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("flags, count", [(SMALL, 2), (FLIPPED, 2), (FLIPPED, 3)])
-def test_workers_on_folders_of_their_own_train_what_one_process_trains(tmp_path, trained_by_one, flags, count):
-    """A small MLP, and convolutions whose images are flipped and cut."""
-    _assert_alike(_train_together(tmp_path, count, flags), trained_by_one(flags))
+def test_two_workers_train_what_one_process_trains(tmp_path, trained_by_one):
+    """On folders of their own. It has no mark: every run of the tests trains on two machines once."""
+    _assert_alike(_train_together(tmp_path, 2, SMALL), trained_by_one(SMALL))
 
 
-@pytest.mark.parametrize("before, after", [(1, 2), (2, 1), (3, 2)])
-def test_a_run_goes_on_with_another_number_of_devices(tmp_path, trained_by_one, before, after):
-    for number, steps in ((before, 10), (after, 20)):
+@pytest.mark.workers
+@pytest.mark.parametrize("count", [2, 3])
+def test_workers_train_convolutions_flipped_and_cut_as_one_process_does(tmp_path, trained_by_one, count):
+    _assert_alike(_train_together(tmp_path, count, FLIPPED), trained_by_one(FLIPPED))
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_devices(tmp_path, trained_by_one):
+    for number, steps in ((1, 5), (3, 10), (2, 15), (1, 20)):
         _finish([_start(tmp_path / "run", *SMALL, f"--devices=cpu:{number}", f"--steps={steps}")])
     _assert_alike(_weights(tmp_path / "run"), trained_by_one(SMALL))
