@@ -123,6 +123,29 @@ def test_a_parent_that_cant_be_is_refused_and_nothing_is_written(settings, said,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_parent_that_trains_and_drops_its_checkpoint_gives_the_next_newest(tmp_path, monkeypatch):
+    run = pathlib.Path(shutil.copytree(STORED, tmp_path / "parent"))
+    older = pathlib.Path(shutil.copytree(run / "checkpoints" / "00000008", run / "checkpoints" / "00000007"))
+    meta = json.loads((older / "checkpoint.json").read_text())
+    (older / "checkpoint.json").write_text(json.dumps(meta | {"step": 7}))
+    whole, values = checkpoints.latest(run / "checkpoints"), checkpoints.values
+
+    def drop_first(checkpoint, part):
+        """After the networks were read, before the optimisers are."""
+        monkeypatch.setattr(checkpoints, "values", values)
+        shutil.rmtree(checkpoint.path)
+        return values(checkpoint, part)
+
+    monkeypatch.setattr(checkpoints, "values", drop_first)
+    prepared, _ = _child(tmp_path, run, batch_size=16, train_examples=64)
+    assert prepared.parent["step"] == 7 and prepared.parent["checkpoint"] != whole.fingerprint
+    assert prepared.transfer.optimizers.keys() == {"g_optimizer", "d_optimizer"}
+    shutil.rmtree(older)
+    held = parent.Parent("--from_run=x", RunDir(run), *RunDir(run).read(), whole, None)
+    with pytest.raises(UserError, match="^--from_run=x: .* holds no intact checkpoint yet"):
+        held.read(lambda one: checkpoints.values(one.checkpoint, "g_optimizer"))
+
+
 def test_freezing_needs_a_parent(tmp_path):
     result = binaries.call(main.main, "--recipe=smoke", "--freeze_d=1", f"--run_dir={tmp_path / 'run'}")
     assert result.status == 2 and "--freeze_d would do nothing here" in result.err

@@ -32,20 +32,21 @@ class Gone(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """An intact checkpoint: its step, its folder and what was saved beside the weights."""
+    """An intact checkpoint: its step, its folder and what was saved beside the weights.
+
+    Attributes:
+      fingerprint: the SHA-256 of its checkpoint.json, which has those of all its files.
+    """
 
     step: int
     path: pathlib.Path
     extra: dict
+    fingerprint: str
 
     @property
     def prefix(self) -> str:
         """What tf.train.Checkpoint.read takes."""
         return str(self.path / WEIGHTS)
-
-    def fingerprint(self) -> str:
-        """The SHA-256 of its checkpoint.json, which has those of all its files."""
-        return sha256(self.path / META)
 
 
 def save(folder: pathlib.Path, state: dict, step: int, extra: dict, keep: int) -> None:
@@ -148,7 +149,8 @@ def read(path: pathlib.Path):
     try:
         if not (path / META).is_file():  # A pipe would be waited for.
             return None
-        meta = json.loads((path / META).read_text())
+        content = (path / META).read_bytes()
+        meta = json.loads(content)
         own = meta.pop("own_sha256", None)
         if (own is not None or "format" in meta) and own != _hash(meta):
             return None
@@ -156,7 +158,9 @@ def read(path: pathlib.Path):
         if f"{WEIGHTS}.index" not in files or len(files) < 2:
             return None
         whole = all((path / name).is_file() and sha256(path / name) == digest for name, digest in files.items())
-        return Checkpoint(meta["step"], path, meta["extra"]) if whole and isinstance(meta["extra"], dict) else None
+        if not whole or not isinstance(meta["extra"], dict):
+            return None
+        return Checkpoint(meta["step"], path, meta["extra"], hashlib.sha256(content).hexdigest())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -220,14 +224,23 @@ def values(checkpoint: Checkpoint, part: str) -> dict[str, np.ndarray]:
         }
 
 
+def check_still_there(checkpoint: Checkpoint) -> None:
+    """Makes sure that what was read of a checkpoint's folder was all of this one.
+
+    Raises:
+      Gone: it isn't intact there any more.
+    """
+    now = read(checkpoint.path)
+    if now is None or now.fingerprint != checkpoint.fingerprint:
+        raise Gone(f"{checkpoint.path} was removed or replaced while it was read") from None
+
+
 @contextlib.contextmanager
 def _misfits(checkpoint):
     try:
         yield
     except (AssertionError, ValueError, tf.errors.OpError) as error:
-        now = read(checkpoint.path)
-        if now is None or now.step != checkpoint.step:
-            raise Gone(f"{checkpoint.path} was removed or replaced while it was read") from None
+        check_still_there(checkpoint)
         raise UserError(f"{checkpoint.path} doesn't fit the run's networks: {str(error).splitlines()[0]}") from None
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
@@ -14,6 +14,7 @@ from tfgan_train.config.checks import check_values
 from tfgan_train.config.fields import FIELDS, Config
 
 FORMAT = 1
+Read = TypeVar("Read")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,12 +295,26 @@ def load_run(run_dir, step: int | str | None = None) -> LoadedRun:
     generator, discriminator = build_networks(config.replace(precision="float32"), data)
     average = "ema_generator" if config.ema_half_life else "generator"
     parts = {average: named(generator), "discriminator": named(discriminator)}
-    for attempt in range(checkpoints.READ_ATTEMPTS):
+
+    def restored(checkpoint) -> int:
+        checkpoints.restore_part(checkpoint, **parts)
+        return checkpoint.step
+
+    taken = while_it_lasts(restored, checkpoint, lambda: find_checkpoint(run, step))
+    return LoadedRun(run, config, data, taken, generator, discriminator)
+
+
+def while_it_lasts(read: Callable[[Any], Read], checkpoint, find: Callable[[], Any]) -> Read:
+    """`read` of a checkpoint, or of what `find` finds then where a run that trains has dropped it meanwhile.
+
+    Raises:
+      UserError: as `find` does; Gone, where that goes on and on.
+    """
+    from tfgan_train.runs import checkpoints
+
+    for _ in range(checkpoints.READ_ATTEMPTS - 1):
         try:
-            checkpoints.restore_part(checkpoint, **parts)
-            break
-        except checkpoints.Gone:  # A run that trains drops its oldest ones.
-            if attempt == checkpoints.READ_ATTEMPTS - 1:
-                raise
-            checkpoint = find_checkpoint(run, step)
-    return LoadedRun(run, config, data, checkpoint.step, generator, discriminator)
+            return read(checkpoint)
+        except checkpoints.Gone:
+            checkpoint = find()
+    return read(checkpoint)

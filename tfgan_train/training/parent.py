@@ -1,13 +1,18 @@
 """The run whose weights another begins with: found by --from_run, and its settings where none are given."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.runs import checkpoints
-from tfgan_train.runs.directory import DataFacts, RunDir, find_checkpoint
+from tfgan_train.runs.directory import DataFacts, RunDir, find_checkpoint, while_it_lasts
+
+Taken = TypeVar("Taken")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Parent:
     config: Config
     data: DataFacts
     checkpoint: checkpoints.Checkpoint
+    wanted: int | str | None  # as find_checkpoint has it
 
     @classmethod
     def find(cls, text: str) -> "Parent":
@@ -32,22 +38,46 @@ class Parent:
         run = RunDir(path)
         if not run.exists():
             raise UserError(f"{flag}: no run there (it has no config.json)")
-        try:
-            config, data = run.read()
-            checkpoint = find_checkpoint(run, int(step) if step.isdecimal() else step or None)
-        except UserError as error:
-            raise UserError(f"{flag}: {str(error).removeprefix('--run_dir=')}") from None
-        return cls(flag, run, config, data, checkpoint)
+        wanted = int(step) if step.isdecimal() else step or None
+        with _naming(flag):
+            return cls(flag, run, *run.read(), find_checkpoint(run, wanted), wanted)
+
+    def read(self, take: Callable[["Parent"], Taken]) -> Taken:
+        """What `take` makes of the parent; of its next newest checkpoint where it trains and has dropped this one.
+
+        Raises:
+          UserError: there is none any more.
+        """
+
+        def of_one(checkpoint) -> Taken:
+            taken = take(dataclasses.replace(self, checkpoint=checkpoint))
+            checkpoints.check_still_there(checkpoint)  # It was read in several parts.
+            return taken
+
+        def find():
+            with _naming(self.flag):
+                return find_checkpoint(self.run, self.wanted)
+
+        return while_it_lasts(of_one, self.checkpoint, find)
 
     def facts(self) -> dict:
         """What the child's config.json says of it; "parent" in it is the parent's own, {} for none."""
         return {
             "run": str(self.run.path.resolve()),
             "step": self.checkpoint.step,
-            "checkpoint": self.checkpoint.fingerprint(),
+            "checkpoint": self.checkpoint.fingerprint,
             "data": self.data.name,
             "parent": self.run.parent(),
         }
+
+
+@contextlib.contextmanager
+def _naming(flag: str) -> Iterator[None]:
+    """Has messages begin with --from_run in place of --run_dir."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{flag}: {str(error).removeprefix('--run_dir=')}") from None
 
 
 def split(text: str) -> tuple[str, str]:

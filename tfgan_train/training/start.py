@@ -1,6 +1,7 @@
 """From what was asked for to a run that can begin: resume or new, data read, Config resolved."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import math
 import os
@@ -100,7 +101,7 @@ def prepare(
         data = data.noted(*check_own_networks(config, data))
     facts, taken = run.parent() if stored else {}, None
     if parent is not None:
-        taken = transfer.plan(config, data, parent)
+        taken = parent.read(functools.partial(transfer.plan, config, data))
         facts = taken.parent
         data = data.noted(*taken.notes)
     return Start(config, run, source, held_out, data, strategy, stored is not None, objective, facts, taken)
@@ -147,7 +148,7 @@ def _parent(config: Config, run: RunDir, resumes: bool):
     if not config.from_run or (resumes and checkpoints.latest(run.checkpoints_dir)):
         return None
     parent = Parent.find(config.from_run)
-    if resumes and run.parent().get("checkpoint") != parent.checkpoint.fingerprint():
+    if resumes and run.parent().get("checkpoint") != parent.checkpoint.fingerprint:
         raise UserError(f"--from_run={config.from_run} has changed since {run.path} was begun; add --fresh")
     return parent
 
