@@ -11,7 +11,8 @@ import pytest
 from tests import binaries
 from tests.made_run import make_run
 from tfgan_train import UserError, sweep
-from tfgan_train.sweeps import halving, plan, space
+from tfgan_train.common import locks
+from tfgan_train.sweeps import halving, page, plan, space
 from tfgan_train.sweeps import run as sweep_run
 from tfgan_train.sweeps.trainer import Trainer
 
@@ -252,8 +253,22 @@ def test_another_space_or_option_is_refused_and_the_same_goes_on(tmp_path, monke
 
 
 def test_a_second_sweep_in_the_same_folder_is_refused(tmp_path):
-    with plan.lock(tmp_path), pytest.raises(UserError, match="another sweep is under way"):
-        plan.lock(tmp_path)
+    with plan.lock(tmp_path, print), pytest.raises(UserError, match="another sweep is under way"):
+        plan.lock(tmp_path, print)
+
+
+def test_a_lock_that_the_system_refuses_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(locks, "fcntl", None)
+    plan.lock(tmp_path, print).close()
+    assert f"note: {tmp_path} can't be locked on this system; sweep there with one process" in capsys.readouterr().out
+
+
+def test_the_best_command_has_booleans_as_flags_have_them():
+    found = plan.Plan({"dataset": "mnist10k", "conditional": True, "flip": False}, [], [], {})
+    ranked = [{"score": 1.0, "settings": {"g_final_conv": True, "g_lr": 0.5}}]
+    assert page.best_command(found, ranked).endswith(
+        "--dataset=mnist10k --conditional --noflip --g_final_conv --g_lr=0.5"
+    )
 
 
 def _fake_python(tmp_path, monkeypatch, script):
@@ -292,6 +307,6 @@ def test_a_training_is_asked_for_by_flags_and_its_distance_read_back(tmp_path, m
         {"g_final_conv": False, "g_lr": 1e-05}, 20, "one"
     ) == halving.Outcome(3.25, 7.5)
     assert (tmp_path / "calls").read_text().splitlines() == [
-        f"-m tfgan_train.main --seed=3 --g_final_conv=false --g_lr=1e-05 --steps=20 --run_dir={run}",
+        f"-m tfgan_train.main --seed=3 --nog_final_conv --g_lr=1e-05 --steps=20 --run_dir={run}",
         f"-m tfgan_train.evaluate --run_dir={run} --num=9",
     ]

@@ -2,6 +2,7 @@
 
 import errno
 import pathlib
+from collections.abc import Callable
 from typing import IO
 
 from tfgan_train.common.errors import UserError, reason
@@ -42,12 +43,14 @@ def lock(file, wait: bool = False) -> bool:
         raise
 
 
-def hold(path: pathlib.Path, flag: str, busy: str) -> tuple[IO[str], bool]:
-    """Locks a file, made with its folder if need be: (it, held until it is closed, and whether the system could).
+def hold(path: pathlib.Path, flag: str, busy: str, alone: str, say: Callable[[str], None]) -> IO[str]:
+    """Locks a file, made with its folder if need be; it is held until it is closed.
 
     Args:
       flag: how messages call the folder, e.g. "--run_dir=RUN".
       busy: what they say where another process holds it.
+      alone: what may be done there by one process at a time alone, e.g. "train there".
+      say: told where the system has no locks.
 
     Raises:
       UserError: another process does, or the file can't be written.
@@ -58,7 +61,9 @@ def hold(path: pathlib.Path, flag: str, busy: str) -> tuple[IO[str], bool]:
     except OSError as error:
         raise UserError(f"{flag} can't be written: {reason(error)}") from None
     try:
-        return file, lock(file)
+        if not lock(file):
+            say(f"note: {path.parent} can't be locked on this system; {alone} with one process at a time")
+        return file
     except Held:
         file.close()
         raise UserError(f"{flag}: {busy}") from None

@@ -46,7 +46,7 @@ def command(config: dict) -> str:
         if value or name not in ("steps", "epochs", "dataset", "recipe")
     }
     return shlex.join(
-        ["python", "-m", "tfgan_train.main", *(_flag(name, value) for name, value in wanted.items()), "--fresh"]
+        ["python", "-m", "tfgan_train.main", *(flag(name, value) for name, value in wanted.items()), "--fresh"]
     )
 
 
@@ -63,7 +63,8 @@ def _base(config: dict) -> dict:
         return {name: field.default for name, field in FIELDS.items()} | asked
 
 
-def _flag(name: str, value) -> str:
+def flag(name: str, value) -> str:
+    """A setting as a command line has it."""
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no{name}"
     return f"--{name}={value}"

@@ -144,17 +144,13 @@ def _counts(number: int, rungs: int, eta: int) -> list[int]:
 
 def shown(settings: dict) -> str:
     """Settings in a line."""
-    return " ".join(f"{name}={flag_value(value)}" for name, value in settings.items()) or "the recipe's own"
+    plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in settings.items()}
+    return " ".join(f"{name}={value}" for name, value in plain.items()) or "the recipe's own"
 
 
 def shown_score(row: Mapping) -> str:
     """A row's distance, or why there is none."""
     return f"infinite ({row['message'] or 'not a number'})" if row["score"] is None else f"{row['score']:.3f}"
-
-
-def flag_value(value):
-    """A setting's value as a flag has it."""
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 def table(rows: Iterable[Mapping]) -> str:

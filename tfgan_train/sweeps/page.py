@@ -8,7 +8,7 @@ from typing import Any
 from tfgan_train.common.files import write_atomically
 from tfgan_train.common.images import is_picture
 from tfgan_train.common.numbers import duration
-from tfgan_train.report import data_uris
+from tfgan_train.report import data_uris, settings
 from tfgan_train.report.page import page
 from tfgan_train.report.templates import macros
 from tfgan_train.runs.facts import read_run
@@ -44,8 +44,8 @@ def best_command(plan: Plan, ranked: Sequence[Mapping[str, Any]]) -> str:
     """The command line that trains the best configuration of the last rung to the end; "" before one is known."""
     if not ranked or ranked[0]["score"] is None:
         return ""
-    settings = {**plan.common, **ranked[0]["settings"]}
-    flags = [f"--{name}={halving.flag_value(value)}" for name, value in settings.items()]
+    best = {**plan.common, **ranked[0]["settings"]}
+    flags = [settings.flag(name, value) for name, value in best.items()]
     return shlex.join(["python", "-m", "tfgan_train.main", *flags])
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfgan_train.common import locks
@@ -166,11 +166,11 @@ def claim(out: pathlib.Path, stored: Mapping[str, Any]) -> None:
     )
 
 
-def lock(out: pathlib.Path):
-    """Keeps other sweeps out of the folder until the file returned is closed.
+def lock(out: pathlib.Path, say: Callable[[str], None]):
+    """Keeps other sweeps out of the folder until the file returned is closed; `say` is told where that can't be.
 
     Raises:
       UserError: when one is there already, or the folder can't be written.
     """
     busy = "another sweep is under way there; wait for it, or name another folder"
-    return locks.hold(out / ".lock", f"--out={out}", busy)[0]
+    return locks.hold(out / ".lock", f"--out={out}", busy, "sweep there", say)

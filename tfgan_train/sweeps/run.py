@@ -24,7 +24,7 @@ def sweep(options: Options, out: pathlib.Path, say: Callable[[str], None]) -> st
       UserError: whatever is wrong with them, or a process that ended for a reason that isn't its settings'.
     """
     prepared = plan.prepare(options)
-    with plan.lock(out):
+    with plan.lock(out, say):
         plan.claim(out, prepared.stored)
         log = halving.Log(out / "log.jsonl")
         evaluation = ["--metrics=frechet", f"--num={options.num}", f"--features={options.features}"]

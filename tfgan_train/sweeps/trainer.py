@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfgan_train.common.errors import UserError
+from tfgan_train.report.settings import flag
 from tfgan_train.runs.directory import RunDir
 from tfgan_train.runs.rows import TrainRow, read_rows
-from tfgan_train.sweeps.halving import Outcome, flag_value
+from tfgan_train.sweeps.halving import Outcome
 from tfgan_train.sweeps.space import ITS_OWN, OF_ALL
 
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -39,7 +40,7 @@ class Trainer:
         """
         run = RunDir(self._folder / name)
         flags = {**self._common, **settings, "steps": steps, "run_dir": run.path}
-        message = self._run("main", name, [f"--{flag}={flag_value(value)}" for flag, value in flags.items()])
+        message = self._run("main", name, [flag(*one) for one in flags.items()])
         rows = [row for row in read_rows(run.metrics_path) if row.kind == TrainRow.kind]
         seconds = round(rows[-1]["seconds"], 1) if rows else 0.0
         about = re.match(r"--(\w+)=", message)

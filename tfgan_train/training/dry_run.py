@@ -8,9 +8,8 @@ import tensorflow as tf
 from tfgan_train.common.numbers import duration, number
 from tfgan_train.config.advice import Images, advise
 from tfgan_train.config.fields import FIELDS, Config
-from tfgan_train.models import build_networks
-from tfgan_train.models.heads import build_heads
 from tfgan_train.training import start
+from tfgan_train.training.gan import Gan
 from tfgan_train.training.step_flops import step_flops
 from tfgan_train.training.step_time import seconds_per_step
 
@@ -19,8 +18,8 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     """The text that --dry_run prints; nothing is written. A few steps are taken, for their time."""
     prepared = start.prepare(config, given, fresh)
     config, data = prepared.config, prepared.data
-    generator, discriminator = build_networks(config, data)
-    heads = build_heads(config, data, discriminator)
+    with prepared.strategy.scope():
+        gan = Gan(config, data, prepared.objective)
     height, width, channels = data.image_shape
     lines = [
         f"run directory: {prepared.run.path} ({'resumed' if prepared.resumes else 'new'})",
@@ -31,15 +30,15 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
         "",
     ]
     lines += ["config:", *_config_lines(config), ""]
-    for network in (generator, discriminator, *heads.values()):
+    for network in (gan.generator, gan.discriminator, *gan.heads.values()):
         lines += [*layer_table(network), ""]
-    flops = step_flops(config, generator, discriminator, prepared.objective)
+    flops = step_flops(config, gan.generator, gan.discriminator, prepared.objective)
     lines.append(
         f"one step of {config.batch_size} images: about {flops * config.batch_size / 1e9:.2f} GFLOP "
         f"({flops / 1e6:.1f} MFLOP an image); "
         f"{config.steps:,} steps: {flops * config.batch_size * config.steps / 1e12:.1f} TFLOP"
     )
-    seconds = seconds_per_step(prepared)
+    seconds = seconds_per_step(prepared, gan)
     lines.append(
         f"measured here and now: {number(1000 * seconds)} ms a step; {config.steps:,} steps take about "
         f"{duration(seconds * config.steps)}, and pictures, checkpoints and pages some 5 to 20 % more"

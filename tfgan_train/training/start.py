@@ -218,7 +218,4 @@ def lock(run: RunDir):
       UserError: when one does already.
     """
     busy = "another process is training there; wait for it, or name another folder"
-    file, locked = locks.hold(run.lock_path, f"--run_dir={run.path}", busy)
-    if not locked:
-        Terminal().line(f"note: {run.path} can't be locked on this system; train there with one process at a time")
-    return file
+    return locks.hold(run.lock_path, f"--run_dir={run.path}", busy, "train there", Terminal().line)

@@ -11,14 +11,15 @@ from tfgan_train.training.step import TrainStep
 SECONDS = 0.5  # of steps, for each of a run's graphs
 
 
-def seconds_per_step(prepared: Start) -> float:
+def seconds_per_step(prepared: Start, gan: Gan) -> float:
     """The mean time of a step of a run, a lazy penalty by its share; it takes as long as tracing does, and SECONDS.
 
-    The steps are real ones on real batches, of networks that nobody keeps. Other programs make them longer.
+    The steps are real ones on real batches. Other programs make them longer.
+
+    Args:
+      gan: the run's, built within its strategy's scope; it is trained a little, so nobody may keep it.
     """
-    config, data = prepared.config, prepared.data
-    with prepared.strategy.scope():
-        gan = Gan(config, data, prepared.objective)
+    config = prepared.config
     with Batches(prepared.source, config.batch_size, config.d_steps, config.seed) as batches:
         step = TrainStep(config, gan, prepared.strategy, batches.images, batches.labels, steps_per_epoch=1.0)
         share = 1 / config.penalty_every if config.penalty != "none" else 0.0
