@@ -153,6 +153,8 @@ def of_run(run: LoadedRun) -> Generator:
       UserError: when it draws random numbers of its own, so that no file could draw the run's images.
     """
     config, data, space = run.config, run.data, LatentSpace.of(run.config)
+    if run.attributes:
+        raise UserError(f"{run.path.path} can't be exported yet: it has attributes ({', '.join(run.attributes)})")
     height, width, channels = data.image_shape
     label = tf.zeros([1], tf.int32) if config.conditional else None
     graph = graph_of(

@@ -22,6 +22,8 @@ def config(dataset: str, **changes) -> SimpleNamespace:
         invert=False,
         train_examples=0,
         held_out=0.0,
+        attributes="",
+        attribute_names="",
         seed=1,
     )
     return SimpleNamespace(**(values | changes))

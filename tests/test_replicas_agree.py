@@ -48,6 +48,7 @@ CASES = {
         "d_norm": "spectral",
         "loss": "hinge",
     },
+    "resnet, attributes": {"architecture": "resnet", "conditional": True, "attributes": "a,b", "d_norm": "none"},
     "r3gan, r1 and r2, labels": {
         "architecture": "r3gan",
         "conditional": True,

@@ -35,7 +35,10 @@ STEP_ONLY = {
 }
 
 
-def facts(shape=SHAPE, num_classes: int = 3) -> DataFacts:
+def facts(shape=SHAPE, num_classes: int = 3, attributes: tuple[str, ...] = ()) -> DataFacts:
+    """Of `pixels`, whose labels 0 to 2 are also the bits of two attributes."""
+    if attributes:
+        return DataFacts("noise", EXAMPLES, shape, attributes=attributes, attribute_rows=(0, 1, 2))
     return DataFacts("noise", EXAMPLES, shape, num_classes, tuple("abcdefghij"[:num_classes]))
 
 
@@ -67,14 +70,15 @@ class Training:
       strategy: where its replicas are; None: one replica without any strategy.
       shape: of the images.
       gan: built already, with settings that differ in STEP_ONLY alone; None: a new one.
-      changes: settings other than SETTINGS.
+      changes: settings other than SETTINGS; attributes="a,b" makes the labels' bits attributes.
     """
 
     def __init__(self, strategy=None, shape=SHAPE, gan=None, **changes):
         self.config = config(shape, **changes)
         strategy = strategy or tf.distribute.get_strategy()
         with strategy.scope():
-            self.gan = gan or Gan(self.config, facts(shape))
+            names = tuple(self.config.attributes.split(",")) if self.config.attributes else ()
+            self.gan = gan or Gan(self.config, facts(shape, attributes=names))
         if gan is not None:
             gan.objective = Objective.of(self.config)
             gan.ada = ada.of(self.config)

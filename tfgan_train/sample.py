@@ -24,6 +24,12 @@ FLAGS = (
         "where 1 is 1.5 of ring2d and 5 of grid2d) or a folder/ for single PNGs",
     ),
     ("string", "label", None, "draw this label (number or name) from a conditional run"),
+    (
+        "string",
+        "attributes",
+        "",
+        "attributes to fix in a run that has them, as Smiling=1,Hat=0; the others are those of real images",
+    ),
     ("string", "code", "", "codes to fix in a run that has them, as c0=3,u0=-0.5; the others are drawn"),
     (
         "float",
@@ -93,7 +99,8 @@ def _main(values):
     loaded = load_run(values.run_dir, command.checkpoint_step(values.step))
     label = loaded.label_index(values.label)
     code = LatentSpace.of(loaded.config).parse(values.code)
-    sampler = Sampler(loaded.generator, loaded.config, loaded.data, code, values.truncation)
+    attributes = loaded.parse_attributes(values.attributes)
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data, code, values.truncation, attributes)
     if sampler.points and special != ["animate"]:
         write = files.points_writer(values.out, special, loaded.data)
         special = []
@@ -111,7 +118,7 @@ def _main(values):
 def _check_latents(values, special):
     """Raises UserError where another flag says what is drawn, beside --latents."""
     others = [name for name in special if name not in OF_LATENTS]
-    others += [name for name in ("seed", "to_seed", "code", "truncation") if values[name].present]
+    others += [name for name in ("seed", "to_seed", "code", "attributes", "truncation") if values[name].present]
     if values.latents and others:
         raise UserError(f"--latents={values.latents} says what is drawn; leave out --{others[0]}")
 

@@ -25,7 +25,7 @@ class Images:
       dataset: --dataset.
       count: of the training images.
       height, width, channels: of each.
-      num_classes: labels; 0 for none.
+      num_classes: kinds that labels or attributes tell apart; 0 for none.
     """
 
     dataset: str
@@ -39,7 +39,9 @@ class Images:
     def of(cls, dataset: str, data: Mapping[str, Any]) -> "Images":
         """Of the facts of a run's data, as config.json has them."""
         height, width, channels = data["image_shape"]
-        return cls(dataset, data["count"], height, width, channels, data["num_classes"])
+        # An attribute makes two kinds of images.
+        kinds = 2 * len(data.get("attributes", ())) or data["num_classes"]
+        return cls(dataset, data["count"], height, width, channels, kinds)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -129,6 +129,15 @@ class Config:
         0.01, "data", "share of unreadable files in a folder that is still accepted", minimum=0, maximum=1
     )
     conditional: bool = _field(False, "data", "learn to draw a wanted label")
+    attributes: str = _field(
+        "",
+        "data",
+        "learn attributes, several 0/1 labels at once: folder: a CSV file (picture, then a column for each) in or "
+        "beside the folder; tfds: a feature's name",
+    )
+    attribute_names: str = _field(
+        "", "data", "which of them, as Smiling,Hat; empty: all (31 at most)", needs="attributes"
+    )
 
     # --- run
     recipe: str = _field("", "run", "a flagfile's name from flags/; empty: the one that suits the dataset")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from tfgan_train.common.errors import UserError, nearest
 from tfgan_train.data import (
     array_data,
+    attribute_table,
     csv_file,
     folder,
     glyphs,
@@ -53,7 +54,7 @@ DATASETS = {
         argument="NAME",
         recipe="photos",
         recipes={"mnist": "digits", "fashion_mnist": "digits", "kmnist": "digits"},
-        settings=frozenset({"data_dir", "cache_dir"}),
+        settings=frozenset({"data_dir", "cache_dir", "attributes", "attribute_names"}),
     ),
     "idx": Dataset(idx.load, "a folder with files of MNIST's format", argument="FOLDER"),
     "folder": Dataset(
@@ -61,7 +62,7 @@ DATASETS = {
         "a folder of images; its folders are the labels",
         argument="FOLDER",
         recipe="photos",
-        settings=frozenset({"max_bad_fraction", "value_range", "cache_dir"}),
+        settings=frozenset({"max_bad_fraction", "value_range", "cache_dir", "attributes", "attribute_names"}),
     ),
     "npz": Dataset(
         array_data.load,
@@ -92,7 +93,7 @@ def load(config, split: str = "train") -> Source:
 
     Args:
       config: has the attributes dataset, data_dir, cache_dir, image_size, channels, max_bad_fraction,
-        binarize, invert, held_out and train_examples.
+        binarize, invert, held_out, train_examples, attributes and attribute_names.
       split: "train", or "test" for images that training never sees.
 
     Raises:
@@ -120,6 +121,11 @@ def located(dataset: str) -> str:
     if argument and name in DATASETS and DATASETS[name].is_path:
         return f"{name}:{os.path.abspath(os.path.expanduser(argument))}"
     return dataset
+
+
+def located_attributes(attributes: str, dataset: str) -> str:
+    """--attributes as it is kept: a file that isn't in or beside the folder as an absolute path."""
+    return attribute_table.located(attributes, located(dataset))
 
 
 def moved(config, facts, dataset: str | None, data_dir: str | None):

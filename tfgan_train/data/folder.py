@@ -4,12 +4,13 @@ import functools
 import math
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from tfgan_train.common.errors import UserError, printable
 from tfgan_train.common.images import aligned_empty
-from tfgan_train.data import decode, folder_cache, held_out, layout, source, walk
+from tfgan_train.data import attribute_table, decode, folder_cache, held_out, layout, source, walk
 from tfgan_train.data.transform import parse_image_size
 
 
@@ -47,6 +48,7 @@ def from_layouts(
         raise UserError(
             f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(walk.EXTENSIONS)}"
         )
+    files = attribute_table.with_attributes(files, config)
     images, kept, skipped = _cached(files, config, split) if config.cache_dir else _decode_all(files, config)
     _check_enough(files, len(kept), skipped, config)
     if len(kept) < 2:
@@ -54,7 +56,11 @@ def from_layouts(
             raise source.NoSuchSplit(f"{root} has only one readable {split} image")
         raise UserError(f"--dataset={config.dataset}: {root} holds only one readable image; at least 2 are needed")
     labels = np.array([files.labels[i] for i in kept] if files.labels else [0] * len(kept), np.int32)
-    facts = dict(skipped=files.skipped + skipped, notes=files.notes + _range_notes(files, config.value_range))
+    facts: dict[str, Any] = dict(
+        skipped=files.skipped + skipped,
+        notes=files.notes + _range_notes(files, config.value_range),
+        attributes=files.attributes,
+    )
     if images.held is not None:
         return source.from_arrays(config.dataset, images.held, labels, files.label_names, **facts)
     return source.Source(

@@ -31,6 +31,7 @@ class Layout:
       notes: what was taken for what, and what was left out.
       skipped: (file, reason) of what looks like a picture and is no regular file.
       opened: as in walk.Found.
+      attributes: names of the attributes whose bits `labels` then are.
     """
 
     root: pathlib.Path
@@ -40,6 +41,7 @@ class Layout:
     notes: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     opened: Callable[[pathlib.Path], pathlib.Path | BinaryIO]
+    attributes: tuple[str, ...] = ()
 
     def name(self, path: pathlib.Path) -> str:
         """A file's name in messages: below the root, and printable."""

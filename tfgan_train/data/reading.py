@@ -34,8 +34,9 @@ def some(source, count: int, seed: int = 0) -> np.ndarray:
 
 
 def checksum(source, indices: np.ndarray) -> str:
-    """SHA-256 (hexadecimal) of these images and labels, with their shape and number of classes."""
-    digest = hashlib.sha256(repr((source.image_shape, source.num_classes, len(indices))).encode())
+    """SHA-256 (hexadecimal) of these images and labels, with their shape, number of classes and attributes' names."""
+    facts = (source.image_shape, source.num_classes, len(indices), *source.attributes)
+    digest = hashlib.sha256(repr(facts).encode())
     for start in range(0, len(indices), HASHED):
         numbers = []
         for block in blocks(source, indices[start : start + HASHED]):

@@ -42,6 +42,7 @@ class Source:
       in_memory: whether `read` only looks up pixels that are there already.
       parts: of pixels that lie in a file in their order, what gives all of them, a part at a time, as `read` does:
         a change of them then needs no second copy of all. None for other data.
+      attributes: names of attributes, where labels are vectors of them: bits, see common.attributes; () for none.
       channel_source: where each channel is a picture of its own, the data that it was drawn from.
     """
 
@@ -55,6 +56,7 @@ class Source:
     notes: tuple[str, ...] = ()
     in_memory: bool = False
     parts: Parts | None = None
+    attributes: tuple[str, ...] = ()
     channel_source: "Source | None" = None
 
 
@@ -68,7 +70,7 @@ def from_arrays(
       images: uint8 [N, H, W, C].
       labels: integers [N] in 0..len(label_names)-1, or None for data without labels.
       label_names: a name for each class.
-      **facts: `skipped` and `notes`, as in Source.
+      **facts: `skipped`, `notes` and `attributes`, as in Source.
     """
     labels = np.zeros(len(images), np.int32) if labels is None else labels.astype(np.int32)
     read, shape = _looked_up(images, labels), tuple(images.shape[1:])

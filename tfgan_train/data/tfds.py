@@ -6,11 +6,12 @@ import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfgan_train.common import attributes
 from tfgan_train.common.errors import UserError, nearest, reason
 from tfgan_train.data import decode, network, shard_cache, source
 from tfgan_train.data.records import Records
@@ -125,31 +126,62 @@ def from_builder(builder: Any, config, split: str, part: str = "") -> source.Sou
 def _from_builder(builder, config, split, part):
     split_name, chosen = _chosen(builder, split, part)
     image_key, label_key = _feature_keys(builder)
+    names = _attribute_names(builder, config)
+    keys = [f"{config.attributes}/{name}" for name in names] or ([label_key] if label_key else [])
     shape = _image_shape(builder.info.features[image_key], builder.name, config)
-    labels = builder.info.features[label_key] if label_key else None
+    labels = builder.info.features[label_key] if label_key and not names else None
     records, count = _records(builder, split_name)
     count = count if chosen is None else len(chosen)
 
     def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _decode(
-            records(indices if chosen is None else chosen[indices]), image_key, label_key, shape, builder.name
-        )
+        wanted = records(indices if chosen is None else chosen[indices])
+        images, values = _decode(wanted, image_key, keys, shape, builder.name)
+        return images, attributes.packed(values) if names else values.sum(1, dtype=np.int32)
 
     return source.Source(
-        builder.name, count, shape, labels.num_classes if labels else 0, tuple(labels.names) if labels else (), read
+        builder.name,
+        count,
+        shape,
+        labels.num_classes if labels else 0,
+        tuple(labels.names) if labels else (),
+        read,
+        attributes=names,
     )
+
+
+def _attribute_names(builder: Any, config) -> tuple[str, ...]:
+    """The chosen attributes of the feature that --attributes names; () without it.
+
+    Raises:
+      UserError: no such feature, or one that is no dictionary of booleans.
+    """
+    if not config.attributes:
+        return ()
+    library, features = _library(), builder.info.features
+    found = features[config.attributes] if config.attributes in features else None
+    if not isinstance(found, library.features.FeaturesDict) or not all(
+        feature.shape == () and np.dtype(feature.np_dtype).kind == "b" for _, feature in found.items()
+    ):
+        legal = [key for key, feature in features.items() if isinstance(feature, library.features.FeaturesDict)]
+        raise UserError(
+            f"--attributes={config.attributes} is no feature of tfds:{builder.name} that is a dictionary of booleans; "
+            f"it has {', '.join(legal) or 'none'}"
+        )
+    return attributes.chosen("--attribute_names", config.attribute_names, [name for name, _ in found.items()])
 
 
 def _kept(found: source.Source, builder, config, split: str, part: str) -> source.Source:
     """The Source, decoded once and kept in --cache_dir."""
     files = [pathlib.Path(path) for path in builder.info.splits[_chosen(builder, split, part)[0]].filepaths]
     facts = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    settings = (os.fspath(builder.data_path), part, config.image_size, config.channels)
+    settings: tuple = (os.fspath(builder.data_path), part, config.image_size, config.channels)
+    settings += (config.attributes, *found.attributes) if found.attributes else ()
     name = f"{builder.name}-{split}-{hashlib.sha256(repr(settings).encode()).hexdigest()[:12]}"
     try:
-        return shard_cache.from_source(found, pathlib.Path(config.cache_dir, name), repr(facts))
+        kept = shard_cache.from_source(found, pathlib.Path(config.cache_dir, name), repr(facts))
     except OSError as error:
         raise UserError(f"--cache_dir={config.cache_dir} can't be written: {reason(error)}") from None
+    return kept
 
 
 def _library() -> Any:
@@ -261,19 +293,22 @@ def _records(builder: Any, split_name: str) -> tuple[Callable[[np.ndarray], list
 
 
 def _decode(
-    records: list[bytes], image_key: str, label_key: str | None, shape: tuple[int, int, int], name: str
+    records: list[bytes], image_key: str, keys: Sequence[str], shape: tuple[int, int, int], name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Serialised tf.train.Examples -> uint8 [n, *shape], int32 [n]."""
+    """Serialised tf.train.Examples -> uint8 [n, *shape], and the numbers of some features: int64 [n, keys].
+
+    Raises:
+      UserError: an image that can't be decoded.
+    """
     from tensorflow.core.example import example_pb2  # TensorFlow loads with it; so only when it is needed.
 
     images = np.empty((len(records), *shape), np.uint8)
-    labels = np.zeros(len(records), np.int32)
+    values = np.zeros((len(records), len(keys)), np.int64)
     encoded = []
     for place, record in enumerate(records):
         feature = example_pb2.Example.FromString(record).features.feature
         encoded.append(feature[image_key].bytes_list.value[0])
-        if label_key:
-            labels[place] = feature[label_key].int64_list.value[0]
+        values[place] = [feature[key].int64_list.value[0] for key in keys]
     one = functools.partial(decode.decode, size=shape[:2], channels=shape[2])
     large = encoded and len(encoded[0]) > _WORTH_THREADS
     try:
@@ -281,4 +316,4 @@ def _decode(
             images[place] = pixels
     except decode.BadImage as error:
         raise UserError(f"tfds:{name} holds an image that can't be decoded: {error}") from error
-    return images, labels
+    return images, values

@@ -8,6 +8,7 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.models.layers import WATCHED, Block, Dense, Embedding, Initializers, activation, condition_on, squash
 from tfgan_train.models.minibatch import MinibatchDiscrimination
 from tfgan_train.models.norms import norm
+from tfgan_train.ops.attributes import vectors
 from tfgan_train.ops.random import dropout
 
 EMBEDDING_SIZE = 32
@@ -35,6 +36,10 @@ class Network(keras.Model):
 
     def build(self, shape):
         """Makes nothing: each layer makes its variables in its first call. Keras would trace `call` to find them."""
+
+    def condition(self, label):
+        """What the layers take for `label`: attribute vectors float32 [n, attributes] of their bits, else as it is."""
+        return label if label is None or not self.data.attributes else vectors(label, len(self.data.attributes))
 
     def compute_cast(self, x):
         """Casts a network's input to the type it computes in."""
@@ -76,13 +81,13 @@ class Stage(Block):
 
 
 class Generator(Network):
-    """z [n, latent_dim] (and label int32 [n]) -> float32 images [n, H, W, C] in [-1, 1]."""
+    """z [n, latent_dim] (and label int32 [n], see `condition`) -> float32 images [n, H, W, C] in [-1, 1]."""
 
     def __init__(self, config, data, init: str = ""):
         """`init`: the family's own initialiser; empty: --g_init's."""
         super().__init__(config, data, "generator", init or config.g_init)
         self.embedding = (
-            Embedding(data.num_classes, EMBEDDING_SIZE, self._label_init(), name="label")
+            Embedding(data.condition_size, EMBEDDING_SIZE, self._label_init(), name="label")
             if config.conditional
             else None
         )
@@ -93,6 +98,7 @@ class Generator(Network):
         return Initializers(f"normal:{std}", self.config.seed, "generator labels") if std else self.new_init
 
     def call(self, z, label=None, training=False, draw=None):
+        label = self.condition(label)
         x = condition_on(self.compute_cast(z), label, self.embedding)
         return squash(self.raw_images(x, label, training, draw), self.config.g_output)
 
@@ -128,7 +134,7 @@ class Discriminator(Network):
         spectral = config.d_norm == "spectral" if spectral is None else spectral
         size = width if self._projects else EMBEDDING_SIZE
         self.embedding = (
-            Embedding(data.num_classes, size, self.label_init, spectral and self._projects, name="label")
+            Embedding(data.condition_size, size, self.label_init, spectral and self._projects, name="label")
             if self._is_told
             else None
         )
@@ -152,7 +158,7 @@ class Discriminator(Network):
 
     def features(self, x, label=None):
         """The penultimate layer, pooled over space: float32 [n, features]."""
-        return tf.cast(pooled(self._trunk_output(x, label, False, None)), tf.float32)
+        return tf.cast(pooled(self._trunk_output(x, self.condition(label), False, None)), tf.float32)
 
     def logits_and_features(self, x, label=None, training=False, draw=None, maps=None):
         """Logits [n] and the pooled penultimate features [n, features], both float32.
@@ -161,6 +167,7 @@ class Discriminator(Network):
           maps: what frozen layers made of `x` before, where there are some.
         """
         del maps
+        label = self.condition(label)
         h = self._trunk_output(x, label, training, draw)
         return self._logits(h, label, training), tf.cast(pooled(h), tf.float32)
 

@@ -275,7 +275,10 @@ class Embedding(Block):
 
 
 def of_label(table, label):
-    """Rows of a table [classes, size] by labels int32 [n], or mixed by weights float32 [n, classes]: [n, size]."""
+    """Rows of a table [classes, size] by labels int32 [n], or mixed by weights float32 [n, classes]: [n, size].
+
+    Attributes float32 [n, attributes] are such weights: a linear layer without a bias.
+    """
     return tf.matmul(label, table) if label.dtype.is_floating else tf.gather(table, label)
 
 

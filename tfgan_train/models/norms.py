@@ -117,6 +117,34 @@ class ConditionalBatchNorm(BatchNorm):
         return y * scale + shift
 
 
+class AttributeBatchNorm(BatchNorm):
+    """Batch normalisation whose scale and shift are affine in an attribute vector, which several labels at once need.
+
+    Images [n, h, w, c] and attributes a, float32 [n, attributes], normalised to x: (gamma + a S) x + beta + a B.
+    ConditionalBatchNorm is the same for one-hot a.
+    """
+
+    def __init__(self, attributes: int, **kwargs):
+        super().__init__(**kwargs)
+        self._attributes = attributes
+
+    def build(self, shape):
+        super().build(shape)
+        self.scale, self.shift = (
+            self.add_weight(shape=(self._attributes, shape[-1]), initializer="zeros", name=name, autocast=False)
+            for name in ("scale", "shift")
+        )
+
+    def call(self, x, attributes, training=False):
+        channels = x.shape[-1]
+        y = self._normalised(x, tf.ones([channels]), tf.zeros([channels]), training)
+        scale, shift = (
+            tf.cast(tf.reshape(start.value + tf.matmul(attributes, by.value), [-1, 1, 1, channels]), x.dtype)
+            for start, by in ((self.gamma, self.scale), (self.beta, self.shift))
+        )
+        return y * scale + shift
+
+
 class LayerNorm(Block):
     """Layer normalisation (Ba et al. 2016): each example by itself, over all its units."""
 

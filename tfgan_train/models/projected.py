@@ -142,7 +142,7 @@ class ProjectedDiscriminator(Discriminator):
         self.dense = self._stage(
             Dense(units, self.new_init, True, spectral, name="dense"), "none", False, "dense_stage"
         )
-        classes = self.data.num_classes if self._projects else 0
+        classes = self.data.condition_size if self._projects else 0
         self.heads = [Head(config, classes, 1 if i else 2, self.new_init, name=f"head{i}") for i in range(len(seen))]
         return units
 
@@ -164,12 +164,17 @@ class ProjectedDiscriminator(Discriminator):
           maps: what `look` made of `x`; None: to be made.
         """
         maps = self.look(x) if maps is None else maps
+        label = self.condition(label)
         h = self._joined(x, maps, label, training, draw)
-        logits = self._logits(h, label, training, self.compute_cast(spread(maps, label if self._is_told else None)))
+        logits = self._logits(h, label, training, self.compute_cast(spread(maps, self._peers(label))))
         heads = [
             head(self.compute_cast(one), label, training=training) for head, one in zip(self.heads, maps, strict=True)
         ]
         return tf.stack([logits, *heads], -1), tf.cast(h, tf.float32)
+
+    def _peers(self, label):
+        """The labels whose images `spread` compares; of attributes too few examples have the same."""
+        return label if self._is_told and not self.data.attributes else None
 
     def _trunk_output(self, x, label, training, draw):
         return self._joined(x, self.look(x), label, training, draw)

@@ -15,18 +15,24 @@ from tfgan_train.models.architecture import Architecture
 from tfgan_train.models.base import Discriminator, Generator, child
 from tfgan_train.models.dcgan import WIDEST, DenseImage, size_plan
 from tfgan_train.models.layers import Block, Conv, activation
-from tfgan_train.models.norms import ConditionalBatchNorm, norm
+from tfgan_train.models.norms import AttributeBatchNorm, ConditionalBatchNorm, norm
 from tfgan_train.models.resampling import ConvOfDoubled, HalvedConv, doubled, halved
 from tfgan_train.ops.random import dropout
 
 
 class _Norm(Block):
-    """The normalisation that a flag names, by label where it is that of the batch and `num_classes` is not 0."""
+    """The normalisation that --g_norm names, by label or attributes where it is that of the batch."""
 
-    def __init__(self, kind: str, num_classes: int, **kwargs):
+    def __init__(self, network, **kwargs):
         super().__init__(**kwargs)
-        self._by_label = kind == "batch" and num_classes > 0
-        self.norm = ConditionalBatchNorm(num_classes, name="norm") if self._by_label else norm(kind, image=True)
+        config, data = network.config, network.data
+        self._by_label = config.g_norm == "batch" and config.conditional
+        if not self._by_label:
+            self.norm = norm(config.g_norm, image=True)
+        elif data.attributes:
+            self.norm = AttributeBatchNorm(len(data.attributes), name="norm")
+        else:
+            self.norm = ConditionalBatchNorm(data.num_classes, name="norm")
 
     def call(self, x, label, training=False):
         if self.norm is None:
@@ -40,14 +46,14 @@ class UpBlock(Block):
     conv(act(norm(conv(doubled(act(norm(x))))))) + doubled(1x1 conv(x)).
     """
 
-    def __init__(self, network, channels: int, size: tuple[int, int], num_classes: int, **kwargs):
+    def __init__(self, network, channels: int, size: tuple[int, int], **kwargs):
         super().__init__(**kwargs)
         config, init = network.config, network.new_init
         self._size, self._rate = size, config.g_dropout
         self._act = activation(config.g_activation)[0]
-        self.norm1 = _Norm(config.g_norm, num_classes, name="norm1")
+        self.norm1 = _Norm(network, name="norm1")
         self.conv1 = ConvOfDoubled(channels, size, init, config.g_norm != "batch", name="conv1")
-        self.norm2 = _Norm(config.g_norm, num_classes, name="norm2")
+        self.norm2 = _Norm(network, name="norm2")
         self.conv2 = Conv(channels, 3, 1, init, name="conv2")
         self.skip = Conv(channels, 1, 1, init, use_bias=False, name="skip")
 
@@ -102,13 +108,12 @@ class ResnetGenerator(Generator):
         super().__init__(config, data)
         plan = size_plan(*data.image_shape[:2], config.g_depth)
         widths = [config.g_width * min(WIDEST, 2**i) for i in range(len(plan) - 1, -1, -1)]
-        num_classes = data.num_classes if config.conditional else 0
         self.base = DenseImage((*plan[0], widths[0]), self.new_init, True, name="base")
         self.stages = [
-            UpBlock(self, width, size, num_classes, name=f"block{i}")
+            UpBlock(self, width, size, name=f"block{i}")
             for i, (size, width) in enumerate(zip(plan[1:], widths[1:], strict=True))
         ]
-        self.last_norm = _Norm(config.g_norm, num_classes, name="last_norm")
+        self.last_norm = _Norm(self, name="last_norm")
         self._act = activation(config.g_activation)[0]
         self.output_layer = Conv(data.image_shape[2], 3, 1, self.new_init, name="image")
 

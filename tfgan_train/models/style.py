@@ -183,6 +183,7 @@ class StyleGenerator(Generator):
         super().__init__(config, data, INIT)
         plan = size_plan(*data.image_shape[:2], config.g_depth)
         widths = [config.g_width * min(WIDEST, 2**i) for i in range(len(plan) - 1, -1, -1)]
+        # With attributes one average is of all: few examples have the same ones.
         init, num_classes = self.new_init, data.num_classes if config.conditional else 0
         self.mapping = Mapping(
             config.latent_dim, config.mapping_depth, config.mapping_lr, num_classes, init, name="mapping"
@@ -222,8 +223,9 @@ class StyleGenerator(Generator):
             (Karras et al. 2019, appendix B): 0 gives the average itself.
         """
         # Keras makes tensors of what its own call is given, and this isn't it.
-        label = None if label is None else tf.convert_to_tensor(label)
+        label = None if label is None else self.condition(tf.convert_to_tensor(label))
         embedded = None if self.embedding is None else self.embedding(label)
+        label = None if self.data.attributes else label
         w = self.mapping(tf.cast(z, tf.float32), label, embedded, training=training)
         if truncation is None:
             return w

@@ -1,6 +1,7 @@
 """Pictures of a trained generator beside real data: nearest images, spot the fake, walks."""
 
 import numpy as np
+import tensorflow as tf
 
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_json
@@ -14,6 +15,7 @@ from tfgan_train.runs.walks import Latents, closed_walk, seeded, walk, walk_betw
 
 PAIRS = 30
 WALK_ROWS = 8
+ATTRIBUTE_COLUMNS = 12
 STRIP = 9  # pictures in a row along a direction
 DIRECTIONS = 5  # of w, the strongest
 FARTHEST = 2.0  # along them
@@ -24,7 +26,9 @@ SEARCHED = 60_000  # training images that are compared with
 
 
 def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
-    """Writes interpolation.png, codes.png, directions.png, nearest.png and spot.png, with their JSON, into `folder`.
+    """Writes into `folder` interpolation.png, nearest.png and spot.png, with their JSON, and what G's inputs show.
+
+    That is codes.png of codes, attributes.png of attributes and directions.png of w.
 
     Too few real images make no game, and points none of these pictures.
     """
@@ -34,6 +38,8 @@ def write_all(folder, sampler: Sampler, source, held_out, seed: int) -> None:
     if sampler.space.codes:
         images, columns = code_walk(sampler, seed)
         grid.save_png(folder / "codes.png", grid.grid(images, columns))
+    if sampler.attributes:
+        write_attributes(folder / "attributes.png", sampler, seed)
     if sampler.mixes:
         write_directions(folder / "directions.png", sampler, seed)
     write_nearest(folder / "nearest.png", sampler, source, held_out, seed)
@@ -45,6 +51,17 @@ def write_walk(path, sampler: Sampler, seed: int, label=None) -> None:
     """A grid whose rows walk from one latent to another."""
     images, columns = walk(sampler, seed, WALK_ROWS, label)
     grid.save_png(path, grid.grid(images, columns))
+
+
+def write_attributes(path, sampler: Sampler, seed: int) -> None:
+    """Two rows for each attribute, beside its name: the same samples without it and with it, all else alike."""
+    places, rows = tf.range(ATTRIBUTE_COLUMNS), []
+    z, label = sampler.latents(seed, places).numpy(), np.asarray(sampler.labels(seed, places))
+    for number in range(len(sampler.attributes)):
+        bit = np.int32(1 << number)
+        images = [image for one in (label & ~bit, label | bit) for image in sampler.of(z, one)]
+        rows.append(grid.grid(np.concatenate(images), ATTRIBUTE_COLUMNS))
+    grid.save_png(path, grid.captioned_rows(rows, list(sampler.attributes)))
 
 
 def write_mix(path, sampler: Sampler, seeds: tuple[int, int], label=None) -> None:

@@ -62,14 +62,16 @@ class Pictures:
     def _images(self):
         indices = tf.range(POINTS if self.sampler.points else self._count)
         z = self.sampler.latents(self._config.seed, indices)
-        # A column for each label, so that the eye compares like with like.
-        label = indices % (self._columns or 1) % max(1, self._data.num_classes) if self._config.conditional else None
+        if self._columns:  # A column for each label, so that the eye compares like with like.
+            label = indices % self._columns % self._data.num_classes
+        else:
+            label = self.sampler.labels(self._config.seed, indices)
         return self.sampler.at(z, label).numpy(), None if label is None else label.numpy()
 
 
 def layout(config, data) -> tuple[int, int | None]:
     """(images in a grid, its columns): whole rows, so that it has no holes; columns None: chosen by their number."""
-    columns = min(data.num_classes, 16) if config.conditional else None
+    columns = (min(data.num_classes, 16) or None) if config.conditional else None
     return GRID - GRID % (columns or 1), columns
 
 

@@ -65,6 +65,12 @@ def codes(run: RunFacts) -> str:
     return _wide_figure(path, f"One latent; each row changes one code alone. From the top: {', '.join(rows)}.")
 
 
+def attributes(run: RunFacts) -> str:
+    """samples/attributes.png, where G takes attributes."""
+    words = "For each attribute the same samples without it (above) and with it (below); all else stays."
+    return _wide_picture(run, "attributes.png", words)
+
+
 def directions(run: RunFacts) -> str:
     """samples/directions.png, where G has styles."""
     words = (

@@ -47,6 +47,7 @@ def render(run: RunFacts, status: str) -> str:
         ("evaluation", "Evaluation", "Evaluation", sections.evaluation(run)),
         ("interpolation", "Latents", "Between latents", galleries.interpolation(run)),
         ("codes", "Codes", "Along each code", galleries.codes(run)),
+        ("attributes", "Attributes", "Each attribute off and on", galleries.attributes(run)),
         ("directions", "Directions", "Along the first directions of w", galleries.directions(run)),
         ("nearest", "Neighbours", "Nearest training images", galleries.nearest(run)),
         ("spot", "Game", "Spot the fake", galleries.game(run)),

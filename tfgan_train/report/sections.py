@@ -205,4 +205,5 @@ def _data_sentence(facts: dict) -> str:
     height, width, channels = facts["image_shape"]
     colour = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(channels, f"{channels} channels")
     labels = f", {facts['num_classes']} classes" if facts.get("num_classes") else ""
+    labels += f", attributes {', '.join(facts['attributes'])}" if facts.get("attributes") else ""
     return f"{facts['name']}: {facts['count']:,} images of {height} × {width} pixels, {colour}{labels}."

@@ -108,7 +108,7 @@ def strips(sampler: Sampler, direction: Direction, start: Latents, strengths: np
     z = np.repeat(start.values, columns, 0)
     label = None if start.label is None else np.repeat(start.label, columns)
     if direction.kind == "label":
-        first, last = np.eye(sampler.num_classes, dtype=np.float32)[direction.vector.astype(int)]
+        first, last = sampler.weights(direction.vector.astype(int))
         label = (1 - amount) * first + amount * last
     elif direction.kind == "z":
         z = z + amount * np.pad(direction.vector, (0, z.shape[1] - len(direction.vector)))

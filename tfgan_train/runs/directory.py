@@ -6,6 +6,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
+from tfgan_train.common import attributes
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.common.images import are_points
 from tfgan_train.common.numbers import is_count
@@ -15,6 +18,7 @@ from tfgan_train.config.fields import FIELDS, Config
 
 FORMAT = 1
 Read = TypeVar("Read")
+ROWS = 1024  # of attributes that a run keeps, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,14 +33,20 @@ class DataFacts:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     fingerprint: str = ""  # of the images and labels; empty in runs of older versions
+    attributes: tuple[str, ...] = ()  # names, where labels are attribute vectors
+    attribute_rows: tuple[int, ...] = ()  # of images spread over the data, packed: what sampling draws from
 
     @classmethod
     def of(cls, source, fingerprint: str = "") -> "DataFacts":
         """The facts of a data Source."""
-        facts = {
-            field.name: getattr(source, field.name) for field in dataclasses.fields(cls) if field.name != "fingerprint"
-        }
-        return cls(**facts, fingerprint=fingerprint)
+        own = {"fingerprint", "attribute_rows"}
+        facts = {field.name: getattr(source, field.name) for field in dataclasses.fields(cls) if field.name not in own}
+        return cls(**facts, fingerprint=fingerprint, attribute_rows=_rows_of(source) if source.attributes else ())
+
+    @property
+    def condition_size(self) -> int:
+        """Numbers that say which image is wanted: classes, or attributes."""
+        return len(self.attributes) or self.num_classes
 
     def noted(self, *notes: str) -> "DataFacts":
         """The same with further notes."""
@@ -65,6 +75,8 @@ class DataFacts:
             "label_names": tuple(values["label_names"]),
             "skipped": tuple(map(tuple, values["skipped"])),
             "notes": tuple(values["notes"]),
+            "attributes": tuple(values.get("attributes", ())),
+            "attribute_rows": tuple(values.get("attribute_rows", ())),
         }
         return cls(**(values | lists))
 
@@ -74,12 +86,20 @@ class DataFacts:
         Raises:
           UserError: when the data has no such label.
         """
+        if self.attributes:
+            raise UserError(f"--label={label}: the run has attributes; --attributes names {', '.join(self.attributes)}")
         if label in self.label_names:
             return self.label_names.index(label)
         if label.isdecimal() and int(label) < self.num_classes:
             return int(label)
         names = f", or {', '.join(self.label_names[:12])}" if self.label_names else ""
         raise UserError(f"--label={label} is not one of {self.name}'s labels: 0 to {self.num_classes - 1}{names}")
+
+
+def _rows_of(source) -> tuple[int, ...]:
+    """The labels of up to ROWS images, spread over the data."""
+    indices = np.unique(np.linspace(0, source.count - 1, min(ROWS, source.count)).astype(np.int64))
+    return tuple(source.read(indices)[1].tolist())
 
 
 class RunDir:
@@ -171,6 +191,21 @@ class LoadedRun:
         if not self.config.conditional:
             raise UserError(f"--label={label}: {self.path.path} was not trained with --conditional")
         return self.data.label_index(str(label))
+
+    def parse_attributes(self, text: str) -> dict[str, int]:
+        """The values that --attributes=Smiling=1,Hat=0 asks for, by name.
+
+        Raises:
+          UserError: for a run without attributes, one that it hasn't, or another value than 0 and 1.
+        """
+        if text and not self.attributes:
+            raise UserError(f"--attributes={text}: {self.path.path} was not trained with --attributes")
+        return attributes.parse("--attributes", text, self.attributes)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the attributes that the generator takes; () where it takes none."""
+        return self.data.attributes if self.config.conditional else ()
 
 
 OWN = (

@@ -23,7 +23,7 @@ class Run:
 
     def __init__(self, run_dir, stopped: int | None = None):
         self.run_dir, self.stopped = pathlib.Path(run_dir), stopped
-        self._samplers: dict[tuple[float, str], Any] = {}
+        self._samplers: dict[tuple[float, str, str], Any] = {}
 
     @functools.cached_property
     def loaded(self) -> LoadedRun:
@@ -37,6 +37,7 @@ class Run:
         label: int | str | None = None,
         truncation: float = 1.0,
         code: Mapping[str, float] | None = None,
+        attributes: Mapping[str, int] | None = None,
     ) -> np.ndarray:
         """Images uint8 [num, H, W, C]; the same for the same seed, here and in `tfgan_train.sample`.
 
@@ -48,28 +49,31 @@ class Run:
           label: number or name, for conditional runs; None: labels drawn from the seed.
           truncation: 0 to 1; less than 1 gives more typical, less various images.
           code: values of codes by name, for runs that have them; the others are drawn from the seed.
+          attributes: 0 or 1 by name, for runs that have them; the others are those of real images.
 
         Raises:
-          UserError: for a label or a code the run doesn't know, or a number that can't be.
+          UserError: for a label, a code or an attribute the run doesn't know, or a number that can't be.
         """
         if num < 1:
             raise UserError(f"num={num} must be at least 1")
         if not 0 <= truncation <= 1:
             raise UserError(f"truncation={truncation} must be from 0 to 1")
-        images = self._sampler(truncation, code or {}).images(num, seed, self.loaded.label_index(label))
+        images = self._sampler(truncation, code or {}, attributes).images(num, seed, self.loaded.label_index(label))
         return alpha.straight(images) if alpha.has_alpha(images) else images
 
-    def _sampler(self, truncation: float, code: Mapping[str, float]):
-        """One for all calls of a truncation and a code: a new one would trace its graph anew."""
+    def _sampler(self, truncation: float, code: Mapping[str, float], attributes: Mapping[str, int] | None = None):
+        """One for all calls of a truncation, a code and attributes: a new one would trace its graph anew."""
         from tfgan_train.ops.codes import LatentSpace
         from tfgan_train.runs.sampler import Sampler
 
-        text = ",".join(f"{name}={value}" for name, value in sorted(code.items()))
-        if (truncation, text) not in self._samplers:
+        texts = [",".join(f"{name}={value}" for name, value in sorted(one.items())) for one in (code, attributes or {})]
+        key = (truncation, texts[0], texts[1])
+        if key not in self._samplers:
             loaded = self.loaded
-            values = LatentSpace.of(loaded.config).parse(text)
-            self._samplers[truncation, text] = Sampler(loaded.generator, loaded.config, loaded.data, values, truncation)
-        return self._samplers[truncation, text]
+            values, fixed = LatentSpace.of(loaded.config).parse(texts[0]), loaded.parse_attributes(texts[1])
+            made = Sampler(loaded.generator, loaded.config, loaded.data, values, truncation, fixed)
+            self._samplers[key] = made
+        return self._samplers[key]
 
     @functools.cached_property
     def config(self):

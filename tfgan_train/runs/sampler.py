@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.common.attributes import unpacked
 from tfgan_train.common.images import are_points
 from tfgan_train.models.inference import takes_w, truncates_w
+from tfgan_train.ops.attributes import drawn
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels
 
@@ -24,15 +26,25 @@ class Sampler:
       config: the latents' settings, conditional.
       data: num_classes and image_shape.
       code: values of codes, by name, that all latents get; the others come from the seed.
+      attributes: values of attributes, by name, that all images get; the others are those of real images.
       truncation: 0 to 1; below 1 it trades variety for typicality, as w's where the generator has w (style), else
         as a factor of the latents' noise.
     """
 
-    def __init__(self, generator, config, data, code: Mapping[str, float] | None = None, truncation: float = 1.0):
+    def __init__(
+        self,
+        generator,
+        config,
+        data,
+        code: Mapping[str, float] | None = None,
+        truncation: float = 1.0,
+        attributes: Mapping[str, int] | None = None,
+    ):
         self._generator, self._config, self._data = generator, config, data
         self._of_w: float | None = truncation if truncation != 1 and truncates_w(generator) else None
         self._of_z: float | None = truncation if truncation != 1 and self._of_w is None else None
         self.space, self._code = LatentSpace.of(config), code or {}
+        self._fixed = {data.attributes.index(name): value for name, value in (attributes or {}).items()}
 
     @property
     def normal(self) -> bool:
@@ -48,6 +60,16 @@ class Sampler:
     def num_classes(self) -> int:
         """Labels of the data; 0 where there are none."""
         return self._data.num_classes
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the attributes that the generator takes; () where it takes none."""
+        return self._data.attributes if self.conditional else ()
+
+    @property
+    def last_label(self) -> int:
+        """The highest label that there can be; of attributes all bits."""
+        return 2 ** len(self.attributes) - 1 if self.attributes else self.num_classes - 1
 
     @property
     def points(self) -> bool:
@@ -96,12 +118,20 @@ class Sampler:
         return self.space.fixed(self.space.draw(seed, indices, truncation=self._of_z), self._code)
 
     def labels(self, seed: int, indices, label: int | None = None):
-        """int32 [n], or None for unconditional runs."""
+        """int32 [n], or None for unconditional runs; of attributes their bits, see common.attributes."""
         if not self.conditional:
             return None
+        if self.attributes:
+            return drawn(seed, indices, self._data.attribute_rows, self._fixed)
         if label is not None:
             return tf.fill(tf.shape(indices), label)
         return labels(seed, indices, self._data.num_classes)
+
+    def weights(self, label: np.ndarray) -> np.ndarray:
+        """Labels int32 [n] as the weights float32 [n, classes] that `at` takes, or as attributes."""
+        if self.attributes:
+            return unpacked(label, len(self.attributes))
+        return np.eye(self.num_classes, dtype=np.float32)[label]
 
     @tf.function(reduce_retracing=True, autograph=False)
     def at(self, z, label=None) -> tf.Tensor:

@@ -61,7 +61,7 @@ def walk_between(sampler: Sampler, first: Latents, last: Latents, columns: int =
     label = None
     if first.label is not None and last.label is not None:
         share = _shares(columns)
-        ends = [np.eye(sampler.num_classes, dtype=np.float32)[one][:, None] for one in (first.label, last.label)]
+        ends = [sampler.weights(one)[:, None] for one in (first.label, last.label)]
         label = ((1 - share) * ends[0] + share * ends[1]).reshape(len(first) * columns, -1)
     ways = Latents(_ways(sampler, first, last, columns), label, first.in_w)
     return np.concatenate(list(drawn(sampler, ways)))
@@ -89,7 +89,7 @@ def closed_walk(sampler: Sampler, stops: Latents, frames: int) -> Iterator[np.nd
     z = np.concatenate([z, np.repeat(stops.values[:1, noise:], frames, 0)], 1)
     label = None
     if stops.label is not None:
-        weights = np.eye(sampler.num_classes, dtype=np.float32)[stops.label]
+        weights = sampler.weights(stops.label)
         index = np.minimum(places.astype(int), len(weights) - 1)
         share = (places - index)[:, None].astype(np.float32)
         label = (1 - share) * weights[index] + share * np.roll(weights, -1, 0)[index]

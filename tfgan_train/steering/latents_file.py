@@ -51,7 +51,7 @@ def read(path: str, flag: str, sampler: Sampler, label: int | None) -> Latents:
         return Latents(values, None, in_w)
     if label is not None:
         return Latents(values, np.full(len(values), label, np.int32))
-    found, last = arrays.get("label"), sampler.num_classes - 1
+    found, last = arrays.get("label"), sampler.last_label
     if found is None:
         raise UserError(f"{flag} holds no labels, and the run is conditional; say --label")
     if found.shape != (len(values),) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() > last:

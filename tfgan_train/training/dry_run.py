@@ -24,7 +24,11 @@ def describe(config: Config, given: Collection[str], fresh: bool) -> str:
     lines = [
         f"run directory: {prepared.run.path} ({'resumed' if prepared.resumes else 'new'})",
         f"data: {data.name}, {data.count:,} images of {height}x{width}x{channels}"
-        + (f", {data.num_classes} labels" if data.num_classes else ", no labels"),
+        + (
+            f", {data.condition_size} {'attributes' if data.attributes else 'labels'}"
+            if data.condition_size
+            else ", no labels"
+        ),
         *(f"  note: {note}" for note in data.notes),
         *(f"  skipped: {file}: {reason}" for file, reason in data.skipped),
         "",

@@ -77,7 +77,7 @@ class Watch:
             found["d_accuracy_inference"] = float(
                 (np.mean(real > self._threshold) + np.mean(fake <= self._threshold)) / 2
             )
-        if labels is not None:
+        if labels is not None and self._real_distances:
             found["class_variety"] = [
                 None if one is None or not real else round(one / real, 4)
                 for one, real in zip(

@@ -24,6 +24,7 @@ FREE = {
     "patience",
     "steps_per_loop",
     "data_dir",
+    "attributes",
     "cache_dir",
     "devices",
     "run_dir",
@@ -37,6 +38,11 @@ def check_same_data(config: Config, run: RunDir, stored: DataFacts, data: DataFa
         raise UserError(
             f"--dataset={config.dataset} now gives {data.count} images of {data.image_shape}, but {run.path} "
             f"was begun on {stored.count} of {stored.image_shape}; use --fresh to begin anew"
+        )
+    if stored.attributes != data.attributes:
+        raise UserError(
+            f"--attributes: the data now have {', '.join(data.attributes) or 'none'}, but {run.path} was begun with "
+            f"{', '.join(stored.attributes) or 'none'}; use --fresh to begin anew"
         )
     if stored.fingerprint and stored.fingerprint != data.fingerprint:
         raise UserError(

@@ -69,13 +69,16 @@ def prepare(
     chosen, asked_for = asked.given, asked.asked_for
     asked = asked.replace(
         dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset),
+        attributes=datasets.located_attributes(asked.attributes, asked.dataset),
         cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
         from_run=parents.absolute(asked.from_run),
     )
     config, stored = asked, None
     if run.exists():
         stored_config, stored = run.read()
-        config = resuming.resumed(stored_config, asked, FIELDS if given is None else given, run)
+        # A run that wasn't told may have taken its labels, and is the same run still.
+        every = FIELDS.keys() - ({"conditional"} - chosen)
+        config = resuming.resumed(stored_config, asked, every if given is None else given, run)
     parent = _parent(config, run, stored is not None)
     if parent is not None and stored is None:
         config = parents.inherit(asked, parent)
@@ -110,11 +113,13 @@ def prepare(
 def _conditioned(config: Config, chosen: Collection[str], data: DataFacts) -> tuple[Config, DataFacts]:
     """Whether a new run learns its data's labels, where the user didn't say."""
     if config.from_run:
-        if "conditional" not in chosen and data.num_classes < 2:
-            config = config.replace(conditional=False)
+        if "conditional" not in chosen:
+            config = config.replace(conditional=bool(data.attributes) or (config.conditional and data.num_classes > 1))
     elif learns_labels(config.recipe, chosen, data):
         config = config.replace(conditional=True)
-        data = data.noted(f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out")
+        if not data.attributes:
+            said = f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out"
+            data = data.noted(said)
     return config, data
 
 
@@ -132,8 +137,13 @@ def _with_precision(config: Config, data: DataFacts) -> tuple[Config, DataFacts]
 
 
 def learns_labels(recipe: str, chosen: Collection[str], data: DataFacts) -> bool:
-    """Whether a run that wasn't told takes its data's labels: they are the cheapest help there is."""
-    return "conditional" not in chosen and recipe in recipes.LABELLED and data.num_classes > 1
+    """Whether a run that wasn't told takes its data's labels: they are the cheapest help there is.
+
+    Attributes were asked for.
+    """
+    if "conditional" in chosen:
+        return False
+    return bool(data.attributes) or (recipe in recipes.LABELLED and data.num_classes > 1)
 
 
 def _parent(config: Config, run: RunDir, resumes: bool):

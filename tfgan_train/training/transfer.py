@@ -69,6 +69,7 @@ def plan(config: Config, data: DataFacts, parent: Parent) -> Transfer:
       UserError: a parent of another architecture, or one that shares no layer.
     """
     _check_families(config, parent)
+    _check_attributes(config, data, parent)
     ours, theirs = _networks(config, data), _networks(parent.config, parent.data)
     stored = _stored(parent, theirs)
     sizes = {LatentSpace.of(one).size for one in (config, parent.config)}
@@ -127,6 +128,20 @@ def _check_families(config: Config, parent: Parent) -> None:
             raise UserError(
                 f"{parent.flag} is a run of another architecture: its {side} is {other}, and this run's is {mine}"
             )
+
+
+def _check_attributes(config: Config, data: DataFacts, parent: Parent) -> None:
+    """Raises UserError where both are conditional, and one of them by other attributes."""
+    mine, theirs = data.attributes, parent.data.attributes
+    if config.conditional and parent.config.conditional and mine != theirs:
+        raise UserError(
+            f"{parent.flag} learnt {_named(theirs)}, and this run's data have {_named(mine)}; "
+            "give the same ones in the same order, by --attributes and --attribute_names, or --noconditional"
+        )
+
+
+def _named(attributes: tuple[str, ...]) -> str:
+    return f"the attributes {', '.join(attributes)}" if attributes else "classes"
 
 
 def _freeze(discriminator, count: int, kept: Arrays) -> None:

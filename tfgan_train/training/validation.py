@@ -65,7 +65,8 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
         raise UserError(f"--batch_size={config.batch_size} is more than the {source.count} images of {source.name}")
     if config.batch_size % replicas:
         raise UserError(f"--batch_size={config.batch_size} can't be shared evenly by {replicas} devices")
-    if config.conditional and not source.num_classes:
+    _check_attributes(config, source)
+    if config.conditional and not (source.num_classes or source.attributes):
         raise UserError(f"--conditional needs labelled data, and {source.name} has no labels; add --noconditional")
     if config.eval_every and are_points(source.image_shape):
         raise UserError(
@@ -77,6 +78,24 @@ def validate_with_data(config: Config, source, replicas: int) -> None:
         raise UserError(f"--augment={config.augment} is for pictures, and {source.name} is points; leave it out")
     for side, family in architectures(config).items():
         family.check(config, source, side)
+
+
+def _check_attributes(config, source):
+    if not source.attributes:
+        return
+    if not config.conditional:
+        raise UserError(
+            f"--attributes={config.attributes} would do nothing with --noconditional; leave one of them out"
+        )
+    if config.d_conditioning == "acgan":
+        raise UserError(
+            "--d_conditioning=acgan names one class, and --attributes are several; legal: projection, concat"
+        )
+    if config.generator or config.discriminator:
+        raise UserError(
+            f"--attributes={config.attributes} is for the package's own networks; leave out "
+            f"{'--generator' if config.generator else '--discriminator'}"
+        )
 
 
 def _check_flips_and_crops(config, source):
