@@ -8,7 +8,7 @@ import pytest
 
 from tests import binaries
 from tests.tiny import config, facts
-from tfgan_train import load, sample
+from tfgan_train import UserError, load, sample
 from tfgan_train.models import build_generator
 from tfgan_train.models.variables import named
 from tfgan_train.pictures import grid, of_run
@@ -75,8 +75,24 @@ def test_a_direction_between_sets_of_latents_is_the_difference_of_their_means(tm
     sets = rng.normal(size=(2, 5, 8)).astype(np.float32)
     for name, z in zip("ab", sets, strict=True):
         np.savez(tmp_path / f"{name}.npz", z=z)
-    found = Direction.parse(f"latents:{tmp_path / 'a.npz'},{tmp_path / 'b.npz'}", load(STORED).loaded)
+    loaded = load(STORED).loaded
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data)
+    found = Direction.parse(f"latents:{tmp_path / 'a.npz'},{tmp_path / 'b.npz'}", loaded, sampler)
     np.testing.assert_allclose(found.vector, (sets[1] - sets[0]).mean(0), rtol=1e-5)
+
+
+def test_a_direction_between_sets_of_w_is_one_of_w(tmp_path):
+    settings = config(architecture="style", g_init="normal:0.02", d_norm="none")
+    sampler = Sampler(build_generator(settings, facts()), settings, facts())
+    sets = np.random.default_rng(0).normal(size=(2, 5, sampler.w_size)).astype(np.float32)
+    for name, w in zip("ab", sets, strict=True):
+        np.savez(tmp_path / f"{name}.npz", w=w)
+    np.savez(tmp_path / "z.npz", z=np.zeros([2, sampler.space.size], np.float32))
+    found = Direction.parse(f"latents:{tmp_path}/a.npz,{tmp_path}/b.npz", None, sampler)
+    np.testing.assert_allclose(found.vector, (sets[1] - sets[0]).mean(0), rtol=1e-5)
+    assert found.kind == "w"
+    with pytest.raises(UserError, match="one file holds w and the other z"):
+        Direction.parse(f"latents:{tmp_path}/a.npz,{tmp_path}/z.npz", None, sampler)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +101,8 @@ def test_a_direction_between_sets_of_latents_is_the_difference_of_their_means(tm
         (["--direction=smile"], "is none of sefa:N, label:FROM,TO"),
         (["--direction=sefa:9"], "legal: sefa:1 to sefa:8"),
         (["--direction=label:3,12"], "label=12 is not one of"),
-        (["--direction=latents:no.npz,no.npz"], "no.npz can't be read"),
-        (["--direction=latents:bad.npz,bad.npz"], "bad.npz must hold finite numbers z, float32 [n, 8]"),
+        (["--direction=latents:no.npz,no.npz"], "no.npz is no file"),
+        (["--direction=latents:bad.npz,bad.npz"], "bad.npz holds z of 4 columns, and this run's latents have 8"),
         (["--direction=sefa:1", "--strengths=3"], "--strengths=3 is not two numbers"),
         (["--strengths=-1,1"], "--strengths goes with --direction"),
     ],

@@ -6,7 +6,6 @@ No traceback, no hang, exit status 0 or 2 with one line. TFGAN_FUZZ=N takes N ti
 import json
 import pathlib
 import shutil
-import types
 
 import numpy as np
 import pytest
@@ -14,16 +13,16 @@ import pytest
 from export import main as export_main
 from tests import binaries
 from tests.fuzzing import MORE, at_most, json_mutations, mutations, one_line_or_fine, replace_by, whole_run
-from tfgan_train import compare, evaluate, inspect_data, main, project, sample
+from tfgan_train import compare, evaluate, inspect_data, load, main, project, sample
 from tfgan_train.doctor.doctor import Doctor
 from tfgan_train.pictures import training_samples
 from tfgan_train.report import compare_page, comparison, galleries
 from tfgan_train.report.page import write_report
-from tfgan_train.runs import checkpoints
+from tfgan_train.runs import checkpoints, latents_file
 from tfgan_train.runs.directory import RunDir, find_checkpoint
 from tfgan_train.runs.facts import read_run
 from tfgan_train.runs.rows import read_rows
-from tfgan_train.steering import latents_file
+from tfgan_train.runs.sampler import Sampler
 from tfgan_train.training.best import patience_lost
 
 NO_FILES = ("folder", "pipe")
@@ -122,8 +121,8 @@ def test_a_damaged_best_is_never_taken(run):
 
 def test_files_of_latents(run):
     path = run / "latents.npz"
-    space = types.SimpleNamespace(size=8)
-    sampler = types.SimpleNamespace(space=space, w_size=0, conditional=True, num_classes=10)
+    loaded = load(run).loaded
+    sampler = Sampler(loaded.generator, loaded.config, loaded.data)
     for _ in _damaged(path, mutations(path.read_bytes(), 60)):
         one_line_or_fine(lambda: latents_file.read(str(path), "--latents=x", sampler, None))
 

@@ -13,9 +13,10 @@ from PIL import Image
 from tests import binaries, exporting, tiny
 from tfgan_train import project, sample
 from tfgan_train.common.images import to_uint8
+from tfgan_train.runs import latents_file
 from tfgan_train.runs.sampler import Sampler
 from tfgan_train.runs.walks import Latents
-from tfgan_train.steering import inversion, latents_file, spaces
+from tfgan_train.steering import inversion, spaces
 
 STORED = pathlib.Path(__file__).parent / "stored_run"
 SHAPE = (8, 8, 1)

@@ -9,10 +9,11 @@ import tensorflow as tf
 from tests import binaries, exporting, tiny
 from tfgan_train import models, project, sample
 from tfgan_train.common.errors import UserError
+from tfgan_train.runs import latents_file
 from tfgan_train.runs.directions import Direction, strips
 from tfgan_train.runs.sampler import Sampler
 from tfgan_train.runs.walks import Latents, closed_walk, drawn, walk_between
-from tfgan_train.steering import inversion, latents_file, spaces
+from tfgan_train.steering import inversion, spaces
 
 SHAPE = (16, 16, 1)
 

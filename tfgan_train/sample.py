@@ -135,7 +135,7 @@ def _drawn(values, loaded, sampler, label):
 
 def _given(values, sampler, label, least: int = 1):
     """The Latents in --latents, the first --num of them where it is given; a UserError for fewer than `least`."""
-    from tfgan_train.steering import latents_file
+    from tfgan_train.runs import latents_file
 
     flag = f"--latents={values.latents}"
     given = latents_file.read(values.latents, flag, sampler, label)
@@ -246,7 +246,7 @@ def _write_ways(kind: str, values, out: pathlib.Path, loaded, sampler, label) ->
         stops = given or of_run.seeded_stops(sampler, values.seed, values.seconds, label)
         of_run.write_loop(out, sampler, stops, values.seconds)
     elif kind == "direction":
-        direction, rows = Direction.parse(values.direction, loaded), min(values.num, MOST_STRIPS)
+        direction, rows = Direction.parse(values.direction, loaded, sampler), min(values.num, MOST_STRIPS)
         if given and given.in_w and direction.kind != "w":
             raise UserError(f"--direction={values.direction} doesn't move w, which --latents holds; legal: sefa:N")
         start = given[:rows] if given else seeded(sampler, values.seed, rows, label)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfgan_train.common import alpha
+from tfgan_train.common.array_files import ArrayFile
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import source
-from tfgan_train.data.array_files import ArrayFile
 
 # Split -> names of its images' array and of its labels', in the order in which they are looked for.
 _NAMES = {

@@ -1,13 +1,12 @@
 """Directions through latents, styles and labels, and the strips of samples that are moved along them."""
 
 import dataclasses
-import os
 
 import numpy as np
 
-from tfgan_train.common.errors import UserError, reason
+from tfgan_train.common.errors import UserError
 from tfgan_train.models.layers import Block
-from tfgan_train.ops.codes import LatentSpace
+from tfgan_train.runs import latents_file
 from tfgan_train.runs.directory import LoadedRun
 from tfgan_train.runs.sampler import Sampler
 from tfgan_train.runs.walks import Latents
@@ -28,8 +27,8 @@ class Direction:
     vector: np.ndarray
 
     @classmethod
-    def parse(cls, text: str, loaded: LoadedRun) -> "Direction":
-        """The direction that --direction=TEXT names.
+    def parse(cls, text: str, loaded: LoadedRun, sampler: Sampler) -> "Direction":
+        """The direction that --direction=TEXT names, for the run's sampler.
 
         Raises:
           UserError: another form, or one that the run hasn't.
@@ -50,23 +49,10 @@ class Direction:
                 return cls("label", np.array([loaded.label_index(end) for end in ends], np.float32))
             except UserError as error:
                 raise UserError(f"{flag}: {str(error).removeprefix('--')}") from None
-        first, last = (_mean(end, flag, loaded) for end in ends)
-        return cls("z", last - first)
-
-
-def _mean(path: str, flag: str, loaded: LoadedRun) -> np.ndarray:
-    """The mean z of a file of latents."""
-    size = LatentSpace.of(loaded.config).size
-    try:
-        with np.load(os.path.expanduser(path), allow_pickle=False) as file:
-            z = file["z"]
-    except OSError as error:
-        raise UserError(f"{flag}: {path} can't be read: {reason(error)}") from None
-    except Exception:  # NumPy raises whatever a damaged file, or another kind of file, makes it.
-        raise UserError(f"{flag}: {path} is no .npz with latents z") from None
-    if z.ndim != 2 or z.shape[1] != size or not len(z) or z.dtype.kind != "f" or not np.isfinite(z).all():
-        raise UserError(f"{flag}: {path} must hold finite numbers z, float32 [n, {size}] for this run")
-    return z.astype(np.float32).mean(0)
+        (first, first_in_w), (last, last_in_w) = (latents_file.mean(end, f"{flag}: {end}", sampler) for end in ends)
+        if first_in_w != last_in_w:
+            raise UserError(f"{flag}: one file holds w and the other z; legal: two of the same")
+        return cls("w" if last_in_w else "z", last - first)
 
 
 def principal(generator, noise: int) -> np.ndarray:

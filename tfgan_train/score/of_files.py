@@ -6,8 +6,8 @@ import numpy as np
 
 from tfgan_train import data as datasets
 from tfgan_train.common import alpha
+from tfgan_train.common.array_files import read_arrays
 from tfgan_train.common.errors import UserError
-from tfgan_train.data.array_files import read_arrays
 
 
 def read(path: str, config, num: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from tfgan_train.common.alpha import shown
 from tfgan_train.common.files import write_json
 from tfgan_train.pictures import grid
-from tfgan_train.steering import latents_file
+from tfgan_train.runs import latents_file
 from tfgan_train.steering.inversion import Found, pixel_distances
 
 PICTURE, LATENTS, DISTANCES = FILES = ("reconstructions.png", "latents.npz", "distances.json")

@@ -3,14 +3,15 @@
 The exports' `z` and `label` inputs take the first as they are.
 """
 
+import os
 import pathlib
 import zipfile
 
 import numpy as np
 
+from tfgan_train.common.array_files import read_arrays
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.files import write_atomically
-from tfgan_train.data.array_files import read_arrays
 from tfgan_train.runs.sampler import Sampler
 from tfgan_train.runs.walks import Latents
 
@@ -41,10 +42,7 @@ def read(path: str, flag: str, sampler: Sampler, label: int | None) -> Latents:
       UserError: it can't be read, holds no such array, or lacks the labels that the run needs.
     """
     arrays = read_arrays(path, flag)
-    in_w = "w" in arrays and ("z" not in arrays or sampler.w_size > 0)
-    if in_w and not sampler.w_size:
-        raise UserError(f"{flag} holds w, which this run's generator hasn't; legal: z [n, {sampler.space.size}]")
-    values = _numbers(arrays, "w" if in_w else "z", sampler.w_size if in_w else sampler.space.size, flag)
+    values, in_w = _values(arrays, flag, sampler)
     if in_w and label is not None:
         raise UserError(f"{flag} holds w, and a label is in it already; leave out --label")
     if in_w or not sampler.conditional:
@@ -57,6 +55,19 @@ def read(path: str, flag: str, sampler: Sampler, label: int | None) -> Latents:
     if found.shape != (len(values),) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() > last:
         raise UserError(f"{flag}: label must be {len(values)} whole numbers from 0 to {last}")
     return Latents(values, found.astype(np.int32))
+
+
+def mean(path: str, flag: str, sampler: Sampler) -> tuple[np.ndarray, bool]:
+    """The mean of a file's z, or w, float32 [size], and whether it is of w; labels don't matter. Raises as `read`."""
+    values, in_w = _values(read_arrays(os.path.expanduser(path), flag), flag, sampler)
+    return values.mean(0), in_w
+
+
+def _values(arrays, flag: str, sampler: Sampler) -> tuple[np.ndarray, bool]:
+    in_w = "w" in arrays and ("z" not in arrays or sampler.w_size > 0)
+    if in_w and not sampler.w_size:
+        raise UserError(f"{flag} holds w, which this run's generator hasn't; legal: z [n, {sampler.space.size}]")
+    return _numbers(arrays, "w" if in_w else "z", sampler.w_size if in_w else sampler.space.size, flag), in_w
 
 
 def _numbers(arrays, name: str, size: int, flag: str) -> np.ndarray:
