@@ -1,4 +1,4 @@
-"""How near `project` comes to held-out digits and to a generator's own pictures: figures of docs/steering.md and styles.md.
+"""How near `project` comes to held-out digits and a generator's own pictures: docs/steering.md, docs/styles.md.
 
 python benchmarks/inversion.py --run_dir=RUN --data_dir=MNIST; RUN was trained with --dataset=mnist10k, whose digits are
 of MNIST's training set, and MNIST is a folder with MNIST's four IDX files.

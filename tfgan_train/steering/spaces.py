@@ -106,9 +106,10 @@ class OfW:
         return ((w - self._mean) @ self._inverse).astype(np.float32)
 
     def candidates(self, seed: int, label: int | None) -> Candidates:
-        """The average of each label, or of `label`, and samples of a seed."""
-        wanted = np.arange(max(self._sampler.num_classes, 1), dtype=np.int32) if label is None else np.array([label])
-        averages = self._sampler.generator.mapping.mean(tf.constant(wanted) if self._sampler.conditional else None)
+        """The average of each label, or of `label` (of attributes one of all), and samples of a seed."""
+        one_of_all = self._sampler.attributes or not self._sampler.conditional
+        wanted = tf.range(self._sampler.num_classes) if label is None else tf.constant([label])
+        averages = self._sampler.generator.mapping.mean(None if one_of_all else wanted)
         w = np.concatenate([averages.numpy(), self._sampler.styles(*_drawn(self._sampler, seed, label))])
         return Candidates(self._points(w), None, np.concatenate(list(self._sampler.of_w(w))), len(averages))
 
