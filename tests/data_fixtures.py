@@ -34,6 +34,19 @@ def random_images(count: int, height: int = 8, width: int = 8, channels: int = 1
     return np.random.default_rng(seed).integers(0, 256, (count, height, width, channels), dtype=np.uint8)
 
 
+def flowers(folder, count: int, test_count: int):
+    """Prepares the TFDS dataset `tiny_pictures` as oxford_flowers102 is: labelled JPEGs of all sizes; the images."""
+    random = np.random.default_rng(0)
+    sizes = random.integers(20, 60, (count, 2))
+    coarse = [Image.fromarray(random.integers(0, 256, (3, 3, 3), np.uint8)) for _ in range(count)]
+    images = [
+        np.asarray(one.resize(tuple(size), Image.Resampling.BICUBIC)) for one, size in zip(coarse, sizes, strict=True)
+    ]
+    labels, names = np.arange(count) % 3, ("pink primrose", "rose", "tiger lily")
+    tiny_tfds(folder, images, labels, names, test_count, shape=(None, None, 3), encoding="jpeg")
+    return images
+
+
 def idx_bytes(array: np.ndarray) -> bytes:
     """An IDX file of unsigned bytes, written from the format's description."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
@@ -50,7 +63,9 @@ def png(pixels: np.ndarray) -> bytes:
     return image_bytes(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
-def tiny_tfds(folder, images: np.ndarray, labels: np.ndarray, names, test_count: int = 4, shape=None, file_format=None):
+def tiny_tfds(
+    folder, images, labels: np.ndarray, names, test_count: int = 4, shape=None, file_format=None, encoding=None
+):
     """Prepares the TFDS dataset `tiny_pictures` in `folder` by TFDS's own writer, without a download."""
     import tensorflow_datasets as tfds
 
@@ -65,7 +80,7 @@ def tiny_tfds(folder, images: np.ndarray, labels: np.ndarray, names, test_count:
             return self.dataset_info_from_configs(
                 features=tfds.features.FeaturesDict(
                     {
-                        "image": tfds.features.Image(shape=shape or images.shape[1:]),
+                        "image": tfds.features.Image(shape=shape or images.shape[1:], encoding_format=encoding),
                         "label": tfds.features.ClassLabel(names=list(names)),
                     }
                 )

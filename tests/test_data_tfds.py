@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
-from tests.data_fixtures import config, random_images, tiny_tfds
+from tests.data_fixtures import config, flowers, random_images, tiny_tfds
 from tfgan_train import data
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import NoSuchSplit
@@ -64,6 +65,21 @@ def test_images_without_a_fixed_size_need_one(tmp_path):
     with pytest.raises(UserError, match="differ in size; give --image_size"):
         load(tmp_path)
     assert load(tmp_path, image_size="8x6").read(np.arange(8))[0].shape == (8, 8, 6, 3)
+
+
+def test_labelled_photographs_of_all_sizes(tmp_path):
+    """As oxford_flowers102 has them, against Pillow."""
+    images = flowers(tmp_path, COUNT, 4)
+    train, test = load(tmp_path, image_size="16x24"), load(tmp_path, "test", image_size="16x24")
+    assert train.label_names == test.label_names == ("pink primrose", "rose", "tiger lily")
+    for source, first in ((train, 4), (test, 0)):
+        found, labels = source.read(np.arange(source.count))
+        wanted = [ImageOps.fit(Image.fromarray(one), (24, 16), Image.Resampling.BICUBIC) for one in images]
+        nearest = [np.abs(one.astype(int) - np.stack(wanted)).mean((1, 2, 3)) for one in found]
+        places = [int(distances.argmin()) for distances in nearest]
+        assert sorted(places) == list(range(first, first + source.count))  # each of them once, in TFDS's own order
+        np.testing.assert_array_equal(labels, np.array(places) % 3)
+        assert max(distances.min() for distances in nearest) < 8  # what JPEG costs
 
 
 def test_records_cut_short_are_noticed(tmp_path):

@@ -154,6 +154,33 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     assert layout.of(tmp_path, "train").skipped == (("closed", "this folder can't be listed: permission denied"),)
 
 
+def _ramp(most: int) -> bytes:
+    return image_bytes(Image.fromarray(np.linspace(0, most, 64).astype(np.uint16).reshape(8, 8)))
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_all_splits_have_the_range_of_the_training_pictures(tmp_path, cached):
+    """Half as bright held-out pictures stay half as bright, in the cache too when the training ones change."""
+    root, cache = tmp_path / "pictures", {"cache_dir": str(tmp_path / "cache")} if cached else {}
+    for most in (4000, 8000):
+        write(root, {f"{split}/{i}.png": _ramp(top) for split, top in (("train", most), ("test", 2000)) for i in "ab"})
+        trained, held = (load(root, split, value_range="auto", **cache) for split in ("train", "test"))
+        assert everything(trained)[0].max() == 255 and not [note for note in trained.notes if "value_range" in note]
+        assert everything(held)[0].max() == round(255 * 2000 / most)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [("wide", "narrow", "some of the pictures are not of 16 bits"), ("narrow", "narrow", "none of the pictures is")],
+)
+def test_pictures_that_a_range_does_not_act_on_are_said(tmp_path, train, test, said):
+    kinds = {"wide": _ramp(4000), "narrow": png(random_images(1)[0])}
+    write(
+        tmp_path, {f"{split}/{i}.png": kinds[kind] for split, kind in (("train", train), ("test", test)) for i in "ab"}
+    )
+    assert any(said in note for note in load(tmp_path, value_range="0,4095").notes)
+
+
 @pytest.mark.parametrize("most", [1023, 4095])
 def test_narrow_values_in_16_bits_get_a_note_and_a_range(tmp_path, most):
     ramp = np.linspace(0, most, 64).astype(np.uint16).reshape(8, 8)

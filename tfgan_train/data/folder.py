@@ -13,6 +13,9 @@ from tfgan_train.common.images import aligned_empty
 from tfgan_train.data import attribute_table, decode, folder_cache, held_out, layout, source, walk
 from tfgan_train.data.transform import parse_image_size
 
+_ACTS_ON = "some of the pictures are not of 16 bits, and stay as they are"
+_ACTS_ON_NONE = "none of the pictures is of 16 bits, so it does nothing"
+
 
 def load(config, split: str) -> source.Source:
     """The images below the folder named in --dataset.
@@ -49,7 +52,12 @@ def from_layouts(
             f"--dataset={config.dataset}: no images under {root}; legal: files that end in {', '.join(walk.EXTENSIONS)}"
         )
     files = attribute_table.with_attributes(files, config)
-    images, kept, skipped = _cached(files, config, split) if config.cache_dir else _decode_all(files, config)
+    # One range for the run: the training pictures decide it.
+    trained = files if split == "train" else held_out.layout_of(layouts, root, config, "train") or files
+    if config.cache_dir:
+        images, kept, skipped = _cached(files, config, split, trained)
+    else:
+        images, kept, skipped = _decode_all(files, config, range_of(config.value_range, trained))
     _check_enough(files, len(kept), skipped, config)
     if len(kept) < 2:
         if split != "train":
@@ -58,7 +66,7 @@ def from_layouts(
     labels = np.array([files.labels[i] for i in kept] if files.labels else [0] * len(kept), np.int32)
     facts: dict[str, Any] = dict(
         skipped=files.skipped + skipped,
-        notes=files.notes + _range_notes(files, config.value_range),
+        notes=files.notes + _range_notes(config.value_range, files, layouts),
         attributes=files.attributes,
     )
     if images.held is not None:
@@ -87,12 +95,17 @@ def root_of(config) -> pathlib.Path:
     return root
 
 
-def _range_notes(files: layout.Layout, value_range: str) -> tuple[str, ...]:
-    """Tells of 16-bit pictures that use a small part of their range, as medical ones of 12 bits do."""
+def _range_notes(value_range: str, files: layout.Layout, layouts) -> tuple[str, ...]:
+    """Tells of 16-bit pictures that use a small part of their range, as medical ones of 12 bits do; or, where a range
+    is given, of pictures that it doesn't act on, in `files` and in the test split.
+    """
+    looked_at = [(files, path) for path in files.paths[:: max(1, len(files.paths) // 32)]]
     if value_range:
-        return ()
-    looked_at = files.paths[:: max(1, len(files.paths) // 32)]
-    ranges = [found for path in looked_at if (found := _wide_range(files, path))]
+        if (tested := layouts("test")) is not None:
+            looked_at += [(tested, path) for path in tested.paths[:: max(1, len(tested.paths) // 32)]]
+        wide = [_wide_range(*one) is not None for one in looked_at]
+        return () if all(wide) else (f"--value_range={value_range}: {_ACTS_ON if any(wide) else _ACTS_ON_NONE}",)
+    ranges = [found for one in looked_at if (found := _wide_range(*one))]
     highest = max((high for _, high in ranges), default=decode.WIDEST)
     if not ranges or highest > decode.WIDEST // 4:
         return ()
@@ -170,9 +183,8 @@ class _Images:
                 self.held[: self._kept] = before[: self._kept]
 
 
-def _decode_all(files: layout.Layout, config):
+def _decode_all(files: layout.Layout, config, value_range):
     """(_Images, indices of the good files, (file, reason) of the others)."""
-    value_range = range_of(config.value_range, files)
     images = _Images(config.dataset, len(files.paths), config.channels, value_range, source.MEMORY_LIMIT)
     kept, skipped = _decode(files, range(len(files.paths)), config, images)
     return images, kept, tuple((files.name(files.paths[index]), why) for index, why in skipped.items())
@@ -199,11 +211,14 @@ def _decode(files: layout.Layout, part: range, config, images: _Images) -> tuple
     return kept, skipped
 
 
-def _cached(files: layout.Layout, config, split: str):
+def _cached(files: layout.Layout, config, split: str, trained: layout.Layout):
     """As `_decode_all`, of pixels that are kept in --cache_dir, and decoded first if they aren't there."""
+    # The range of held-out pictures is that of others, which may have changed.
+    auto = config.value_range == "auto" and trained is not files
+    decided_by = f"auto {folder_cache.fingerprint(trained)}" if auto else config.value_range
 
     def plan() -> folder_cache.Plan:
-        value_range = range_of(config.value_range, files)
+        value_range = range_of(config.value_range, trained)
         first, size = _first_good(files, config, value_range)
 
         def make(part: range):
@@ -214,7 +229,7 @@ def _cached(files: layout.Layout, config, split: str):
 
         return folder_cache.Plan(size, make)
 
-    return folder_cache.load(files, config, split, plan)
+    return folder_cache.load(files, config, split, plan, decided_by)
 
 
 def _first_good(files: layout.Layout, config, value_range) -> tuple[str, tuple[int, int]]:

@@ -46,14 +46,15 @@ class Stored:
         return self.read
 
 
-def load(files: layout.Layout, config, split: str, plan: Callable[[], Plan]):
+def load(files: layout.Layout, config, split: str, plan: Callable[[], Plan], value_range: str):
     """The pictures of a folder from --cache_dir, decoded first if they aren't there.
 
     Args:
       files: the pictures.
-      config: of the run; image_size, channels and value_range are part of what is kept.
+      config: of the run; image_size and channels are part of what is kept.
       split: which split `files` are.
       plan: how to decode them; called only if they must be.
+      value_range: that of 16-bit pictures, or what decides it: a part of what is kept too.
 
     Returns:
       (Stored, indices of the good files, (file, reason) of the others).
@@ -61,7 +62,7 @@ def load(files: layout.Layout, config, split: str, plan: Callable[[], Plan]):
     Raises:
       UserError: the cache can't be written, or whatever decoding raises.
     """
-    settings = (os.path.abspath(files.root), split, config.image_size, config.channels, config.value_range)
+    settings = (os.path.abspath(files.root), split, config.image_size, config.channels, value_range)
     name = "".join(one if one.isalnum() or one in "-_" else "_" for one in files.root.resolve().name)
     folder = pathlib.Path(
         config.cache_dir, f"{name}-{split}-{hashlib.sha256(repr(settings).encode()).hexdigest()[:12]}"
