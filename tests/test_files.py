@@ -55,3 +55,10 @@ def test_pixels_go_round_and_values_beyond_are_clipped():
     assert inside.dtype == np.float32 and (inside.min(), inside.max()) == (-1, 1)
     np.testing.assert_array_equal(to_uint8(inside), pixels)
     np.testing.assert_array_equal(to_uint8(np.array([-3.0, 0.0, 1.001, 7.0])), [0, 128, 255, 255])
+
+
+def test_a_folder_in_the_files_place_is_named(tmp_path):
+    (tmp_path / "x.png" / "inside").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as caught:
+        write_atomically(tmp_path / "x.png", b"x")
+    assert caught.value.filename == str(tmp_path / "x.png") and os.listdir(tmp_path) == ["x.png"]

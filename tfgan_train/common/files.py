@@ -40,7 +40,9 @@ def write_atomically(path, content: Content) -> pathlib.Path:
         # mkstemp makes private files; a run directory is meant to be shared.
         os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename == beside:  # A folder is there.
+            error.filename = str(path)
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
