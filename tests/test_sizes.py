@@ -1,6 +1,6 @@
-"""Images square or not in every command: labelled photographs of all sizes, as TFDS has them.
+"""Images that are no squares in every command: labelled photographs of all sizes, as TFDS has them.
 
-TFGAN_SIZES=28,96x128,256 tries other sizes.
+TFGAN_SIZES=28,96,256x160 tries other sizes, square ones too; each takes 45 seconds of a core.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.data_fixtures import flowers
 from tfgan_train import evaluate, inspect_data, main, project, sample
 from tfgan_train.data.transform import parse_image_size
 
-SIZES = os.environ.get("TFGAN_SIZES", "45x64,96").split(",")
+SIZES = os.environ.get("TFGAN_SIZES", "45x64").split(",")
 SMALL = ["--recipe=smoke", "--conditional", "--batch_size=8", "--g_width=2", "--d_width=2", "--latent_dim=6"]
 pytestmark = pytest.mark.slow
 
