@@ -29,7 +29,14 @@ from tfgan_train.runs.rows import read_rows  # noqa: E402
 DIFFERENT = 2000
 A_FOLDER = 10000  # files in one
 NEVER = 10**9
-NETWORKS = ("--architecture=mlp", "--g_width=256", "--d_width=256", "--batch_size=64", "--noconditional")
+NETWORKS = (
+    "--recipe=photos_plain",
+    "--architecture=mlp",
+    "--g_width=256",
+    "--d_width=256",
+    "--batch_size=64",
+    "--noconditional",
+)
 # As a run whose data are beyond memory.
 PROGRAM = "from tfgan_train.data import source; source.MEMORY_LIMIT = 0; from tfgan_train.main import main; main()"
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests import binaries, tiny
 from tfgan_train import Config, UserError, load, sample, train
+from tfgan_train.models import build_generator
 from tfgan_train.models.layers import WATCHED
 from tfgan_train.models.variables import trainable
 from tfgan_train.objective.information import code_terms, continuous_error, information_bound
@@ -154,6 +155,18 @@ def test_g_s_loss_has_the_information_with_its_weight(eagerly):
     training.run()
     for weight, value in zip(weights, expected, strict=True):
         np.testing.assert_allclose(weight, value, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan", "style"])
+def test_g_takes_its_code_times_the_scale(architecture, eagerly):
+    codes = dict(architecture=architecture, code_categories="3", code_continuous=1, g_width=4)
+    one, seven = (build_generator(tiny.config(code_scale=scale, **codes), tiny.facts()) for scale in (1.0, 7.0))
+    for mine, others in zip(one.variables, seven.variables, strict=True):
+        others.assign(mine)
+    z = np.random.default_rng(0).normal(size=[5, 10]).astype(np.float32)
+    louder = np.concatenate([z[:, :6], 7 * z[:, 6:]], 1)
+    np.testing.assert_array_equal(seven(tf.constant(z)), one(tf.constant(louder)))
+    assert not np.array_equal(one(tf.constant(z)), one(tf.constant(louder)))
 
 
 @pytest.fixture(scope="module")

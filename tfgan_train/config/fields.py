@@ -225,6 +225,13 @@ class Config:
         minimum=0,
         maximum=100,
     )
+    code_scale: float = _field(
+        1.0,
+        "networks",
+        "InfoGAN: factor of the codes where G takes them; the square root of --latent_dim makes one as loud as z's noise",
+        above=0,
+        needs="code_categories code_continuous",
+    )
     g_width: int = _field(0, "networks", "units (mlp) or channels before the image; 0: the family's own", minimum=0)
     d_width: int = _field(0, "networks", "units (mlp) or channels after the image; 0: the family's own", minimum=0)
     g_depth: int = _field(0, "networks", "hidden layers (mlp) or doublings; 0: the family's own", minimum=0)

@@ -15,7 +15,7 @@ EMBEDDING_SIZE = 32
 
 # Settings that Generator and Discriminator read, whatever their subclasses do.
 SETTINGS = frozenset(
-    "g_init d_init g_label_std g_output g_output_bias d_input_range d_input_dropout d_head d_conditioning "
+    "code_scale g_init d_init g_label_std g_output g_output_bias d_input_range d_input_dropout d_head d_conditioning "
     "minibatch_discrimination".split()
 )
 # Settings of networks that are a row of Stages.
@@ -97,9 +97,18 @@ class Generator(Network):
         std = self.config.g_label_std
         return Initializers(f"normal:{std}", self.config.seed, "generator labels") if std else self.new_init
 
+    def scaled(self, z):
+        """z with its code, the last columns, times --code_scale.
+
+        One category among 62 numbers of noise hardly moves G's first layer, and comes to mean a slant, not a shape. A
+        code that outweighs the noise is what ClusterGAN relies on (Mukherjee et al. 2019, arXiv:1809.03627, section 3).
+        """
+        scale, noise = self.config.code_scale, self.config.latent_dim
+        return z if scale == 1 else tf.concat([z[:, :noise], scale * z[:, noise:]], 1)
+
     def call(self, z, label=None, training=False, draw=None):
         label = self.condition(label)
-        x = condition_on(self.compute_cast(z), label, self.embedding)
+        x = condition_on(self.compute_cast(self.scaled(z)), label, self.embedding)
         return squash(self.raw_images(x, label, training, draw), self.config.g_output)
 
     def set_output_bias(self, mean_image: np.ndarray):

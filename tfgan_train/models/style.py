@@ -226,7 +226,7 @@ class StyleGenerator(Generator):
         label = None if label is None else self.condition(tf.convert_to_tensor(label))
         embedded = None if self.embedding is None else self.embedding(label)
         label = None if self.data.attributes else label
-        w = self.mapping(tf.cast(z, tf.float32), label, embedded, training=training)
+        w = self.mapping(self.scaled(tf.cast(z, tf.float32)), label, embedded, training=training)
         if truncation is None:
             return w
         mean = self.mapping.mean(label)
