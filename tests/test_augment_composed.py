@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 from tfgan_train.objective.augment import AUGMENTATIONS, augment
-from tfgan_train.objective.augment_composed import color_matrix, geometry_inverse
+from tfgan_train.objective.augment_composed import affine_inverse, color_matrix, geometry_inverse
 from tfgan_train.ops.random import Draw
 from tfgan_train.ops.warp import warp
 
@@ -146,3 +146,17 @@ def test_each_operation_is_had_by_its_share_of_the_images():
     plain = (np.abs(inverse) == np.eye(2)).all((1, 2)).sum()
     straight = 1 - p + p / 2  # 0 or 180 degrees
     assert scipy.stats.binomtest(int(plain), count, straight * (1 - p) ** 3).pvalue > 1e-3
+
+
+def test_affine_turns_stretches_slants_and_moves_by_little():
+    count, height, width = 400, 28, 20
+    numbers = 2 * _draw(count).uniform((6,)).numpy().astype(np.float64) - 1
+    found = affine_inverse(_draw(count), height, width).numpy()
+    for row, matrix in zip(numbers, found, strict=True):
+        turn = scipy.spatial.transform.Rotation.from_euler("z", -row[0] * np.pi / 12).as_matrix()
+        stretch = np.diag([np.exp(-0.2 * row[2]), np.exp(-0.2 * row[3]), 1])
+        slant = np.array([[1, 0.35 * row[1], 0], [0, 1, 0], [0, 0, 1]])
+        move = np.array([[1, 0, -0.08 * width * row[4]], [0, 1, -0.08 * height * row[5]], [0, 0, 1]])
+        np.testing.assert_allclose(matrix, turn @ stretch @ slant @ move, atol=1e-5)
+    # Each way as often, and near its limits.
+    assert (np.abs(numbers.mean(0)) < 0.1).all() and (np.abs(numbers).max(0) > 0.97).all()

@@ -228,7 +228,7 @@ class Config:
     code_scale: float = _field(
         1.0,
         "networks",
-        "InfoGAN: factor of the codes where G takes them; the square root of --latent_dim makes one as loud as z's noise",
+        "InfoGAN: factor of the codes where G takes them; the root of --latent_dim makes one as loud as z's noise",
         above=0,
         needs="code_categories code_continuous",
     )

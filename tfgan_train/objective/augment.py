@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import tensorflow as tf
 
-from tfgan_train.objective.augment_composed import color, geometry, geometry_and_color
+from tfgan_train.objective.augment_composed import affine, color, geometry, geometry_and_color
 from tfgan_train.ops.random import Draw
 
 
@@ -108,6 +108,7 @@ AUGMENTATIONS = {
     "saturation": saturation,
     "contrast": contrast,
     "flip": flip,
+    "affine": affine,
     "geometry": Composed(geometry),
     "color": Composed(color),
     "ada": Composed(geometry_and_color, steered=True),
