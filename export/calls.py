@@ -15,6 +15,7 @@ from export.generator import ANY_LABEL, Generator
 # A seed and a place with nothing special about them; negative, as half of all seeds are.
 SEED, INDEX, TRUNCATION = -20_240, 3, 0.7
 ENOUGH_IMAGES = 16
+DRAWN = ("labels", "drawn_attributes")  # outputs, one of which a conditional generator has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _tflite_calls(generator: Generator, name: str, batch: int, exact_w: bool) ->
     number = -(-ENOUGH_IMAGES // batch)
     make: Callable[[Generator, str, int], Call] = _w_call if name.startswith("from_w") else _z_call
     if name.startswith("generate"):
-        make = functools.partial(_seeded_call, exact=("z", "labels", "w") if exact_w else ("z", "labels"))
+        make = functools.partial(_seeded_call, exact=("z", *DRAWN, "w") if exact_w else ("z", *DRAWN))
     whole = make(generator, name, number * batch)
     return [_part(whole, i, batch) for i in range(number)]
 
@@ -78,9 +79,12 @@ def _part(whole: Call, i: int, batch: int) -> Call:
 
 
 def _labels(generator: Generator, count: int) -> np.ndarray | None:
-    """Labels that run through the classes, some left to the sampler; None for an unconditional generator."""
+    """Labels or attributes that run through all, some left to the sampler; None for an unconditional generator."""
     if not generator.conditional:
         return None
+    if size := len(generator.facts.attributes):
+        rows, columns = np.arange(count)[:, None], np.arange(size)
+        return np.where((rows + columns) % 3 == 0, ANY_LABEL, rows >> columns & 1).astype(np.float32)
     return (np.arange(count) % (generator.facts.num_classes + 1) + ANY_LABEL).astype(np.int32)
 
 
@@ -90,16 +94,24 @@ def _inputs(generator: Generator, index: int, count: int, truncation: float, lab
 
 def _call(generator, name, inputs, z, label, extra=(), truncation=1.0) -> Call:
     """A call with its reference; `extra` names the sampler's outputs that it gives as well."""
-    drawn = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy(), "labels": label.numpy()})
+    drawn = {"z": z.numpy()} | _named(generator, label) | _named(generator, label, drawn=True)
     if "w" in extra and generator.facts.w_size:
         drawn["w"] = generator.w(z, label, truncation).numpy()
     reference = generator.images(z, label, truncation).numpy()
     return Call(name, inputs, reference, {key: drawn[key] for key in extra if key in drawn})
 
 
+def _named(generator: Generator, label, drawn: bool = False) -> dict[str, np.ndarray]:
+    """Labels or attributes under the name of the input, or of the output; {} for None."""
+    condition = generator.facts.condition
+    if label is None or condition is None:
+        return {}
+    return {condition.drawn if drawn else condition.name: np.asarray(label)}
+
+
 def _z_call(generator: Generator, name: str, count: int) -> Call:
     z, label = _inputs(generator, INDEX, count, 1.0)
-    inputs = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
+    inputs = {"z": z.numpy()} | _named(generator, label)
     return _call(generator, name, inputs, z, label)
 
 
@@ -114,7 +126,7 @@ def _seeded_call(generator: Generator, name: str, count: int, exact: Sequence[st
     """A call of TFLite's `generate_b<N>`, of any N, whose outputs `exact` must be the sampler's."""
     asked = _labels(generator, count)
     z, label = _inputs(generator, INDEX, count, TRUNCATION, asked)
-    inputs = _seed(INDEX) | ({} if asked is None else {"label": asked})
+    inputs = _seed(INDEX) | _named(generator, asked)
     return _call(generator, name, inputs, z, label, exact, TRUNCATION)
 
 
@@ -124,15 +136,21 @@ def _onnx_call(generator: Generator, count: int) -> Call:
     if not generator.facts.truncates_w:
         return call
     truncations = np.linspace(1, TRUNCATION, count, dtype=np.float32)
-    images = generator.images(call.inputs["z"], call.inputs.get("label"), truncations).numpy()
+    images = generator.images(call.inputs["z"], _condition(generator, call), truncations).numpy()
     return dataclasses.replace(call, inputs=call.inputs | {"truncations": truncations}, images=images)
+
+
+def _condition(generator: Generator, call: Call) -> np.ndarray | None:
+    """The call's labels or attributes."""
+    condition = generator.facts.condition
+    return None if condition is None else call.inputs[condition.name]
 
 
 def _sampler_call(generator: Generator, count: int) -> Call:
     """A call of the ONNX sampler, which makes the generator's inputs but no images."""
     z, label = _inputs(generator, INDEX, count, TRUNCATION)
     inputs = _seed(INDEX) | {"num_images": np.array(count, np.int32)}
-    made = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
+    made = {"z": z.numpy()} | _named(generator, label)
     if generator.facts.truncates_w:
         made["truncations"] = np.full(count, TRUNCATION, np.float32)
     return Call(f"sampler:{count}", inputs, None, made)
@@ -154,11 +172,11 @@ def _saved_model_calls(generator: Generator, batches: Sequence[int]) -> list[Cal
         z, label = _inputs(generator, 0, n, 1.0)
         num_images = {"num_images": np.array(n, np.int32)}
         for name in ("generate", "generate_png")[: 1 + generator.facts.has_png]:
-            calls.append(_call(generator, f"{name}:{n}", seed | num_images, z, label, ("labels",)))
+            calls.append(_call(generator, f"{name}:{n}", seed | num_images, z, label, DRAWN))
             asked = _labels(generator, n)
-            options = {"truncation": np.array(TRUNCATION, np.float32)} | ({} if asked is None else {"label": asked})
+            options = {"truncation": np.array(TRUNCATION, np.float32)} | _named(generator, asked)
             truncated, same = _inputs(generator, 0, n, TRUNCATION, asked)
             inputs = seed | num_images | options
             called = f"{name}_with_options:{n}"
-            calls.append(_call(generator, called, inputs, truncated, same, ("labels",), TRUNCATION))
+            calls.append(_call(generator, called, inputs, truncated, same, DRAWN, TRUNCATION))
     return calls

@@ -144,7 +144,7 @@ def _add_metadata(path: pathlib.Path, generator, artefact: Artefact) -> None:
 def _write_samples(path: pathlib.Path, generator) -> None:
     """A grid of seed 0; the columns of a conditional generator are its labels."""
     columns, labels = None, None
-    if generator.conditional:
+    if generator.facts.num_classes:
         columns = min(generator.facts.num_classes, MOST_COLUMNS)
         labels = tf.constant(np.arange(SAMPLES // columns * columns) % columns, tf.int32)
     count = SAMPLES if labels is None else len(labels)

@@ -4,13 +4,15 @@ Knows the run directory's contract and the latents; every artefact is made from 
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfgan_train.common.attributes import unpacked
 from tfgan_train.common.errors import UserError
 from tfgan_train.common.images import are_points
+from tfgan_train.models import dummy_inputs
 from tfgan_train.models.inference import graph_of, random_layers, takes_w, truncates_w, variables_read
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.ops.latents import labels as draw_labels
@@ -18,8 +20,28 @@ from tfgan_train.runs.directions import principal
 from tfgan_train.runs.directory import LoadedRun, load_run
 
 DIRECTIONS, DIGITS = 5, 6  # how many, and of how many digits their numbers are
-# A label below zero asks for one drawn from the seed.
+# A label or an attribute below zero asks for one drawn from the seed.
 ANY_LABEL = -1
+
+
+class Condition(NamedTuple):
+    """The tensor that says which images are wanted, of one row or number for each.
+
+    Attributes:
+      name: of the input.
+      drawn: of the output of signatures that draw it from a seed.
+      dtype: of both.
+      shape: of one image's.
+    """
+
+    name: str
+    drawn: str
+    dtype: tf.DType
+    shape: tuple[int, ...]
+
+    def spec(self, batch: int | None) -> tf.TensorSpec:
+        """The input for so many images."""
+        return tf.TensorSpec([batch, *self.shape], self.dtype, self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +53,8 @@ class Facts:
       image_shape: (height, width, channels).
       num_classes: labels that the generator takes; 0 for an unconditional one.
       label_names: one for each class, or () where the data names none.
+      attributes: names of the attributes that the generator takes instead of a label; () for none.
+      attribute_rows: float32 [rows, attributes], what those of a seed are drawn from; None without attributes.
       parameters: number of floats in the variables that make an image.
       truncates_w: whether truncation brings w nearer to its average, and leaves z.
       w_size: columns of w, which images can be made of too; 0 where the generator has none.
@@ -48,6 +72,15 @@ class Facts:
     truncates_w: bool
     w_size: int = 0
     directions: tuple[tuple[float, ...], ...] = ()
+    attributes: tuple[str, ...] = ()
+    attribute_rows: np.ndarray | None = None
+
+    @property
+    def condition(self) -> Condition | None:
+        """What the generator takes beside z; None for an unconditional one."""
+        if self.attributes:
+            return Condition("attributes", "drawn_attributes", tf.float32, (len(self.attributes),))
+        return Condition("label", "labels", tf.int32, ()) if self.num_classes else None
 
     @property
     def has_png(self) -> bool:
@@ -76,10 +109,10 @@ class Generator(tf.Module):
 
     @property
     def conditional(self) -> bool:
-        return self.facts.num_classes > 0
+        return self.facts.condition is not None
 
     def images(self, z: tf.Tensor, label: tf.Tensor | None = None, truncation: Any = 1.0) -> tf.Tensor:
-        """z float32 [n, space.size], label int32 [n] -> float32 [n, H, W, C] in [-1, 1].
+        """z float32 [n, space.size], label int32 [n] or attributes float32 [n, k] -> float32 [n, H, W, C] in [-1, 1].
 
         Args:
           truncation: of w, float32 scalar or [n]; the other generators have theirs in z already.
@@ -103,16 +136,19 @@ class Generator(tf.Module):
           indices: int32 [n].
           truncation: float32 scalar, multiplies z's noise where the generator doesn't truncate w; below 1 trades
             variety for typicality.
-          label: int32 [n], or None; each below zero is drawn from the seed instead.
+          label: int32 [n], attributes float32 [n, k], or None; each number below zero is drawn from the seed instead.
 
         Returns:
-          z float32 [n, space.size], and label int32 [n], None for an unconditional generator.
+          z float32 [n, space.size], and label int32 [n] or attributes, None for an unconditional generator.
         """
         facts = self.facts
         z = facts.space.draw(seed, indices, truncation=1.0 if facts.truncates_w else truncation)
         if not self.conditional:
             return z, None
-        drawn = draw_labels(seed, indices, facts.num_classes)
+        if facts.attribute_rows is None:
+            drawn = draw_labels(seed, indices, facts.num_classes)
+        else:
+            drawn = tf.gather(tf.constant(facts.attribute_rows), draw_labels(seed, indices, len(facts.attribute_rows)))
         return z, drawn if label is None else tf.where(label < 0, drawn, label)
 
 
@@ -153,10 +189,8 @@ def of_run(run: LoadedRun) -> Generator:
       UserError: when it draws random numbers of its own, so that no file could draw the run's images.
     """
     config, data, space = run.config, run.data, LatentSpace.of(run.config)
-    if run.attributes:
-        raise UserError(f"{run.path.path} can't be exported yet: it has attributes ({', '.join(run.attributes)})")
     height, width, channels = data.image_shape
-    label = tf.zeros([1], tf.int32) if config.conditional else None
+    label = dummy_inputs(config, data, 1)[2]
     graph = graph_of(
         lambda z, label, training: _images(run.generator, z, label, 1.0), (tf.zeros([1, space.size]), label)
     )
@@ -176,6 +210,8 @@ def of_run(run: LoadedRun) -> Generator:
         space=space,
         image_shape=(height, width, channels),
         num_classes=data.num_classes if config.conditional else 0,
+        attributes=run.attributes,
+        attribute_rows=unpacked(np.array(data.attribute_rows), len(run.attributes)) if run.attributes else None,
         label_names=tuple(data.label_names) if config.conditional else (),
         parameters=sum(weight.shape.num_elements() for weight in weights),
         truncates_w=truncates_w(run.generator),

@@ -36,6 +36,7 @@ def generator_facts(facts: Facts) -> dict:
         "image": {"height": height, "width": width, "channels": channels, "range": [-1, 1], "to_uint8": TO_UINT8}
         | ({"alpha": "premultiplied"} if channels == 4 else {}),
         "labels": {"count": facts.num_classes, "names": list(facts.label_names)} if facts.num_classes else None,
+        **({"attributes": list(facts.attributes)} if facts.attributes else {}),
         "directions": [
             {"name": f"sefa:{i}", "w" if facts.w_size else "z": list(vector)}
             for i, vector in enumerate(facts.directions, 1)
@@ -85,6 +86,13 @@ def meanings(facts: Facts) -> dict[str, dict]:
             "meaning": "class of each image; beside a seed, -1 has it drawn from the seed",
         }
         found["labels"] = {"range": [0, last], "meaning": "class of each image that was drawn"}
+    if facts.attributes:
+        names = ", ".join(facts.attributes)
+        found["attributes"] = {
+            "range": [0, 1],
+            "meaning": f"one column each, 1 where it holds: {names}; beside a seed, -1 has it drawn as in real images",
+        }
+        found["drawn_attributes"] = {"range": [0, 1], "meaning": "the attributes of each image that was drawn"}
     return found
 
 

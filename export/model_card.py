@@ -53,6 +53,8 @@ def _what(generator: dict) -> str:
     if labels:
         listed = f": {', '.join(labels['names'])}" if labels["names"] else ""
         text += f" It takes the wanted label, one of {labels['count']}{listed}."
+    if attributes := generator.get("attributes"):
+        text += f" It takes attributes, each 0 or 1: {', '.join(attributes)}."
     return text
 
 
@@ -123,6 +125,7 @@ def _integers(manifest: dict) -> list[str]:
     for entry in manifest["files"]:
         signature = next(iter(entry["signatures"].values()))
         tensors = signature["inputs"] | signature["outputs"]
+        quantised = [name for name, tensor in tensors.items() if "quantization" in tensor]
         lines = [
             f"| {name} | {tensor['quantization']['scale']:.9g} | {tensor['quantization']['zero_point']} |"
             for name, tensor in tensors.items()
@@ -130,8 +133,8 @@ def _integers(manifest: dict) -> list[str]:
         ]
         if lines:
             text = (
-                f"{entry['path']} computes with integers alone, for microcontrollers too: z and images are int8, and "
-                "an int8 stands for (int8 - zero point) * scale."
+                f"{entry['path']} computes with integers alone, for microcontrollers too: {' and '.join(quantised)} "
+                "are int8, and an int8 stands for (int8 - zero point) * scale."
             )
             return ["\n".join([text, "", "| tensor | scale | zero point |", "|---|---|---|", *lines])]
     return []

@@ -13,7 +13,7 @@ OPSET = 18
 
 
 def write_generator(generator: Generator, path: pathlib.Path) -> None:
-    """z [n, space.size] (and label int32 [n], and truncations [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    """z [n, space.size] (and label or attributes, and truncations [n]) -> images float32 [n, H, W, C] in [-1, 1].
 
     Only a generator that truncates w takes truncations here, one for each image.
 
@@ -23,12 +23,12 @@ def write_generator(generator: Generator, path: pathlib.Path) -> None:
     facts = generator.facts
 
     def images(z, *others):
-        inputs = dict(zip(_others(facts), others, strict=True))
-        return {"images": generator.images(z, inputs.get("label"), inputs.get("truncations", 1.0))}
+        inputs = dict(zip((spec.name for spec in _others(facts)), others, strict=True))
+        label = None if facts.condition is None else inputs[facts.condition.name]
+        return {"images": generator.images(z, label, inputs.get("truncations", 1.0))}
 
     specs = [tf.TensorSpec([None, facts.space.size], tf.float32, "z")]
-    specs += [tf.TensorSpec([None], dtype, name) for name, dtype in _others(facts).items()]
-    _write(images, specs, path)
+    _write(images, specs + _others(facts), path)
 
 
 def write_sampler(generator: Generator, path: pathlib.Path) -> None:
@@ -43,17 +43,17 @@ def write_sampler(generator: Generator, path: pathlib.Path) -> None:
 
     def sample(seed, index, num_images, truncation):
         z, label = generator.sample_inputs(seed, index + tf.range(num_images), truncation)
-        found = {"z": z, "label": label, "truncations": tf.fill([num_images], truncation)}
-        return {name: found[name] for name in ("z", *_others(generator.facts))}
+        found = {"z": z, "label": label, "attributes": label, "truncations": tf.fill([num_images], truncation)}
+        return {name: found[name] for name in ("z", *(spec.name for spec in _others(generator.facts)))}
 
     specs = [tf.TensorSpec([], tf.int32, name) for name in ("seed", "index", "num_images")]
     _write(sample, specs + [tf.TensorSpec([], tf.float32, "truncation")], path)
 
 
-def _others(facts: Facts) -> dict[str, tf.DType]:
-    """The inputs of generator.onnx beside z, one number for each image, and their types."""
-    names = {"label": tf.int32} if facts.num_classes else {}
-    return names | ({"truncations": tf.float32} if facts.truncates_w else {})
+def _others(facts: Facts) -> list[tf.TensorSpec]:
+    """The inputs of generator.onnx beside z."""
+    found = [] if facts.condition is None else [facts.condition.spec(None)]
+    return found + ([tf.TensorSpec([None], tf.float32, "truncations")] if facts.truncates_w else [])
 
 
 def _write(function, specs: list[tf.TensorSpec], path: pathlib.Path) -> None:

@@ -6,7 +6,7 @@ import uuid
 import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
-from export.generator import ANY_LABEL, Generator, to_uint8
+from export.generator import ANY_LABEL, Condition, Generator, to_uint8
 
 
 def write(generator: Generator, path: pathlib.Path) -> None:
@@ -33,24 +33,25 @@ def _settle_fingerprint(path: pathlib.Path) -> None:
 def signatures(generator: Generator) -> dict[str, tf.types.experimental.PolymorphicFunction]:
     """Signature name -> tf.function.
 
-    serving_default: z [n, space.size] (and label int32 [n]) -> images float32 [n, H, W, C] in [-1, 1].
+    serving_default: z [n, space.size] (and label int32 [n], or attributes float32 [n, k])
+      -> images float32 [n, H, W, C] in [-1, 1].
     from_w: w [n, w_size] -> such images, of a generator that has w.
     generate: num_images, seed -> images uint8 [n, H, W, C].
     generate_png: num_images, seed -> png, n encoded files; for grey and coloured images only.
     generate_with_options, generate_png_with_options: truncation as well, and for a
-      conditional generator label int32 [k]: image i gets label[i mod k], and one below 0
-      is drawn from the seed.
+      conditional generator label int32 [m] or attributes float32 [m, k]: image i gets row i mod m, and
+      a number below 0 is drawn from the seed.
 
-    The seeded signatures of a conditional generator give the labels too.
+    The seeded signatures of a conditional generator give the labels, or drawn_attributes, too.
     """
-    facts = generator.facts
+    facts, condition = generator.facts, generator.facts.condition
 
     def draw(num_images, seed, truncation, label=None):
         if label is not None:
-            label = tf.gather(label, tf.range(num_images) % tf.size(label))
+            label = tf.gather(label, tf.range(num_images) % tf.shape(label)[0])
         z, label = generator.sample_inputs(seed, tf.range(num_images), truncation, label)
         images = to_uint8(generator.images(z, label, truncation))
-        return {"images": images} | ({} if label is None else {"labels": label})
+        return {"images": images} | ({} if condition is None else {condition.drawn: label})
 
     def draw_png(*inputs):
         drawn = draw(*inputs)
@@ -58,7 +59,6 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
         return {"png": png} | drawn
 
     z = tf.TensorSpec([None, facts.space.size], tf.float32, "z")
-    label = tf.TensorSpec([None], tf.int32, "label")
 
     def serve(z, label=None):
         return {"images": generator.images(z, label)}
@@ -68,22 +68,22 @@ def signatures(generator: Generator) -> dict[str, tf.types.experimental.Polymorp
 
     w = tf.TensorSpec([None, facts.w_size], tf.float32, "w")
     from_w = {"from_w": tf.function(of_w, input_signature=[w], autograph=False)} if facts.w_size else {}
-    pngs = _seeded("generate_png", draw_png, generator.conditional) if facts.has_png else {}
+    pngs = _seeded("generate_png", draw_png, condition) if facts.has_png else {}
     return {
         "serving_default": tf.function(
-            serve, input_signature=[z, label] if generator.conditional else [z], autograph=False
+            serve, input_signature=[z] if condition is None else [z, condition.spec(None)], autograph=False
         ),
         **from_w,
-        **_seeded("generate", draw, generator.conditional),
+        **_seeded("generate", draw, condition),
         **pngs,
     }
 
 
-def _seeded(name, draw, conditional: bool) -> dict:
+def _seeded(name, draw, condition: Condition | None) -> dict:
     """`name` and `name`_with_options for a function of (num_images, seed, truncation, label)."""
     num_images, seed = (tf.TensorSpec([], tf.int32, name) for name in ("num_images", "seed"))
     truncation = tf.TensorSpec([], tf.float32, "truncation")
-    one, any_label = tf.constant(1.0), tf.constant([ANY_LABEL])
+    one = tf.constant(1.0)
 
     def plain(num_images, seed):
         return draw(num_images, seed, one)
@@ -92,13 +92,20 @@ def _seeded(name, draw, conditional: bool) -> dict:
     def with_options(num_images, seed, truncation=one):
         return draw(num_images, seed, truncation)
 
-    def with_label(num_images, seed, truncation=one, label=any_label):
-        return draw(num_images, seed, truncation, label)
-
-    specs = [num_images, seed, truncation] + [tf.TensorSpec([None], tf.int32, "label")] * conditional
+    specs, optional = [num_images, seed, truncation], with_options
+    if condition is not None:
+        specs.append(condition.spec(None))
+        optional = _with_condition(draw, one, tf.fill([1, *condition.shape], tf.cast(ANY_LABEL, condition.dtype)))
     return {
         name: tf.function(plain, input_signature=[num_images, seed], autograph=False),
-        f"{name}_with_options": tf.function(
-            with_label if conditional else with_options, input_signature=specs, autograph=False
-        ),
+        f"{name}_with_options": tf.function(optional, input_signature=specs, autograph=False),
     }
+
+
+def _with_condition(draw, one: tf.Tensor, anything: tf.Tensor):
+    """`draw` with defaults for the truncation and for the labels or attributes, which then come from the seed."""
+
+    def with_label(num_images, seed, truncation=one, label=anything):
+        return draw(num_images, seed, truncation, label)
+
+    return with_label

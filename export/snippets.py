@@ -24,6 +24,10 @@ def python_tflite(generator: dict, entry: dict) -> str:
         image_lines = f"images = (images.astype(np.float32) - {image_zero}) * {image_scale}\n{PYTHON_IMAGE}"
     if generator["labels"]:
         arguments += f", label=np.full([{batch}], 0, np.int32)"
+    if size := _attributes(generator):
+        # -1 has an attribute drawn; 0 of an integer file is its zero point.
+        number, kind = (-1, "float32") if seeded else (_zero_attribute(entry, name), "int8")
+        arguments += f",\n    attributes=np.full([{batch}, {size}], {number}, np.{kind})"
     return f"""import numpy as np
 from PIL import Image
 from ai_edge_litert.interpreter import Interpreter
@@ -38,6 +42,9 @@ images = interpreter.get_signature_runner("{name}")(
 def python_saved_model(generator: dict, entry: dict) -> str:
     """TensorFlow, straight to PNG files."""
     options = ", truncation=tf.constant(1.0), label=tf.constant([0])" if generator["labels"] else ""
+    if size := _attributes(generator):
+        row = [1.0, *[-1.0] * (size - 1)]  # The first one holds, the others are drawn.
+        options = f",\n             truncation=tf.constant(1.0), attributes=tf.constant([{row}])"
     return f"""import tensorflow as tf
 
 loaded = tf.saved_model.load("{entry["path"]}")
@@ -83,6 +90,9 @@ def kotlin(generator: dict, entry: dict) -> str:
         numbers, pixel = "ByteArray", f"(images[0][y][x][0] - ({image_zero})) * {image_scale}f"
     if generator["labels"]:
         inputs += f', "label" to IntArray({batch}) {{ 0 }}'
+    if size := _attributes(generator):
+        row = f"FloatArray({size}) {{ -1f }}" if seeded else f"ByteArray({size}) {{ {_zero_attribute(entry, name)} }}"
+        inputs += f', "attributes" to Array({batch}) {{ {row} }}'
     height, width, channels = image["height"], image["width"], image["channels"]
     return f"""// implementation("com.google.ai.edge.litert:litert:1.4.0"); {entry["path"]} in assets/
 val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{entry["path"]}"))
@@ -101,6 +111,9 @@ def javascript(generator: dict, entry: dict) -> str:
     ]
     if generator["labels"]:
         inputs.insert(0, f"label: new Tensor(new Int32Array({batch}), [{batch}])")
+    if size := _attributes(generator):
+        numbers = f"new Float32Array({batch * size}).fill(-1)"
+        inputs.insert(0, f"attributes: new Tensor({numbers}, [{batch}, {size}])")
     listed = ",\n  ".join(inputs)
     return f"""import {{loadLiteRt, loadAndCompile, Tensor}} from '@litertjs/core';
 
@@ -145,6 +158,16 @@ def _quantization(entry: dict, name: str) -> list[tuple[float, int]]:
     signature = entry["signatures"][name]
     tensors = signature["inputs"]["z"], signature["outputs"]["images"]
     return [(tensor["quantization"]["scale"], tensor["quantization"]["zero_point"]) for tensor in tensors]
+
+
+def _attributes(generator: dict) -> int:
+    """How many attributes the generator takes."""
+    return len(generator.get("attributes", ()))
+
+
+def _zero_attribute(entry: dict, name: str) -> int:
+    """What stands for 0 in an integer file's attributes."""
+    return entry["signatures"][name]["inputs"]["attributes"]["quantization"]["zero_point"]
 
 
 def takes_seeds(entry: dict) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from export import extras
-from export.generator import ANY_LABEL, Generator
+from export.generator import Generator
 
 CALIBRATION_SEED, CALIBRATION_IMAGES = -1, 256
 # Weights of fewer elements stay float32 in a quantised file (the converter's own rule). An
@@ -42,8 +42,9 @@ def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[
 def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> dict:
     """Signature name -> tf.function of fixed batch.
 
-    b<N>: z float32 [N, space.size] (and label int32 [N]) -> images float32 [N, H, W, C] in [-1, 1].
-    generate_b<N> (where `seeded`): seed, index, truncation (and label int32 [N], below 0: drawn)
+    b<N>: z float32 [N, space.size] (and label int32 [N], or attributes float32 [N, k]) -> images
+      float32 [N, H, W, C] in [-1, 1].
+    generate_b<N> (where `seeded`): seed, index, truncation (and label or attributes, below 0: drawn)
       -> images, the z they were made from (and the labels, and w): rows index .. index+N-1 of the seed.
     from_w_b<N> (where `seeded` and the generator has w): w float32 [N, w_size] -> images.
     """
@@ -62,8 +63,13 @@ def _from_z(generator: Generator, batch: int):
         return {"images": generator.images(z, label)}
 
     specs = [tf.TensorSpec([batch, generator.facts.space.size], tf.float32, "z")]
-    specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
+    specs += _condition(generator, batch)
     return tf.function(images, input_signature=specs, autograph=False)
+
+
+def _condition(generator: Generator, batch: int) -> list[tf.TensorSpec]:
+    condition = generator.facts.condition
+    return [] if condition is None else [condition.spec(batch)]
 
 
 def _from_w(generator: Generator, batch: int):
@@ -82,13 +88,14 @@ def _from_seed(generator: Generator, batch: int):
             drawn = {"images": generator.images_of_w(w), "z": z, "w": w}
         else:
             drawn = {"images": generator.images(z, label, truncation), "z": z}
-        return drawn | ({} if label is None else {"labels": label})
+        condition = generator.facts.condition
+        return drawn | ({} if condition is None else {condition.drawn: label})
 
     specs = [
         tf.TensorSpec([], dtype, name)
         for name, dtype in (("seed", tf.int32), ("index", tf.int32), ("truncation", tf.float32))
     ]
-    specs += [tf.TensorSpec([batch], tf.int32, "label")] * generator.conditional
+    specs += _condition(generator, batch)
     return tf.function(generate, input_signature=specs, autograph=False)
 
 
@@ -129,8 +136,9 @@ def _saved(
 def _calibration(generator: Generator, batches: Sequence[int]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """The latents (and labels) of training, for each signature: other ones cost 30 dB."""
     most = max(-(-CALIBRATION_IMAGES // batch) * batch for batch in batches)
-    z, label = generator.sample_inputs(CALIBRATION_SEED, tf.range(most), 1.0, tf.fill([most], ANY_LABEL))
-    inputs = {"z": z.numpy()} | ({} if label is None else {"label": label.numpy()})
+    z, label = generator.sample_inputs(CALIBRATION_SEED, tf.range(most), 1.0)
+    condition = generator.facts.condition
+    inputs = {"z": z.numpy()} | ({} if condition is None else {condition.name: np.asarray(label)})
     for batch in batches:
         for start in range(0, CALIBRATION_IMAGES, batch):
             yield f"b{batch}", {name: rows[start : start + batch] for name, rows in inputs.items()}

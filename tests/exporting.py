@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests import needs, processes
 from tfgan_train import Config, train
+from tfgan_train.data import load as load_data
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Wider initial weights than usual: a net of a few steps then draws more than flat grey.
@@ -26,6 +27,7 @@ RUNS = {
     "style": dict(
         dataset="mnist10k", train_examples=200, conditional=True, architecture="style", g_width=8, g_init=None
     ),
+    "attributes": dict(dataset="folder:", attributes="attributes.csv", g_init="normal:0.15"),
     "odd": dict(
         dataset="folder:",
         g_width=3,
@@ -66,6 +68,8 @@ def run(kind: str, path: pathlib.Path) -> None:
     settings = {name: value for name, value in (SMALL | RUNS[kind]).items() if value is not None}
     if kind == "odd":
         settings["dataset"] = f"folder:{_colour_images()}"
+    if kind == "attributes":
+        settings["dataset"] = f"folder:{_digits_with_attributes()}"
     if kind == "mlp":  # Logical devices can be made only in a process that has not used TensorFlow yet.
         flags = (f"--{name}={value}" for name, value in settings.items())
         done = command(*flags, f"--run_dir={path}", "--devices=cpu:2", module="tfgan_train.main")
@@ -108,6 +112,19 @@ def python(*arguments, **environment: str) -> subprocess.CompletedProcess:
         timeout=300,
         env=os.environ | environment,
     )
+
+
+def _digits_with_attributes() -> pathlib.Path:
+    """200 digits with a table of what they are: even, five or more, with a loop."""
+    path = folder() / "digits"
+    path.mkdir(exist_ok=True)
+    images, labels = load_data(Config(dataset="mnist10k", train_examples=200)).read(np.arange(200))
+    lines = ["file,even,five_up,loop"]
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        Image.fromarray(image[..., 0]).save(path / f"{i:03d}.png")
+        lines.append(f"{i:03d}.png,{int(label % 2 == 0)},{int(label >= 5)},{int(label in (0, 6, 8, 9))}")
+    (path / "attributes.csv").write_text("\n".join(lines))
+    return path
 
 
 def _colour_images() -> pathlib.Path:

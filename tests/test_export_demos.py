@@ -90,7 +90,7 @@ def code_blocks(kind):
     return re.findall(r"### (.+?)\n\n```(\w+)\n(.+?)\n```", (exported(kind) / "MODEL_CARD.md").read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("kind", ["dcgan", "mlp"])
+@pytest.mark.parametrize("kind", ["dcgan", "mlp", "attributes"])
 def test_python_of_the_card_runs_as_it_stands(kind, tmp_path):
     """Copied from the card, in the export's folder: seed 7's first image (of label 0, where it takes labels)."""
     label = 0 if kind == "dcgan" else None
@@ -105,6 +105,8 @@ def test_python_of_the_card_runs_as_it_stands(kind, tmp_path):
         drawn = pixels(tmp_path / "export" / "image.png").astype(int)
         if kind == "dcgan" and "ONNX" in title:  # It leaves the label to the seed.
             expected_here = load(exporting.run(kind)).generate(4, 7)
+        elif kind == "attributes" and "with TensorFlow" in title:  # It sets the first attribute.
+            expected_here = load(exporting.run(kind)).generate(4, 7, attributes={"even": 1})
         else:
             expected_here = expected
         assert np.abs(drawn - expected_here[0]).max() <= 1, title

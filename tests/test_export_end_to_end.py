@@ -31,8 +31,9 @@ from ai_edge_litert.interpreter import Interpreter
 interpreter = Interpreter(path)
 draw = interpreter.get_signature_runner("generate_b16")
 inputs = dict(seed=np.int32(seed), index=np.int32(0), truncation=np.float32(1))
-if "label" in draw.get_input_details():
-    inputs["label"] = np.full([16], -1, np.int32)
+for name, tensor in draw.get_input_details().items():
+    if name in ("label", "attributes"):
+        inputs[name] = np.full(tensor["shape"], -1, tensor["dtype"])
 images = np.clip(np.rint((draw(**inputs)["images"] + 1) * 127.5), 0, 255)
 """,
     ),
@@ -88,6 +89,31 @@ def test_every_format_draws_what_sample_draws(kind, tmp_path):
         assert difference.max() <= WORST.get((kind, name), tolerance), name
         if tolerance == 1:
             assert (difference > 0).mean() < MOVED.get((kind, name), 0.01 if name == "tflite_float16" else 0.001), name
+
+
+def test_attributes_that_are_asked_for_are_drawn():
+    """Beside z, and beside a seed, where -1 leaves an attribute to it: as `sample` draws them."""
+    run, folder = load(exporting.run("attributes")), exported("attributes")
+    stored = json.loads((folder / "manifest.json").read_text())["generator"]
+    assert stored["attributes"] == ["even", "five_up", "loop"] and stored["labels"] is None
+    program = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+interpreter = Interpreter(sys.argv[1])
+asked = np.tile(np.float32([1, -1, 0]), [16, 1])
+drawn = interpreter.get_signature_runner("generate_b16")(
+    seed=np.int32(11), index=np.int32(0), truncation=np.float32(1), attributes=asked)
+again = interpreter.get_signature_runner("b16")(z=drawn["z"], attributes=drawn["drawn_attributes"])["images"]
+assert (drawn["drawn_attributes"][:, [0, 2]] == asked[:, [0, 2]]).all()
+assert set(drawn["drawn_attributes"][:, 1]) == {0, 1}
+assert np.abs(again - drawn["images"]).max() < 1e-5
+np.save(sys.argv[2], np.clip(np.rint((again + 1) * 127.5), 0, 255))
+"""
+    done = python("-c", program, folder / "generator.tflite", out := exporting.folder() / "asked.npy")
+    assert done.returncode == 0, done.stderr
+    expected = run.generate(COUNT, SEED, attributes={"even": 1, "loop": 0})
+    assert np.abs(np.load(out) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("kind", RUNS)

@@ -145,7 +145,7 @@ def test_a_fully_quantised_file_is_refused_in_a_sentence(open_page):
     assert text.startswith("Error: this .tflite takes int8 numbers")
 
 
-@pytest.mark.parametrize("kind", ["mlp", "dcgan"])
+@pytest.mark.parametrize("kind", ["mlp", "dcgan", "attributes"])
 def test_javascript_of_the_card_runs(open_page, kind):
     """As it stands but for the import, which a function must await, and the name that the server has for the file."""
     page = open_page(exported(kind) / "generator.tflite")
@@ -169,6 +169,19 @@ def test_labels_and_next_seed(open_page):
     after_drawing(page, lambda: page.click("#next"))
     assert np.abs(grid(page, 1).astype(int) - expected("dcgan", 8, label=4)).max() <= 1
     assert page.run("return document.querySelector('#grid button').title") == "image 0, label 4"
+    assert_calm(page)
+
+
+def test_attributes_are_chosen_or_the_seed_s(open_page):
+    page = open_page(exported("attributes") / "generator.tflite")
+    choose = "const box = document.querySelector('[name=even]'); box.value = 1; box.dispatchEvent(new Event('change'))"
+    after_drawing(page, lambda: page.run(choose))
+    images = load(exporting.run("attributes")).generate(16, 7, attributes={"even": 1})
+    assert np.abs(grid(page, 1).astype(int) - images).max() <= 1
+    assert page.run("return document.querySelector('#grid button').title").startswith("image 0, even")
+    # At the slider's end stands the marked image itself, drawn from its z and its attributes.
+    after_drawing(page, lambda: _set(page, "share", 1))
+    assert np.abs(canvas(page, "#between", 1).astype(int) - images[1]).max() <= 1
     assert_calm(page)
 
 

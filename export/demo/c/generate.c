@@ -99,6 +99,17 @@ static TF_Tensor* vector_of_one(int32_t value) {
   return made;
 }
 
+/* A row of attributes that are all drawn from the seed; none where the model takes none. */
+static TF_Tensor* any_attributes(TF_Graph* graph, TF_Output input, TF_Status* status) {
+  int64_t shape[2] = {1, 0};
+  if (input.oper) TF_GraphGetTensorShape(graph, input, shape, 2, status);
+  check(status, "the shape of attributes");
+  shape[0] = 1;
+  TF_Tensor* made = TF_AllocateTensor(TF_FLOAT, shape, 2, 4 * (size_t)shape[1]);
+  for (int64_t i = 0; i < shape[1]; i++) ((float*)TF_TensorData(made))[i] = -1;
+  return made;
+}
+
 static void write_file(const char* prefix, int number, const TF_TString* png) {
   char path[4096];
   snprintf(path, sizeof path, "%s%d.png", prefix, number);
@@ -131,11 +142,17 @@ int main(int argc, char** argv) {
                         tensor(graph, meta, signature, "inputs", "label")};
   TF_Tensor* values[] = {scalar(TF_INT32, &count), scalar(TF_INT32, &seed), scalar(TF_FLOAT, &truncation),
                          vector_of_one(label)};
-  const int conditional = inputs[3].oper != NULL;
-  if (argc > 6 && !conditional) fail(argv[6], "this generator takes no LABEL");
+  const int labelled = inputs[3].oper != NULL;
+  TF_Output attributes = tensor(graph, meta, signature, "inputs", "attributes");
+  if (attributes.oper) {
+    inputs[3] = attributes;
+    TF_DeleteTensor(values[3]);
+    values[3] = any_attributes(graph, attributes, status);
+  }
+  if (argc > 6 && !labelled) fail(argv[6], "this generator takes no LABEL");
   TF_Output png = tensor(graph, meta, signature, "outputs", "png");
   TF_Tensor* files = NULL;
-  TF_SessionRun(session, NULL, inputs, values, conditional ? 4 : 3, &png, &files, 1, NULL, 0, NULL, status);
+  TF_SessionRun(session, NULL, inputs, values, inputs[3].oper ? 4 : 3, &png, &files, 1, NULL, 0, NULL, status);
   check(status, "running the model");
   for (int i = 0; i < count; i++) write_file(argv[4], i, (const TF_TString*)TF_TensorData(files) + i);
 

@@ -18,8 +18,9 @@ signature = max(seeded, key=lambda name: int(name.removeprefix("generate_b")))
 draw = interpreter.get_signature_runner(signature)
 
 inputs: dict[str, np.ndarray | np.generic] = {"seed": np.int32(seed), "index": np.int32(0), "truncation": np.float32(1)}
-if "label" in draw.get_input_details():
-    inputs["label"] = np.full(draw.get_input_details()["label"]["shape"], -1, np.int32)  # -1: drawn from the seed
+for name, tensor in draw.get_input_details().items():
+    if name in ("label", "attributes"):
+        inputs[name] = np.full(tensor["shape"], -1, tensor["dtype"])  # -1: drawn from the seed
 images = draw(**inputs)["images"]
 pixels = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)
 if pixels.shape[-1] == 4:  # Colours are premultiplied by alpha; PNG wants them straight.

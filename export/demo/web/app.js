@@ -32,7 +32,7 @@ async function drawGrid() {
   }
   const start = performance.now();
   const truncation = element('truncation').valueAsNumber;
-  state.images = await state.model.fromSeed(seed, COUNT, Number(element('label').value), chosenCodes(), truncation);
+  state.images = await state.model.fromSeed(seed, COUNT, wanted(), chosenCodes(), truncation);
   const direction = state.model.directions[element('direction').value], strength = element('strength').valueAsNumber;
   if (direction && strength) {
     state.images = await state.model.changed(state.images, z => moved(z, direction[state.model.name], strength));
@@ -42,10 +42,35 @@ async function drawGrid() {
   state.images.forEach(({pixels, label}, i) => {
     const button = element('grid').children[i];
     draw(button.firstChild, pixels);
-    const names = state.model.facts.labels?.names;
-    button.title = `image ${i}` + (label === null ? '' : `, label ${names[label] ?? label}`);
+    button.title = `image ${i}${described(label)}`;
   });
   await drawBetween();
+}
+
+// The label that the page asks for, or what it asks of each attribute; -1: as the seed has it.
+function wanted() {
+  if (!state.model.facts.attributes) return Number(element('label').value);
+  return [...document.querySelectorAll('#attributes select')].map(select => Number(select.value));
+}
+
+// A label by its name, or the attributes that hold.
+function described(label) {
+  const {labels, attributes} = state.model.facts;
+  if (attributes) return `, ${attributes.filter((_, i) => label[i]).join(', ') || 'no attribute'}`;
+  return label === null ? '' : `, label ${labels.names[label] ?? label}`;
+}
+
+// A list for each attribute: any, no or yes.
+function offerAttributes(attributes) {
+  for (const name of attributes) {
+    const label = document.createElement('label'), select = document.createElement('select');
+    select.append(new Option('any', -1), new Option('no', 0), new Option('yes', 1));
+    select.name = name;
+    select.addEventListener('change', () => request(drawGrid));
+    label.append(`${name} `, select);
+    element('attributes').append(label);
+  }
+  element('attributes').hidden = !attributes.length;
 }
 
 // Name -> value of each code that the page fixes; the others are the seed's.
@@ -135,13 +160,14 @@ function fail(error) {
   element('status').classList.add('error');
 }
 
-function describe({facts: {run, step, image, latent, labels, parameters}, directions}) {
+function describe({facts: {run, step, image, latent, labels, attributes, parameters}, directions}) {
   element('title').textContent = document.title = `${run}, step ${step.toLocaleString('en')}`;
   element('facts').textContent = `${image.width} x ${image.height} pixels from ${latent.size} ${latent.distribution} numbers, ` +
       `${parameters.toLocaleString('en')} parameters`;
   element('label').append(new Option('any', -1));
   for (let i = 0; i < (labels?.count ?? 0); i++) element('label').append(new Option(labels.names[i] ?? i, i));
   element('labels').hidden = !labels;
+  offerAttributes(attributes ?? []);
   offerCodes(latent.codes ?? []);
   directions.forEach(({name}, i) => element('direction').append(new Option(name, i)));
   element('directions').hidden = !directions.length;
@@ -175,7 +201,7 @@ try {
   describe(state.model);
   listen();
   // The first call prepares the signature, which is not what an image costs.
-  await state.model.fromSeed(0, COUNT, -1, {});
+  await state.model.fromSeed(0, COUNT, wanted(), {});
   await request(drawGrid);
 } catch (error) {
   element('title').textContent = 'This page can\'t draw';

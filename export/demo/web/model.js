@@ -65,8 +65,9 @@ export class Model {
     this.directions = (directions ?? []).filter(direction => this.name in direction);
   }
 
-  // Images 0 .. count-1 of a seed: [{pixels, z, label}], where z is the w of a generator that has it. A label below 0 is drawn from the seed, and so is each code
-  // that `codes` (name -> a category's number, or a number from -1 to 1) leaves out.
+  // Images 0 .. count-1 of a seed: [{pixels, z, label}], where z is the w of a generator that has it.
+  // A label is a number or, of a run with attributes, one number for each. One below 0 is drawn from the seed, and
+  // so is each code that `codes` (name -> a category's number, or a number from -1 to 1) leaves out.
   // `truncation` scales the latents, from 0 to 1.
   async fromSeed(seed, count, label, codes, truncation = 1) {
     const batch = this.batches.findLast(size => size <= count) ?? this.batches[0];
@@ -84,12 +85,9 @@ export class Model {
     const found = [];
     for (let at = 0; at < images.length; at += batch) {
       const size = images[0].z.length;
-      const rows = new Float32Array(batch * size), labels = new Int32Array(batch);
-      images.slice(at, at + batch).forEach(({z, label}, i) => {
-        rows.set(change(z), i * size);
-        labels[i] = label ?? 0;
-      });
-      found.push(...await this.runLatents(rows, labels, batch));
+      const rows = new Float32Array(batch * size), some = images.slice(at, at + batch);
+      some.forEach(({z}, i) => rows.set(change(z), i * size));
+      found.push(...await this.runLatents(rows, this.labels(some, batch), batch));
     }
     return found.slice(0, images.length);
   }
@@ -105,7 +103,7 @@ export class Model {
         else rows[at] = codes[name];
       }
     }
-    return this.runLatents(rows, Int32Array.from(images, ({label}) => label ?? 0), images.length);
+    return this.runLatents(rows, this.labels(images, images.length), images.length);
   }
 
   // One image from its latent and label.
@@ -113,20 +111,35 @@ export class Model {
     const batch = this.batches[0];
     const rows = new Float32Array(batch * z.length);
     rows.set(z);
-    return (await this.runLatents(rows, new Int32Array(batch).fill(label ?? 0), batch))[0];
+    return (await this.runLatents(rows, this.labels([{label}], batch), batch))[0];
+  }
+
+  // The labels of these images, or their attributes row by row, filled up with zeros to a batch.
+  labels(images, batch) {
+    const {attributes} = this.facts;
+    if (!attributes) return Int32Array.from({length: batch}, (_, i) => images[i]?.label ?? 0);
+    const rows = new Float32Array(batch * attributes.length);
+    images.forEach(({label}, i) => rows.set(label, i * attributes.length));
+    return rows;
+  }
+
+  // The input that says which images are wanted; none for a generator that takes none.
+  wanted(labels, batch) {
+    if (this.facts.attributes) return {attributes: new Tensor(labels, [batch, labels.length / batch])};
+    return this.facts.labels ? {label: new Tensor(labels, [batch])} : {};
   }
 
   async runSeeded(seed, index, batch, label, truncation) {
     const scalar = (type, value) => new Tensor(new type([value]), []);
     const inputs = {seed: scalar(Int32Array, seed), index: scalar(Int32Array, index), truncation: scalar(Float32Array, truncation)};
-    if (this.facts.labels) inputs.label = new Tensor(new Int32Array(batch).fill(label), [batch]);
-    const {images, labels, [this.name]: z} = await this.run(`generate_b${batch}`, inputs);
-    return this.split(images, z, labels, batch);
+    Object.assign(inputs, this.wanted(this.labels(Array(batch).fill({label}), batch), batch));
+    const {images, labels, drawn_attributes: drawn, [this.name]: z} = await this.run(`generate_b${batch}`, inputs);
+    return this.split(images, z, labels ?? drawn, batch);
   }
 
   async runLatents(z, asked, batch) {
     const inputs = {[this.name]: new Tensor(z, [batch, z.length / batch])};
-    if (this.facts.labels && this.name === 'z') inputs.label = new Tensor(asked, [batch]);
+    if (this.name === 'z') Object.assign(inputs, this.wanted(asked, batch));
     const {images} = await this.run(`${this.name === 'z' ? '' : 'from_w_'}b${batch}`, inputs);
     return this.split(images, z, asked, batch);
   }
@@ -145,7 +158,7 @@ export class Model {
       // Storing into a clamped array rounds as the exporter does, halves to even.
       pixels: Uint8ClampedArray.from(part(images, i), x => (x + 1) * 127.5),
       z: part(z, i),
-      label: this.facts.labels ? labels[i] : null,
+      label: this.facts.attributes ? part(labels, i) : this.facts.labels ? labels[i] : null,
     }));
   }
 }
