@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests import binaries, processes, tiny
 from tests.data_fixtures import config, png, random_images
-from tfgan_train import Config, UserError, data, load, sample, train
+from tfgan_train import Config, UserError, data, evaluate, load, project, sample, train
 from tfgan_train.common import attributes
 from tfgan_train.data import attribute_table, reading
 from tfgan_train.models import build_networks
@@ -263,6 +263,21 @@ def test_sample_fixes_what_is_asked_for(run, tmp_path, capsys):
     with np.load(out) as arrays:
         np.testing.assert_array_equal(arrays["images"], expected)
     np.testing.assert_array_equal(load(run).generate(5, 3, attributes={"red": 1, "tall": 0}), expected)
+
+
+def test_evaluate_scores_such_a_run_and_project_finds_its_latents(run, folder, tmp_path):
+    shutil.copytree(run, copy := tmp_path / "run")
+    asked = ("--num=24", "--features=pixels", "--metrics=frechet")
+    done = binaries.call(evaluate.main, f"--run_dir={copy}", *asked)
+    assert done.status == 0, done.err
+    images = f"--images={folder}"
+    few = ("--num=2", "--iterations=2", "--restarts=1")
+    done = binaries.call(project.main, f"--run_dir={copy}", images, f"--out={tmp_path / 'found'}", *few)
+    assert done.status == 0, done.err
+    with np.load(tmp_path / "found" / "latents.npz") as found:
+        assert found["label"].max() < 8
+    back = (f"--latents={tmp_path / 'found' / 'latents.npz'}", f"--out={tmp_path / 'x.npz'}")
+    assert binaries.call(sample.main, f"--run_dir={copy}", *back).status == 0
 
 
 @pytest.mark.parametrize(
