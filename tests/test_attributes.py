@@ -19,6 +19,9 @@ from tfgan_train.data import attribute_table, reading
 from tfgan_train.models import build_networks
 from tfgan_train.models.norms import AttributeBatchNorm, ConditionalBatchNorm
 from tfgan_train.ops.attributes import drawn, vectors
+from tfgan_train.report import sections
+from tfgan_train.runs.directory import RunDir
+from tfgan_train.runs.facts import read_run
 from tfgan_train.runs.sampler import Sampler
 
 NAMES, COUNT = ("round", "red", "tall"), 24
@@ -321,6 +324,18 @@ def test_attributes_that_do_not_match_the_run_are_one_line(run, folder, tmp_path
     train(Config(**child, dataset=f"folder:{folder}"))
     notes = json.loads((tmp_path / "child" / "config.json").read_text())["parent"]["notes"]
     assert len(notes) == 1 and "begun from" in notes[0]  # All of it fits.
+
+
+@pytest.mark.parametrize("name", ["attributes", "attribute_rows"])
+@pytest.mark.parametrize("wrong", [5, "abc", None, [5.5], [None], [["x"]], [-1], [2**40], [], {"a": 1}])
+def test_facts_that_are_none_are_one_line_and_pages_do_without(run, tmp_path, name, wrong):
+    stored = json.loads((run / "config.json").read_text())
+    stored["data"][name] = wrong
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="config.json is damaged"):
+        RunDir(tmp_path).read()
+    facts = read_run(tmp_path)
+    assert "24 images" in sections.data(facts) and "ADA" in sections.advice(facts)
 
 
 @pytest.mark.slow

@@ -12,6 +12,12 @@ from tfgan_train.common.errors import UserError, unknown
 MOST = 31  # attributes of a run: the bits of an int32 without its sign
 
 
+def stored_names(value) -> tuple[str, ...]:
+    """The names in a file's JSON; () where it is no list of names."""
+    good = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
+    return tuple(value) if good else ()
+
+
 def packed(rows: np.ndarray) -> np.ndarray:
     """0/1 numbers [n, attributes] -> int32 [n], the first attribute in the lowest bit."""
     return (np.asarray(rows, np.int64) << np.arange(np.shape(rows)[1])).sum(1).astype(np.int32)

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tfgan_train.common.attributes import stored_names
 from tfgan_train.common.images import are_points
 from tfgan_train.config import recipes
 
@@ -40,7 +41,7 @@ class Images:
         """Of the facts of a run's data, as config.json has them."""
         height, width, channels = data["image_shape"]
         # An attribute makes two kinds of images.
-        kinds = 2 * len(data.get("attributes", ())) or data["num_classes"]
+        kinds = 2 * len(stored_names(data.get("attributes"))) or data["num_classes"]
         return cls(dataset, data["count"], height, width, channels, kinds)
 
 

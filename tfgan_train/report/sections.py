@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from tfgan_train.common.attributes import stored_names
 from tfgan_train.common.images import are_points
 from tfgan_train.common.numbers import duration, flop_rate, number, percent
 from tfgan_train.config.advice import Images, advise
@@ -205,5 +206,6 @@ def _data_sentence(facts: dict) -> str:
     height, width, channels = facts["image_shape"]
     colour = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(channels, f"{channels} channels")
     labels = f", {facts['num_classes']} classes" if facts.get("num_classes") else ""
-    labels += f", attributes {', '.join(facts['attributes'])}" if facts.get("attributes") else ""
+    named = stored_names(facts.get("attributes"))
+    labels += f", attributes {', '.join(named)}" if named else ""
     return f"{facts['name']}: {facts['count']:,} images of {height} × {width} pixels, {colour}{labels}."

@@ -70,13 +70,18 @@ class DataFacts:
             raise ValueError("a name or a note of the data is no text")
         if any(len(pair) != 2 for pair in values["skipped"]):
             raise ValueError("a file that was skipped has no reason")
+        names, rows = values.get("attributes", []), values.get("attribute_rows", [])
+        if len(attributes.stored_names(names)) != len(names) or len(names) > attributes.MOST:
+            raise ValueError(f"attributes is {names}, not up to {attributes.MOST} names")
+        if bool(names) != bool(rows) or not all(is_count(row) and row < 2 ** len(names) for row in rows):
+            raise ValueError(f"attribute_rows are no bits of {len(names)} attributes")
         lists = {
             "image_shape": tuple(values["image_shape"]),
             "label_names": tuple(values["label_names"]),
             "skipped": tuple(map(tuple, values["skipped"])),
             "notes": tuple(values["notes"]),
-            "attributes": tuple(values.get("attributes", ())),
-            "attribute_rows": tuple(values.get("attribute_rows", ())),
+            "attributes": tuple(names),
+            "attribute_rows": tuple(rows),
         }
         return cls(**(values | lists))
 
