@@ -1,11 +1,13 @@
 """How people lay out folders of pictures: splits, classes, a folder around it all, strays; knows paths only."""
 
+import contextlib
+import contextvars
 import dataclasses
 import functools
 import os
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from tfgan_train.common.errors import printable
@@ -55,10 +57,35 @@ class _Part:
     paths: list[pathlib.Path]
     base: pathlib.Path
 
+    @functools.cached_property
+    def names(self) -> list[list[str]]:
+        """For each path the names that lead to it from the base."""
+        return _parts(self.paths, self.base)
+
+
+_seen: contextvars.ContextVar[dict | None] = contextvars.ContextVar("seen", default=None)
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """Within it a folder is walked once, however often it is asked for: a million files take seconds."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
 
 def of(root: pathlib.Path, split: str) -> Layout | None:
     """As `arranged`, of a folder on disk."""
-    return arranged(root, walk(root), split)
+    seen = _seen.get()
+    if seen is None:
+        return arranged(root, walk(root), split)
+    if root not in seen:
+        seen[root] = walk(root)
+    if (root, split) not in seen:
+        seen[root, split] = arranged(root, seen[root], split)
+    return seen[root, split]
 
 
 def arranged(root: pathlib.Path, found: Found, split: str) -> Layout | None:
@@ -75,27 +102,26 @@ def arranged(root: pathlib.Path, found: Found, split: str) -> Layout | None:
         return None if held_out is None else _layout(root, found, held_out[1], classes, ())
     notes += _split_notes(whole, splits, held_out) + held_notes + train_notes
     notes += _empty(root, found) + left_out(root, found)
-    kept = [path for path in train.paths if not classes or len(_parts(path, train.base)) > 1]
-    return _layout(root, found, _Part(kept, train.base), classes, tuple(notes))
+    if classes:
+        kept = [path for path, names in zip(train.paths, train.names, strict=True) if len(names) > 1]
+        train = train if len(kept) == len(train.paths) else _Part(kept, train.base)
+    return _layout(root, found, train, classes, tuple(notes))
 
 
 def _layout(root, found: Found, part: _Part, classes: Sequence[str], notes: tuple[str, ...]) -> Layout:
     number = {name: label for label, name in enumerate(classes)}
-    paths = sorted(part.paths, key=lambda path: "/".join(_parts(path, root)))
-    labels = tuple(number[_parts(path, part.base)[0]] for path in paths) if classes else ()
+    places = ["/".join(names) for names in (part.names if part.base == root else _parts(part.paths, root))]
+    order = sorted(range(len(places)), key=places.__getitem__)
+    paths = [part.paths[i] for i in order]
+    labels = tuple(number[part.names[i][0]] for i in order) if classes else ()
     skipped = tuple((printable(path.relative_to(root).as_posix()), why) for path, why in found.skipped)
     return Layout(root, tuple(paths), labels, tuple(map(printable, classes)), notes, skipped, found.opened)
 
 
-def _parts(path: pathlib.Path, base: pathlib.Path) -> list[str]:
-    """The names that lead from `base` to `path`, as path.relative_to(base).parts, which is slow for a million."""
-    return str(path)[_length(base) :].split(os.sep)
-
-
-@functools.lru_cache(maxsize=64)
-def _length(base: pathlib.Path) -> int:
-    """How many characters `base` and a separator take before a path in it."""
-    return 0 if base == pathlib.Path() else len(str(base).rstrip(os.sep)) + 1
+def _parts(paths: Sequence[pathlib.Path], base: pathlib.Path) -> list[list[str]]:
+    """The names that lead from `base` to each path, as path.relative_to(base).parts, which is slow for a million."""
+    length = 0 if base == pathlib.Path() else len(str(base).rstrip(os.sep)) + 1
+    return [str(path)[length:].split(os.sep) for path in paths]
 
 
 def _unwrapped(part: _Part) -> tuple[_Part, list[str]]:
@@ -105,7 +131,7 @@ def _unwrapped(part: _Part) -> tuple[_Part, list[str]]:
     """
     inner, within = part.paths, part.base
     while True:
-        parts = [_parts(path, within) for path in inner]
+        parts = part.names if within == part.base else _parts(inner, within)
         names = {names[0] for names in parts if len(names) > 1}
         if len(names) != 1 or len(inner) - sum(len(names) > 1 for names in parts) >= STRAYS * len(part.paths):
             break
@@ -130,7 +156,7 @@ def split_of(name: str) -> str | None:
 def _splits(whole: _Part) -> dict[str, str]:
     """Split -> the name of its folder; an empty folder is no split."""
     splits: dict[str, str] = {}
-    for name in sorted({names[0] for names in (_parts(path, whole.base) for path in whole.paths) if len(names) > 1}):
+    for name in sorted({names[0] for names in whole.names if len(names) > 1}):
         split = split_of(name)
         if split:
             splits.setdefault(split, name)
@@ -138,7 +164,8 @@ def _splits(whole: _Part) -> dict[str, str]:
 
 
 def _within(whole: _Part, folder: str) -> _Part:
-    return _Part([path for path in whole.paths if _parts(path, whole.base)[0] == folder], whole.base / folder)
+    inside = [path for path, names in zip(whole.paths, whole.names, strict=True) if names[0] == folder]
+    return _Part(inside, whole.base / folder)
 
 
 def _train(whole: _Part, splits: dict[str, str]) -> tuple[_Part, list[str], list[str]]:
@@ -146,7 +173,8 @@ def _train(whole: _Part, splits: dict[str, str]) -> tuple[_Part, list[str], list
     if "train" in splits:
         train, notes = _unwrapped(_within(whole, splits["train"]))
     else:
-        train, notes = _Part([path for path in whole.paths if not _is_of_split(path, whole.base)], whole.base), []
+        others = [path for path, of_split in zip(whole.paths, _are_of_splits(whole), strict=True) if not of_split]
+        train, notes = whole if len(others) == len(whole.paths) else _Part(others, whole.base), []
         if not train.paths:
             said = ", ".join(f"{printable(name)}/" for name in splits.values())
             return whole, [], [f"{whole.base}: beside {said} nothing is for training, so all is"] if splits else []
@@ -154,14 +182,15 @@ def _train(whole: _Part, splits: dict[str, str]) -> tuple[_Part, list[str], list
     return train, classes, notes + more
 
 
-def _is_of_split(path: pathlib.Path, base: pathlib.Path) -> bool:
-    names = _parts(path, base)
-    return len(names) > 1 and split_of(names[0]) is not None
+def _are_of_splits(whole: _Part) -> list[bool]:
+    """Whether each path lies in a folder that is named as a split."""
+    splits = {name for name in {names[0] for names in whole.names} if split_of(name)}
+    return [len(names) > 1 and names[0] in splits for names in whole.names]
 
 
 def _classes(part: _Part) -> tuple[list[str], list[str]]:
     """(names of the class folders, notes)."""
-    parts = [_parts(path, part.base) for path in part.paths]
+    parts = part.names
     names = sorted({inner[0] for inner in parts if len(inner) > 1})
     strays = sum(len(inner) == 1 for inner in parts)
     if len(names) < 2 and len({tuple(inner[:-1]) for inner in parts}) < 3:
@@ -186,8 +215,9 @@ def _held_out(whole: _Part, splits: dict[str, str], classes: list[str]):
         inside, _ = _unwrapped(_within(whole, folder))
         paths, where = inside.paths, whole.base / folder
         if classes:
-            names = [_parts(path, inside.base) for path in paths]
-            known = [path for path, inner in zip(paths, names, strict=True) if inner[0] in classes and len(inner) > 1]
+            known = [
+                path for path, inner in zip(paths, inside.names, strict=True) if inner[0] in classes and len(inner) > 1
+            ]
             if len(known) < len(paths):
                 notes.append(
                     f"{where}: {len(paths) - len(known)} of {_pictures(len(paths))} "
@@ -207,9 +237,9 @@ def _split_notes(whole: _Part, splits: dict[str, str], held_out) -> list[str]:
     used = {splits.get("train"): "for training"} | ({held_out[0]: "held out"} if held_out else {})
     parts = [f"{printable(name)}/ is {used.get(name, 'left out')}" for name in splits.values()]
     beside = [
-        _parts(path, whole.base)
-        for path in whole.paths
-        if ("train" in splits or _is_of_split(path, whole.base)) and _parts(path, whole.base)[0] not in splits.values()
+        names
+        for names, of_split in zip(whole.names, _are_of_splits(whole), strict=True)
+        if ("train" in splits or of_split) and names[0] not in splits.values()
     ]
     folders = sorted({f"{names[0]}/" for names in beside if len(names) > 1})
     where = f" ({_listed(folders)})" if folders else ""

@@ -60,6 +60,7 @@ def prepare(
       UserError: whatever is wrong, before anything is written.
     """
     from tfgan_train import data as datasets
+    from tfgan_train.data.layout import one_look
     from tfgan_train.data.reading import fingerprint
     from tfgan_train.training import parent as parents
     from tfgan_train.training import transfer
@@ -85,8 +86,9 @@ def prepare(
     objective = validate(config, own)
     _check_rates(objective, asked_for)
     datasets.check_settings(config.dataset, asked_for)
-    source = datasets.load(config, "train") if data is None else data
-    held_out = datasets.load_held_out(config) if data is None else held_out
+    with one_look():
+        source = datasets.load(config, "train") if data is None else data
+        held_out = datasets.load_held_out(config) if data is None else held_out
     data = DataFacts.of(source, fingerprint(source))
     if stored:
         resuming.check_same_data(config, run, stored, data)
