@@ -62,7 +62,7 @@ def test_training_that_goes_on_at_a_step_sees_what_it_would_have_seen():
 
 def test_what_cannot_be_cut_is_one_line():
     class Small:
-        count, image_shape, num_classes, name = 100, (16, 16, 1), 3, "noise"
+        count, image_shape, num_classes, attributes, name = 100, (16, 16, 1), 3, (), "noise"
 
     with pytest.raises(UserError, match="--crop_padding=16 .*legal: 0 to 15"):
         validate_with_data(tiny.config(crop_padding=16), Small, 1)

@@ -370,7 +370,7 @@ class Config:
     augment: str = _field(
         "",
         "objective",
-        "differentiable augmentations of what D sees, comma-separated; ada is steered",
+        "differentiable augmentations of what D sees, by commas; ada is steered",
         choices="tfgan_train.objective.augment:AUGMENTATIONS",
         dotted=True,
         several=True,
