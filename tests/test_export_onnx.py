@@ -26,6 +26,8 @@ def test_generator_takes_any_batch(kind):
         z = np.random.default_rng(count).uniform(-1, 1, [count, 9]).astype(np.float32)
         label = np.arange(count, dtype=np.int32) if exporting.RUNS[kind].get("conditional") else None
         inputs = {"z": z} | ({} if label is None else {"label": label})
+        if kind == "attributes":
+            label = inputs["attributes"] = np.ones([count, 3], np.float32)
         inputs |= {"truncations": np.ones(count, np.float32)} if kind == "style" else {}
         images = run(kind, "generator.onnx", inputs)["images"]
         np.testing.assert_allclose(images, network(z, label), atol=2e-5)
