@@ -190,3 +190,16 @@ def test_narrow_values_in_16_bits_get_a_note_and_a_range(tmp_path, most):
     for value_range in ("auto", f"0,{most}"):
         got, _ = everything(load(tmp_path, value_range=value_range))
         np.testing.assert_allclose(got[0, ..., 0], ramp / most * 255, atol=0.51)
+
+
+def test_within_one_look_a_folder_is_walked_once_and_without_it_each_time(tmp_path, monkeypatch):
+    for name in ("train/a.png", "test/b.png", "test/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    walks = []
+    monkeypatch.setattr(layout, "walk", lambda root: walks.append(root) or walk.walk(root))
+    with layout.one_look():
+        assert [len(layout.of(tmp_path, split).paths) for split in ("train", "test", "train")] == [1, 2, 1]
+        assert len(walks) == 1
+    (tmp_path / "train" / "new.png").touch()
+    assert len(layout.of(tmp_path, "train").paths) == 2 and len(walks) == 2

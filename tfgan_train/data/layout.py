@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import dataclasses
 import functools
+import gc
 import os
 import pathlib
 import re
@@ -76,16 +77,29 @@ def one_look() -> Iterator[None]:
         _seen.reset(token)
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: millions of small lists, none of them garbage, would set it off again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 def of(root: pathlib.Path, split: str) -> Layout | None:
     """As `arranged`, of a folder on disk."""
     seen = _seen.get()
-    if seen is None:
-        return arranged(root, walk(root), split)
-    if root not in seen:
-        seen[root] = walk(root)
-    if (root, split) not in seen:
-        seen[root, split] = arranged(root, seen[root], split)
-    return seen[root, split]
+    with _uncollected():
+        if seen is None:
+            return arranged(root, walk(root), split)
+        if root not in seen:
+            seen[root] = walk(root)
+        if (root, split) not in seen:
+            seen[root, split] = arranged(root, seen[root], split)
+        return seen[root, split]
 
 
 def arranged(root: pathlib.Path, found: Found, split: str) -> Layout | None:
