@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import math
 import os
 import pathlib
 import re
@@ -90,7 +91,8 @@ def _images(path: pathlib.Path) -> tuple[int, tuple[int, ...], Callable[[], Iter
 
     EMNIST's images, which lie turned about their diagonal, are put upright.
     """
-    with _opened(path, (3, 4)) as (_, stored, _):
+    with _opened(path, (3, 4)) as (file, stored, _):
+        _check_length(file, path, stored)
         count, height, width = stored[:3]
         channels = stored[3] if len(stored) == 4 else 1
     if channels not in (1, 3):
@@ -113,6 +115,15 @@ def _images(path: pathlib.Path) -> tuple[int, tuple[int, ...], Callable[[], Iter
                 raise _wrong_size(path, stored, held, f"more than {held}")
 
     return count, ((width, height, channels) if turned else (height, width, channels)), parts
+
+
+def _check_length(file: IO[bytes], path: pathlib.Path, shape: tuple[int, ...]) -> None:
+    """Reads the file to its end or one byte beyond what its header says, so that a wrong one is refused at once."""
+    size, held = math.prod(shape), 0
+    while held <= size and (part := file.read(min(source.BLOCK_BYTES, size + 1 - held))):
+        held += len(part)
+    if held != size:
+        raise _wrong_size(path, shape, size, held if held < size else f"more than {size}")
 
 
 def _read_labels(path: pathlib.Path, image_file: pathlib.Path, count: int) -> np.ndarray:
