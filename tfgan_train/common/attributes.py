@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.common.pairs import named_values
 
 MOST = 31  # attributes of a run: the bits of an int32 without its sign
 
@@ -39,14 +40,7 @@ def parse(flag: str, text: str, names: Sequence[str]) -> dict[str, int]:
       UserError: another form, an unknown name, one that stands twice, or another value.
     """
     found: dict[str, int] = {}
-    for part in text.split(",") if text else ():
-        name, sign, value = (piece.strip() for piece in part.rpartition("="))
-        if not sign:
-            raise UserError(f"{flag}={text}: '{part}' is not NAME=0 or NAME=1; names: {', '.join(names)}")
-        if name not in names:
-            raise UserError(f"{flag}={text}: {unknown('attribute', name, names)}")
-        if name in found:
-            raise UserError(f"{flag}={text}: {name} stands in it twice")
+    for name, value in named_values(flag, text, names, "attribute", "NAME=0 or NAME=1"):
         if value not in ("0", "1"):
             raise UserError(f"{flag}={text}: {name}={value} is no value; legal: 0 or 1")
         found[name] = int(value)

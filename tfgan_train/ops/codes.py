@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfgan_train.common.errors import UserError, unknown
+from tfgan_train.common.errors import UserError
+from tfgan_train.common.pairs import named_values
 from tfgan_train.ops.latents import labels, latents
 
 LARGEST = 2  # of a continuous code that is asked for: the paper's figures go to twice what was trained on
@@ -122,14 +123,7 @@ class LatentSpace:
         if text and not by_name:
             raise UserError(f"--code={text}: this run has no codes; --code_categories and --code_continuous make them")
         found: dict[str, float] = {}
-        for part in text.split(",") if text else ():
-            name, sign, value = (piece.strip() for piece in part.partition("="))
-            if not sign:
-                raise UserError(f"--code={text}: '{part}' is not NAME=VALUE; names: {', '.join(by_name)}")
-            if name not in by_name:
-                raise UserError(f"--code={text}: {unknown('code', name, by_name)}")
-            if name in found:
-                raise UserError(f"--code={text}: {name} stands in it twice")
+        for name, value in named_values("--code", text, by_name, "code", "NAME=VALUE"):
             found[name] = _value(text, by_name[name], value)
         return found
 
