@@ -47,7 +47,7 @@ class Contents:
 @functools.lru_cache(maxsize=2)  # An export looks into each file several times; reading one takes a second.
 def contents(content: bytes) -> Contents:
     """Looks into a .tflite file."""
-    model = _unpacked(content)
+    model = unpacked(content)
     operators = {
         code.customCode.decode()
         if code.customCode
@@ -74,7 +74,7 @@ def _described(maps, tensors) -> dict[str, Tensor]:
 
 def with_metadata(content: bytes, description: str, facts: dict) -> bytes:
     """The same model with a description, and `facts` as JSON in a metadata buffer METADATA_NAME."""
-    model = _unpacked(content)
+    model = unpacked(content)
     buffer = schema.BufferT()
     buffer.data = json.dumps(facts, indent=1).encode()
     model.buffers.append(buffer)
@@ -82,9 +82,7 @@ def with_metadata(content: bytes, description: str, facts: dict) -> bytes:
     entry.name, entry.buffer = METADATA_NAME, len(model.buffers) - 1
     model.metadata = (model.metadata or []) + [entry]
     model.description = description
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model, len(content))
 
 
 def metadata(content: bytes) -> dict:
@@ -93,14 +91,14 @@ def metadata(content: bytes) -> dict:
     Raises:
       KeyError: where the file has none.
     """
-    model = _unpacked(content)
+    model = unpacked(content)
     for entry in model.metadata or []:
         if entry.name.decode() == METADATA_NAME:
             return json.loads(bytes(model.buffers[entry.buffer].data))
     raise KeyError(METADATA_NAME)
 
 
-def _unpacked(content: bytes) -> schema.ModelT:
+def unpacked(content: bytes) -> schema.ModelT:
     """The model with all constants inside: ai-edge-quantizer puts those of larger models
     behind the flatbuffer, at offsets that packing it anew would make wrong."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
@@ -109,6 +107,13 @@ def _unpacked(content: bytes) -> schema.ModelT:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
     return model
+
+
+def packed(model: schema.ModelT, size: int) -> bytes:
+    """The file of a model, of about `size` bytes."""
+    builder = flatbuffers.Builder(size + 4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def _tensor(tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Artefact:
 
 def _tflite(number: str, path: str, floor_db: float, weight_bytes: int, dtype: str = "float32") -> tuple[Artefact]:
     def write(generator, file, batches):
-        tflite.write(generator, file, number, batches)
+        tflite.write(generator, file, number, batches, floor_db)
 
     return (Artefact(path, "tflite", floor_db, weight_bytes, write, dtype),)
 

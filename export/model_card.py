@@ -136,6 +136,8 @@ def _integers(manifest: dict) -> list[str]:
                 f"{entry['path']} computes with integers alone, for microcontrollers too: {' and '.join(quantised)} "
                 "are int8, and an int8 stands for (int8 - zero point) * scale."
             )
+            if "w" in manifest["generator"]["tensors"]:
+                text += " Weights are int8 too; between the layers are int16, for w is in every pixel."
             return ["\n".join([text, "", "| tensor | scale | zero point |", "|---|---|---|", *lines])]
     return []
 

@@ -1,6 +1,7 @@
 """Writes a Generator as .tflite files: fixed batches, builtin operators; float z and images, int8 in the int8 file."""
 
 import functools
+import itertools
 import pathlib
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from export import extras
+from export import amend, extras, mixed
 from export.generator import Generator
 
-CALIBRATION_SEED, CALIBRATION_IMAGES = -1, 256
+CALIBRATION_SEED, CALIBRATION_IMAGES, TRIED_IMAGES = -1, 256, 64
 # Weights of fewer elements stay float32 in a quantised file (the converter's own rule). An
 # image's last convolution is such a one: as int8 it cost 2.4 dB to save a kilobyte.
 SMALL_TENSOR = 1024
@@ -19,19 +20,25 @@ SMALL_TENSOR = 1024
 NUMBERS = ("tflite", "tflite_float16", "tflite_dynamic", "tflite_int8", "tflite_weight_int8")
 
 
-def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[int, ...]) -> None:
+def write(generator: Generator, path: pathlib.Path, number: str, batches: tuple[int, ...], floor_db: float) -> None:
     """Writes one .tflite file whose signatures share one copy of the weights.
+
+    Where the generator has w, an error of which is in every pixel, files of int8 weights have only kernels as int8,
+    float16 dense layers, and float activations; the int8 file has int16 activations.
 
     Args:
       number: one of NUMBERS, how the weights (and for int8 the activations) are stored.
       batches: batch sizes; each gives a signature `b<N>` and, but for int8, `generate_b<N>`; `from_w_b<N>` too, where
         the generator has w.
+      floor_db: what the file's images must reach, see `formats.Artefact`.
 
     Raises:
       UserError: where the extra for `tflite_weight_int8` is not installed.
     """
     if number == "tflite":
         content = _float32(generator, batches)
+    elif number in ("tflite_dynamic", "tflite_weight_int8") and generator.facts.w_size:
+        content = _mixed(generator, batches, floor_db)
     elif number == "tflite_weight_int8":
         content = _quantize_weights(_float32(generator, batches))
     else:
@@ -50,7 +57,7 @@ def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> di
     """
     functions = {}
     for batch in batches:
-        functions[f"b{batch}"] = _from_z(generator, batch)
+        functions[f"b{batch}"] = _from_z(generator, batch, seeded)
         if seeded:
             functions[f"generate_b{batch}"] = _from_seed(generator, batch)
         if seeded and generator.facts.w_size:
@@ -58,8 +65,10 @@ def signatures(generator: Generator, batches: Sequence[int], seeded: bool) -> di
     return functions
 
 
-def _from_z(generator: Generator, batch: int):
+def _from_z(generator: Generator, batch: int, seeded: bool):
     def images(z, label=None):
+        if generator.facts.w_size and not seeded:  # Integers can't have a tensor of zeros, as 0 times w's average.
+            return {"images": generator.images_of_w(generator.w(z, label, truncation=None))}
         return {"images": generator.images(z, label)}
 
     specs = [tf.TensorSpec([batch, generator.facts.space.size], tf.float32, "z")]
@@ -99,7 +108,7 @@ def _from_seed(generator: Generator, batch: int):
     return tf.function(generate, input_signature=specs, autograph=False)
 
 
-@functools.lru_cache(maxsize=1)  # Two formats begin with it.
+@functools.lru_cache(maxsize=1)  # Three formats begin with it.
 def _float32(generator: Generator, batches: tuple[int, ...]) -> bytes:
     return _convert(generator, "tflite", batches)
 
@@ -107,6 +116,8 @@ def _float32(generator: Generator, batches: tuple[int, ...]) -> bytes:
 def _convert(generator: Generator, number: str, batches: tuple[int, ...]) -> bytes:
     # Full int8 would quantise the sampler's logarithms and cosines too: it takes z alone.
     folder, names = _saved(generator, batches, seeded=number != "tflite_int8")
+    if number == "tflite_int8" and generator.facts.w_size:
+        return _with_int16_activations(generator, folder.name, batches)
     converter = tf.lite.TFLiteConverter.from_saved_model(folder.name, signature_keys=names)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if number in ("tflite_float16", "tflite_dynamic", "tflite_int8"):
@@ -118,6 +129,33 @@ def _convert(generator: Generator, number: str, batches: tuple[int, ...]) -> byt
         converter.representative_dataset = lambda: _calibration(generator, batches)
         converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
+
+
+def _mixed(generator: Generator, batches: tuple[int, ...], floor_db: float) -> bytes:
+    largest = max(batches)
+    calls = itertools.islice(_calibration(generator, [largest]), -(-TRIED_IMAGES // largest))
+    return mixed.with_int8_kernels(_float32(generator, batches), list(calls), floor_db, SMALL_TENSOR)
+
+
+def _with_int16_activations(generator: Generator, saved_model: str, batches: tuple[int, ...]) -> bytes:
+    """A file of integers alone, z and images int8, whose weights are int8 and whose other tensors are int16.
+
+    Each signature is converted alone: a constant that two share would be quantised twice.
+    """
+    contents = []
+    for batch in batches:
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=[f"b{batch}"])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+        converter.representative_dataset = functools.partial(_calibration, generator, [batch])
+        converter.inference_input_type = converter.inference_output_type = tf.int16
+        # With 64 bits LiteRT takes its reference kernels, three times as slow. An output that saturates its int16 is
+        # still far from 32 bits.
+        converter._experimental_full_integer_quantization_bias_type = tf.int32
+        contents.append(amend.with_int8_ends(converter.convert()))
+    return amend.merged(contents)
 
 
 @functools.lru_cache(maxsize=1)  # Three formats are converted from the same one.

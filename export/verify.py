@@ -181,5 +181,7 @@ def expected_bytes(generator: Generator, weight_bytes: int) -> tuple[int, int]:
     sizes = [variable.shape.num_elements() for variable in generator.weights]
     large = sum(size for size in sizes if size > SMALL_TENSOR) * weight_bytes
     small = sum(size for size in sizes if size <= SMALL_TENSOR) * 4 * bool(weight_bytes)
+    # With w, dense layers and some kernels stay float16 in files of eight bits.
+    most = 2 * large if weight_bytes == 1 and generator.facts.w_size else large
     # Vectors may be folded into one another; the sampler's constants and the graph take some room.
-    return int(0.9 * large), int(1.1 * (large + small)) + 64 * 1024 + 100 * generator.facts.space.size
+    return int(0.9 * large), int(1.1 * (most + small)) + 64 * 1024 + 100 * generator.facts.space.size

@@ -52,7 +52,7 @@ def test_other_weights_are_found(mlp, tmp_path):
     largest = max(mlp.weights, key=lambda weight: weight.shape.num_elements())
     largest.assign(largest + 0.01)
     try:
-        tflite.write(mlp, tmp_path / "other.tflite", "tflite_float16", (1, 16))
+        tflite.write(mlp, tmp_path / "other.tflite", "tflite_float16", (1, 16), 60)
     finally:
         for weight, value in zip(mlp.weights, kept, strict=True):
             weight.assign(value)

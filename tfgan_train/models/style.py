@@ -31,7 +31,7 @@ EPSILON = 1e-8
 
 def normalised(x):
     """[n, m] -> the same direction at length sqrt(m)."""
-    return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1, keepdims=True) + EPSILON)
+    return x * tf.math.rsqrt(tf.reduce_mean(x * x, -1, keepdims=True) + EPSILON)
 
 
 def _act(x, training):
@@ -165,7 +165,7 @@ class StyledConv(Block):
         y = self.conv(x * tf.cast(style, x.dtype)[:, tf.newaxis, tf.newaxis], training=training)
         if self._demodulate:
             squares = tf.reduce_sum(tf.square(self.kernel.value), [0, 1])
-            root = tf.math.rsqrt(tf.matmul(tf.square(style), squares) + EPSILON)
+            root = tf.math.rsqrt(tf.matmul(style * style, squares) + EPSILON)
             y *= tf.cast(root, y.dtype)[:, tf.newaxis, tf.newaxis]
         self.output_size = tuple(y.shape[1:])
         return tf.nn.bias_add(y, tf.cast(self.bias.value, y.dtype))
