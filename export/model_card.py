@@ -132,12 +132,13 @@ def _integers(manifest: dict) -> list[str]:
             if "quantization" in tensor
         ]
         if lines:
+            has_w = "w" in manifest["generator"]["tensors"]
             text = (
-                f"{entry['path']} computes with integers alone, for microcontrollers too: {' and '.join(quantised)} "
-                "are int8, and an int8 stands for (int8 - zero point) * scale."
+                f"{entry['path']} computes with integers alone{'' if has_w else ', for microcontrollers too'}: "
+                f"{' and '.join(quantised)} are int8, and an int8 stands for (int8 - zero point) * scale."
             )
-            if "w" in manifest["generator"]["tensors"]:
-                text += " Weights are int8 too; between the layers are int16, for w is in every pixel."
+            if has_w:
+                text += " Weights are int8 too, and the numbers between the layers int16."
             return ["\n".join([text, "", "| tensor | scale | zero point |", "|---|---|---|", *lines])]
     return []
 

@@ -52,6 +52,17 @@ def test_builtin_operators_only_and_types_as_promised(kind, name):
     assert found == {signature: int(signature.rpartition("b")[2]) for signature in expected}
 
 
+@pytest.mark.parametrize("kind", ["dcgan", "style"])
+def test_the_card_says_what_the_int8_file_computes_with(kind):
+    if "_int8" not in TFLITE:
+        needs.missing("the extra [quantize]")
+    model = schema.ModelT.InitFromPackedBuf(content(kind, "_int8"), 0)
+    types = {tensor.type for graph in model.subgraphs for tensor in graph.tensors}
+    card = (exported(kind) / "MODEL_CARD.md").read_text()
+    assert schema.TensorType.FLOAT32 not in types and "computes with integers alone" in card
+    assert ("int16" in card) == (schema.TensorType.INT16 in types) == ("microcontrollers" not in card)
+
+
 @pytest.mark.parametrize("kind", exporting.RUNS)
 def test_signatures_share_one_copy_of_the_weights(kind):
     model = schema.ModelT.InitFromPackedBuf(content(kind), 0)
