@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from benchmarks.machine import machine
 from tfgan_train import Config
 from tfgan_train.models.keras_adapter import text_of
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.start import resolve
 from tfgan_train.training.step import TrainStep

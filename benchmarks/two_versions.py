@@ -20,7 +20,7 @@ EXAMPLES = 6000
 # Where both layouts of the package have what a step is made of: now, and before it had folders (commit 6a4eca4).
 PLACES = {
     "Config": ("config.fields", "config"),
-    "DataFacts": ("runs.directory", "run_dir"),
+    "DataFacts": ("runs.data_facts", "runs.directory", "run_dir"),
     "Gan": ("training.gan", "gan"),
     "resolve": ("training.start", "start"),
     "TrainStep": ("training.step", "step"),

@@ -9,7 +9,8 @@ from tfgan_train.common.errors import UserError
 from tfgan_train.config import recipes
 from tfgan_train.config.checks import legal_values
 from tfgan_train.config.fields import FIELDS, Config
-from tfgan_train.runs.directory import DataFacts, RunDir
+from tfgan_train.runs.data_facts import DataFacts
+from tfgan_train.runs.directory import RunDir
 from tfgan_train.training import resuming, start
 from tfgan_train.training.validation import validate
 

@@ -214,7 +214,7 @@ def test_a_tilde_after_an_equals_sign_is_the_home(tmp_path, monkeypatch, flag):
 
 def test_moved_data_are_known_by_their_fingerprint(tmp_path):
     from tfgan_train.data.reading import fingerprint
-    from tfgan_train.runs.directory import DataFacts
+    from tfgan_train.runs.data_facts import DataFacts
 
     write(tmp_path / "a", {f"{i}.png": png(image) for i, image in enumerate(random_images(4))})
     write(tmp_path / "other", {f"{i}.png": png(image) for i, image in enumerate(random_images(4, seed=9))})

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfgan_train.config.fields import Config
 from tfgan_train.objective import ada
 from tfgan_train.objective.objective import Objective
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.start import resolve
 from tfgan_train.training.step import TrainStep

@@ -22,7 +22,7 @@ def _main(values, paths):
     if out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out={out} must end in .html")
     from tfgan_train.report import compare_page, comparison
-    from tfgan_train.runs.directory import refuse_own_files
+    from tfgan_train.runs.own_files import refuse_own_files
 
     groups = comparison.group_runs(_read(paths))
     table = out.with_suffix(".csv")

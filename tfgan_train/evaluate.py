@@ -68,7 +68,7 @@ def _main(values):
 def _score_images(values):
     from tfgan_train.config.fields import Config
     from tfgan_train.data.points import EXTENT
-    from tfgan_train.runs.directory import refuse_own_files
+    from tfgan_train.runs.own_files import refuse_own_files
     from tfgan_train.score import of_files, table
     from tfgan_train.score.checkpoint import keep
 

@@ -20,7 +20,7 @@ def _main(values):
     from tfgan_train.config.fields import Config
     from tfgan_train.data import located
     from tfgan_train.inspection import findings, gather, page, text
-    from tfgan_train.runs.directory import refuse_own_files
+    from tfgan_train.runs.own_files import refuse_own_files
 
     refuse_own_files(f"--out={out}", out)
     config = Config(**command.given_config(values))

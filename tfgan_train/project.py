@@ -59,7 +59,7 @@ def _main(values):
 
 
 def _check_place(out: pathlib.Path) -> None:
-    from tfgan_train.runs.directory import refuse_others_files, refuse_own_files
+    from tfgan_train.runs.own_files import refuse_others_files, refuse_own_files
     from tfgan_train.steering.projection import DISTANCES, FILES
 
     if out.exists() and not out.is_dir():

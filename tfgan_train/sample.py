@@ -173,7 +173,7 @@ def _strengths(values) -> tuple[float, float]:
 
 def _refuse_to_overwrite(values, special):
     """Raises UserError where --out, or the JSON beside it, would replace a run's own file or somebody else's."""
-    from tfgan_train.runs.directory import refuse_others_files, refuse_own_files
+    from tfgan_train.runs.own_files import refuse_others_files, refuse_own_files
 
     out, flag = pathlib.Path(values.out), f"--out={values.out}"
     beside = out.with_suffix(".json")

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests import tiny
 from tfgan_train import Config, models
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 from tfgan_train.training.start import resolve
 
 pytestmark = pytest.mark.slow

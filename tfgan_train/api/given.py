@@ -6,7 +6,7 @@ from typing import Any
 from tfgan_train.common.errors import UserError
 from tfgan_train.data import from_python, reading
 from tfgan_train.data.source import Source
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 
 SPOOLED = ".data"  # in a run directory: what a tf.data.Dataset beyond the memory limit holds
 

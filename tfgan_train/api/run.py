@@ -14,7 +14,7 @@ from tfgan_train.common.images import are_points
 from tfgan_train.common.terminal import Terminal
 from tfgan_train.metrics import Result
 from tfgan_train.runs import run as stored
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 from tfgan_train.runs.facts import read_run
 
 FORMATS = ("saved_model", "tflite")

@@ -11,7 +11,7 @@ from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.files import write_json
 from tfgan_train.config.checks import check_needs
 from tfgan_train.config.fields import Config
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 from tfgan_train.sweeps import halving, space
 from tfgan_train.sweeps.halving import Candidate
 from tfgan_train.training.start import learns_labels, resolve

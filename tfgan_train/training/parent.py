@@ -10,7 +10,8 @@ from typing import TypeVar
 from tfgan_train.common.errors import UserError
 from tfgan_train.config.fields import FIELDS, Config
 from tfgan_train.runs import checkpoints
-from tfgan_train.runs.directory import DataFacts, RunDir, find_checkpoint, while_it_lasts
+from tfgan_train.runs.data_facts import DataFacts
+from tfgan_train.runs.directory import RunDir, find_checkpoint, while_it_lasts
 
 Taken = TypeVar("Taken")
 

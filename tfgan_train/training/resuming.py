@@ -7,7 +7,8 @@ from typing import Any
 
 from tfgan_train.common.errors import UserError, reason
 from tfgan_train.config.fields import AUTO, FIELDS, Config
-from tfgan_train.runs.directory import DataFacts, RunDir
+from tfgan_train.runs.data_facts import DataFacts
+from tfgan_train.runs.directory import RunDir
 
 # What may change when a run is resumed: how long, how often, and where things are.
 FREE = {

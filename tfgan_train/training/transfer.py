@@ -16,7 +16,7 @@ from tfgan_train.models.variables import named, trainable
 from tfgan_train.objective.optimizers import OPTIMIZERS
 from tfgan_train.ops.codes import LatentSpace
 from tfgan_train.runs import checkpoints
-from tfgan_train.runs.directory import DataFacts
+from tfgan_train.runs.data_facts import DataFacts
 from tfgan_train.training.gan import Gan
 from tfgan_train.training.parent import Parent
 
