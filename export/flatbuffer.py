@@ -1,7 +1,6 @@
 """Reads and amends .tflite files as the flatbuffers they are; knows the schema, nothing of models."""
 
 import dataclasses
-import functools
 import json
 
 import flatbuffers
@@ -44,32 +43,34 @@ class Contents:
     signatures: dict[str, dict]
 
 
-@functools.lru_cache(maxsize=2)  # An export looks into each file several times; reading one takes a second.
 def contents(content: bytes) -> Contents:
     """Looks into a .tflite file."""
-    model = unpacked(content)
-    operators = {
-        code.customCode.decode()
-        if code.customCode
-        # Old readers know only the deprecated field, which holds up to 127.
-        else _BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        for code in model.operatorCodes
-    }
-    stored = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
+    model = schema.Model.GetRootAs(content, 0)
     signatures = {}
-    for signature in model.signatureDefs:
-        tensors = model.subgraphs[signature.subgraphIndex].tensors
-
-        signatures[signature.signatureKey.decode()] = {
-            "inputs": _described(signature.inputs, tensors),
-            "outputs": _described(signature.outputs, tensors),
+    for i in range(model.SignatureDefsLength()):
+        signature = model.SignatureDefs(i)
+        graph = model.Subgraphs(signature.SubgraphIndex())
+        signatures[signature.SignatureKey().decode()] = {
+            "inputs": _described(signature.Inputs, signature.InputsLength(), graph),
+            "outputs": _described(signature.Outputs, signature.OutputsLength(), graph),
         }
-    return Contents(frozenset(operators), stored, signatures)
+    operators = frozenset(_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength()))
+    buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
+    stored = sum(buffer.Size() or buffer.DataLength() for buffer in buffers)
+    return Contents(operators, stored, signatures)
 
 
-def _described(maps, tensors) -> dict[str, Tensor]:
-    """Name -> Tensor of a signature's inputs or outputs."""
-    return {entry.name.decode(): _tensor(tensors[entry.tensorIndex]) for entry in maps}
+def _name(code) -> str:
+    """An operator's, a custom one's as its model has it."""
+    if code.CustomCode():
+        return code.CustomCode().decode()
+    # Old readers know only the deprecated field, which holds up to 127.
+    return _BUILTINS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+
+
+def _described(entry, count: int, graph) -> dict[str, Tensor]:
+    """Name -> Tensor of a signature's inputs or outputs, of which entry(i) is one."""
+    return {entry(i).Name().decode(): _tensor(graph.Tensors(entry(i).TensorIndex())) for i in range(count)}
 
 
 def with_metadata(content: bytes, description: str, facts: dict) -> bytes:
@@ -91,10 +92,11 @@ def metadata(content: bytes) -> dict:
     Raises:
       KeyError: where the file has none.
     """
-    model = unpacked(content)
-    for entry in model.metadata or []:
-        if entry.name.decode() == METADATA_NAME:
-            return json.loads(bytes(model.buffers[entry.buffer].data))
+    model = schema.Model.GetRootAs(content, 0)
+    for i in range(model.MetadataLength()):
+        entry = model.Metadata(i)
+        if entry.Name().decode() == METADATA_NAME:
+            return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
     raise KeyError(METADATA_NAME)
 
 
@@ -117,8 +119,9 @@ def packed(model: schema.ModelT, size: int) -> bytes:
 
 
 def _tensor(tensor) -> Tensor:
-    shape = [] if tensor.shape is None else [int(size) for size in tensor.shape]
-    quantization = tensor.quantization
-    if quantization is None or quantization.scale is None or not len(quantization.scale):
-        return Tensor(shape, _DTYPES[tensor.type])
-    return Tensor(shape, _DTYPES[tensor.type], float(quantization.scale[0]), int(quantization.zeroPoint[0]))
+    shape = [tensor.Shape(i) for i in range(tensor.ShapeLength())]
+    dtype = _DTYPES[tensor.Type()]
+    quantization = tensor.Quantization()
+    if quantization is None or not quantization.ScaleLength():
+        return Tensor(shape, dtype)
+    return Tensor(shape, dtype, quantization.Scale(0), quantization.ZeroPoint(0))

@@ -23,11 +23,19 @@ SMALL = dict(recipe="smoke", steps=3, latent_dim=9, g_init="normal:0.2", checkpo
 RUNS = {
     "dcgan": dict(dataset="mnist10k", train_examples=200, conditional=True),
     "mlp": dict(dataset="mnist10k", train_examples=200, architecture="mlp", g_width=32, latent_distribution="uniform"),
-    "resnet": dict(dataset="mnist10k", train_examples=200, conditional=True, architecture="resnet", g_init="glorot"),
-    "style": dict(
-        dataset="mnist10k", train_examples=200, conditional=True, architecture="style", g_width=8, g_init=None
+    "resnet": dict(
+        dataset="mnist10k", train_examples=200, conditional=True, architecture="resnet", g_init="glorot", g_depth=1
     ),
-    "attributes": dict(dataset="folder:", attributes="attributes.csv", g_init="normal:0.15"),
+    "style": dict(
+        dataset="mnist10k",
+        train_examples=200,
+        conditional=True,
+        architecture="style",
+        g_width=8,
+        g_depth=1,
+        g_init=None,
+    ),
+    "attributes": dict(dataset="folder:", attributes="attributes.csv", g_init="normal:0.15", g_depth=1),
     "odd": dict(
         dataset="folder:",
         g_width=3,

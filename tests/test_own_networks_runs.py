@@ -166,7 +166,7 @@ def test_the_pages_example_is_a_program_that_runs(place):
     folder.mkdir()
     (folder / "my_gan.py").write_text(program.replace("steps=2000", 'steps=3, run_dir="run", train_examples=200'))
     for arguments in (["my_gan.py"], ["-m", "tfgan_train.sample", "--run_dir=run", "--out=x.png", "--num=4"]):
-        done = subprocess.run(
+        done = processes.run(
             [sys.executable, *arguments],
             cwd=folder,
             env=_environment([str(ROOT)]),

@@ -87,13 +87,12 @@ def test_two_workers_train_what_one_process_trains(tmp_path, trained_by_one):
 
 
 @pytest.mark.workers
-@pytest.mark.parametrize("count", [2, 3])
-def test_workers_train_convolutions_flipped_and_cut_as_one_process_does(tmp_path, trained_by_one, count):
-    _assert_alike(_train_together(tmp_path, count, FLIPPED), trained_by_one(FLIPPED))
+def test_three_workers_train_convolutions_flipped_and_cut_as_one_process_does(tmp_path, trained_by_one):
+    _assert_alike(_train_together(tmp_path, 3, FLIPPED), trained_by_one(FLIPPED))
 
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_devices(tmp_path, trained_by_one):
-    for number, steps in ((1, 5), (3, 10), (2, 15), (1, 20)):
+    for number, steps in ((1, 5), (3, 12), (2, 20)):
         _finish([_start(tmp_path / "run", *SMALL, f"--devices=cpu:{number}", f"--steps={steps}")])
     _assert_alike(_weights(tmp_path / "run"), trained_by_one(SMALL))

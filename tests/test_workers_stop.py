@@ -25,6 +25,8 @@ SMALL = (
     "--train_examples=64",
     "--log_every=50",
     "--sample_every=1000",
+    "--g_norm=none",  # Its sums over the workers, many a step, are in tests/test_workers.py.
+    "--d_norm=none",
 )
 # The second worker's clock, if it were asked, would choose shorter calls.
 PROGRAM = """
@@ -92,7 +94,7 @@ def test_a_stop_on_one_stops_all_and_the_chief_saves(tmp_path):
 
 @pytest.mark.workers
 def test_a_lost_worker_ends_the_others_in_one_line_and_the_same_command_resumes_exactly(tmp_path):
-    flags = ("--checkpoint_every=20", "--batch_size=8")
+    flags = ("--checkpoint_every=20", "--log_every=20", "--batch_size=8")
     processes = _start(2, tmp_path / "run", "--steps=100000", *flags)
     _wait_for_rows(tmp_path / "run", 2, processes[0])
     processes[1].kill()
