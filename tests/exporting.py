@@ -32,7 +32,6 @@ RUNS = {
         conditional=True,
         architecture="style",
         g_width=8,
-        g_depth=1,
         g_init=None,
     ),
     "attributes": dict(dataset="folder:", attributes="attributes.csv", g_init="normal:0.15", g_depth=1),
