@@ -112,7 +112,7 @@ def test_steps_train_both_and_average_every_statistic():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss, penalty", list(itertools.zip_longest(LOSSES, ["none", *PENALTIES], fillvalue="r1")))
-def test_every_loss_and_penalty_takes_a_step(loss, penalty):
+def test_every_loss_and_penalty_takes_a_step(loss, penalty, eagerly):
     loss = "non_saturating" if loss == "r1" else loss
     smooth = "tests.users_networks:smooth_discriminator"
     terms = {"feature_matching": 0.1, "historical_averaging": 0.1, "augment": "translation", "weight_clip": 0.5}

@@ -99,14 +99,11 @@ def _kill_after_some_steps(place, name, *flags):
     assert not (place / name / "checkpoints" / "00000040").exists()
 
 
-@pytest.mark.parametrize("flags", [(), ("--devices=cpu:2",)], ids=["one device", "two devices"])
-def test_killed_and_resumed_is_bit_identical(place, run, flags):
-    name = f"killed{len(flags)}"
-    whole = _train(place, "two", *OWN, *flags) if flags else run
-    _kill_after_some_steps(place, name, *OWN, *flags)
-    status, text = _call(place, "tfgan_train.main", f"--run_dir={place / name}", *FLAGS, *flags)
+def test_killed_and_resumed_is_bit_identical(place, run):
+    _kill_after_some_steps(place, "killed", *OWN)
+    status, text = _call(place, "tfgan_train.main", f"--run_dir={place / 'killed'}", *FLAGS)
     assert status == 0 and "resuming" in text, text
-    found, expected = _last(place / name), _last(whole)
+    found, expected = _last(place / "killed"), _last(run)
     assert found.keys() == expected.keys() and len(found) > 40
     assert [key for key in expected if found[key].tobytes() != expected[key].tobytes()] == []
 
