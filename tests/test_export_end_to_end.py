@@ -67,9 +67,8 @@ FILES = {
     "tflite_weight_int8": ("generator_weight_int8.tflite", 10),
     "onnx": ("generator.onnx", 1),
 }
-# A style generator has more contrast than the others, so the same decibels are more grey levels: 40 dB an RMS of 2.5,
-# 60 dB a quarter of one, which moves a fifth of the pixels.
-WORST = {("style", "tflite_dynamic"): 15}
+# A style generator has more contrast than the others, so the same decibels are more grey levels: 60 dB an RMS of a
+# quarter of one, which moves a fifth of the pixels.
 MOVED = {("style", "tflite_float16"): 0.2}
 
 
@@ -86,7 +85,7 @@ def test_every_format_draws_what_sample_draws(kind, tmp_path):
         images = np.load(tmp_path / "images.npy")
         assert images.shape == expected.shape
         difference = np.abs(images.astype(int) - expected)
-        assert difference.max() <= WORST.get((kind, name), tolerance), name
+        assert difference.max() <= tolerance, name
         if tolerance == 1:
             assert (difference > 0).mean() < MOVED.get((kind, name), 0.01 if name == "tflite_float16" else 0.001), name
 
