@@ -38,6 +38,7 @@ RUNS = {
     "odd": dict(
         dataset="folder:",
         g_width=3,
+        g_depth=1,
         g_init="normal:0.15",
         precision="bfloat16",
         latent_dim=4,

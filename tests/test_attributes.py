@@ -341,7 +341,7 @@ def test_facts_that_are_none_are_one_line_and_pages_do_without(run, tmp_path, na
 @pytest.mark.slow
 def test_killed_and_resumed_is_bit_identical(folder, tmp_path):
     flags = [f"--{name}={value}" for name, value in (SETTINGS | dict(steps=30, checkpoint_every=5)).items()]
-    flags = [sys.executable, "-m", "tfgan_train.main", f"--dataset=folder:{folder}", *flags, "--architecture=resnet"]
+    flags = [sys.executable, "-m", "tfgan_train.main", f"--dataset=folder:{folder}", *flags]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert processes.run([*flags, f"--run_dir={whole}"], capture_output=True).returncode == 0
     process = processes.Popen([*flags, f"--run_dir={broken}"])

@@ -153,6 +153,7 @@ def _check_against_one_replica(strategy):
     images, _ = tiny.pixels()
     states = []
     for place in (None, strategy):
+        tf.config.run_functions_eagerly(place is None)  # Replicas can't gather so.
         training = tiny.Training(place, **changes)
         training.gan.calibrate(images[:8])
         training.run(2)
