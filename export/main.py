@@ -22,6 +22,13 @@ def _define(values):
     command.define(values, "boolean", "overwrite", False, "replace an earlier export in --out_dir")
 
 
+def _first(values):
+    from tfgan_train.runs.directory import RunDir
+
+    if values.run_dir:
+        RunDir(values.run_dir).read()
+
+
 def _main(values):
     command.require(values, "run_dir", "out_dir")
     from export import export, formats
@@ -52,7 +59,7 @@ def _batches(text: str) -> tuple[int, ...]:
 def main():
     """The console script tfgan-export."""
     command.run_binary(
-        "tfgan-export", "turn a trained run into files for other apps, each one verified", _define, _main
+        "tfgan-export", "turn a trained run into files for other apps, each one verified", _define, _main, first=_first
     )
 
 

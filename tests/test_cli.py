@@ -48,6 +48,29 @@ def test_help_is_short_and_grouped_and_starts_no_tensorflow():
         assert (f"  {known.form(name)} " in done.stdout) == bool(known.help)
 
 
+def test_what_is_plainly_wrong_is_said_before_tensorflow_is_there():
+    """Its import takes seconds. One process for all of them, each a command of its own in it."""
+    commands = [
+        ("tfgan_train.main", "--dataset=mnst", "did you mean mnist"),
+        ("tfgan_train.main", "--loss=hing", "did you mean hinge"),
+        ("tfgan_train.main", "--d_steps=-3", "from 1 to 100"),
+        *[(f"tfgan_train.{name}", "--run_dir=nowhere", "no run there") for name in ("sample", "evaluate", "project")],
+        ("export.main", "--run_dir=nowhere", "no run there"),
+    ]
+    code = (
+        "import importlib, sys\n"
+        f"for module, flag, _ in {commands}:\n"
+        "    sys.argv[1:] = [flag]\n"
+        "    try: importlib.import_module(module).main()\n"
+        "    except SystemExit as end: assert end.code == 2\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=exporting.ROOT)
+    assert done.returncode == 0, done.stderr
+    for line, (_, flag, said) in zip(done.stderr.splitlines(), commands, strict=True):
+        assert line.startswith("error: ") and flag.partition("=")[0] in line and said in line
+
+
 @pytest.mark.parametrize("binary", [main, sample, evaluate])
 def test_every_binary_says_what_it_is_for(binary):
     for flag in ("--help", "-h"):

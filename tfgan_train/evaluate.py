@@ -54,6 +54,13 @@ def _define(values):
     command.define(values, "boolean", "linear_probe", False, "add a linear classifier on D's features, and on pixels")
 
 
+def _first(values):
+    from tfgan_train.runs.directory import RunDir
+
+    if values.run_dir:
+        RunDir(values.run_dir).read()
+
+
 def _main(values):
     if (values.run_dir is None) == (values.images is None):
         raise UserError("name one of --run_dir=RUN and --images=FOLDER_OR_FILE")
@@ -191,7 +198,9 @@ def _curve(curve) -> str:
 
 
 def main():
-    command.run_binary("tfgan-evaluate", "score a run's images, or any images, against a dataset", _define, _main)
+    command.run_binary(
+        "tfgan-evaluate", "score a run's images, or any images, against a dataset", _define, _main, first=_first
+    )
 
 
 if __name__ == "__main__":

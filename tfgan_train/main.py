@@ -10,6 +10,15 @@ def _define(values):
     command.define_config_flags(values)
 
 
+def _first(values):
+    from tfgan_train.config.checks import check_values
+    from tfgan_train.data import check_name, located
+
+    config = Config(**command.given_config(values))
+    check_values(config, imported=False)
+    check_name(located(config.dataset))
+
+
 def _main(values):
     given = command.given_config(values)
     config = Config(**given)
@@ -30,7 +39,9 @@ def _main(values):
 
 def main():
     """The console script tfgan-train."""
-    command.run_binary("tfgan-train", "train a GAN on images, or resume a run that was stopped", _define, _main)
+    command.run_binary(
+        "tfgan-train", "train a GAN on images, or resume a run that was stopped", _define, _main, first=_first
+    )
 
 
 if __name__ == "__main__":

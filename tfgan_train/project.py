@@ -23,6 +23,13 @@ def _define(values):
     command.define(values, "integer", "seed", 0, "which samples the starts are chosen from")
 
 
+def _first(values):
+    from tfgan_train.runs.directory import RunDir
+
+    if values.run_dir:
+        RunDir(values.run_dir).read()
+
+
 def _main(values):
     command.require(values, "run_dir", "images", "out")
     for name, most in (("num", MOST_STEPS), ("restarts", MOST_RESTARTS), ("iterations", MOST_STEPS)):
@@ -70,7 +77,7 @@ def _check_place(out: pathlib.Path) -> None:
 
 def main():
     """The console script tfgan-project."""
-    command.run_binary("tfgan-project", "find the latents of pictures", _define, _main)
+    command.run_binary("tfgan-project", "find the latents of pictures", _define, _main, first=_first)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,13 @@ def _define(values):
         command.define(values, kind, name, default, help_text)
 
 
+def _first(values):
+    from tfgan_train.runs.directory import RunDir
+
+    if values.run_dir:
+        RunDir(values.run_dir).read()
+
+
 def _main(values):
     command.require(values, "run_dir")
     if values.num < 1:
@@ -280,7 +287,7 @@ SPECIAL = {
 
 def main():
     """The console script tfgan-sample."""
-    command.run_binary("tfgan-sample", "draw pictures from a trained run", _define, _main)
+    command.run_binary("tfgan-sample", "draw pictures from a trained run", _define, _main, first=_first)
 
 
 if __name__ == "__main__":

@@ -28,18 +28,19 @@ def legal_values(field: dataclasses.Field, imported: bool = True) -> tuple:
     return choices
 
 
-def check_values(config: Config, registries: bool = True) -> None:
+def check_values(config: Config, registries: bool = True, imported: bool = True) -> None:
     """Checks each value by itself: among the choices, finite, within its bounds.
 
     Args:
       config: any.
-      registries: whether to look up choices that other modules know, which imports TensorFlow.
+      registries: whether to look up choices that other modules know.
+      imported: whether to import those modules, and TensorFlow with them; else their source is read.
 
     Raises:
       UserError: naming the flag, what was given and what is legal.
     """
     for name, field in FIELDS.items():
-        legal = legal_values(field) if registries or not isinstance(field.metadata["choices"], str) else ()
+        legal = legal_values(field, imported) if registries or not isinstance(field.metadata["choices"], str) else ()
         _check_value(field, getattr(config, name), legal)
 
 

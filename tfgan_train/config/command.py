@@ -37,7 +37,13 @@ PATH_FLAGS = (
 
 
 def run_binary(
-    name: str, purpose: str, define: Callable, main: Callable, positional: str = "", tensorflow: bool = True
+    name: str,
+    purpose: str,
+    define: Callable,
+    main: Callable,
+    positional: str = "",
+    tensorflow: bool = True,
+    first: Callable | None = None,
 ) -> None:
     """Parses the command line, runs `main`, and exits with its status.
 
@@ -49,15 +55,16 @@ def run_binary(
       positional: what arguments that aren't flags are called, e.g. "RUN"; `main` then gets them as a list,
         after the FlagValues. "": there are none.
       tensorflow: whether to import it first, silently; without it a binary starts at once.
+      first: given the parsed FlagValues, refuses what can be told without waiting seconds for TensorFlow.
     """
     _mend_streams()
     if "" not in sys.path:  # The current folder, where a user's own modules are; `python -m` alone has it there.
         sys.path.append("")
-    status = _status_of(name, purpose, define, main, positional, tensorflow)
+    status = _status_of(name, purpose, define, main, positional, tensorflow, first)
     sys.exit(_flushed(status))
 
 
-def _status_of(name, purpose, define, main, positional, tensorflow) -> int:
+def _status_of(name, purpose, define, main, positional, tensorflow, first) -> int:
     values = flags.FlagValues()
     flags.DEFINE_bool("help", False, "print this", flag_values=values, short_name="h")
     define(values)
@@ -69,6 +76,8 @@ def _status_of(name, purpose, define, main, positional, tensorflow) -> int:
             return 0
         if extra and not positional:
             raise UserError(f"'{extra[0]}' is not a flag; flags look like --name=value (see --help)")
+        if first is not None:
+            first(values)
         if tensorflow:
             import_tensorflow()
         logging.set_verbosity(logging.WARNING)  # TFDS tells each thing that it loads.
