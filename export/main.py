@@ -25,12 +25,11 @@ def _define(values):
 def _first(values):
     from tfgan_train.runs.directory import RunDir
 
-    if values.run_dir:
-        RunDir(values.run_dir).read()
+    command.require(values, "run_dir", "out_dir")
+    RunDir(values.run_dir).read()
 
 
 def _main(values):
-    command.require(values, "run_dir", "out_dir")
     from export import export, formats
 
     return export.export(

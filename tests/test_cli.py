@@ -54,13 +54,14 @@ def test_what_is_plainly_wrong_is_said_before_tensorflow_is_there():
         ("tfgan_train.main", "--dataset=mnst", "did you mean mnist"),
         ("tfgan_train.main", "--loss=hing", "did you mean hinge"),
         ("tfgan_train.main", "--d_steps=-3", "from 1 to 100"),
-        *[(f"tfgan_train.{name}", "--run_dir=nowhere", "no run there") for name in ("sample", "evaluate", "project")],
-        ("export.main", "--run_dir=nowhere", "no run there"),
+        *[(f"tfgan_train.{name}", "--run_dir=nowhere", "no run there") for name in ("sample", "evaluate")],
+        ("tfgan_train.project", "--run_dir=nowhere --images=x.png --out=y", "no run there"),
+        ("export.main", "--run_dir=nowhere --out_dir=x", "no run there"),
     ]
     code = (
         "import importlib, sys\n"
         f"for module, flag, _ in {commands}:\n"
-        "    sys.argv[1:] = [flag]\n"
+        "    sys.argv[1:] = flag.split()\n"
         "    try: importlib.import_module(module).main()\n"
         "    except SystemExit as end: assert end.code == 2\n"
         "assert 'tensorflow' not in sys.modules"

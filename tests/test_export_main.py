@@ -173,13 +173,13 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     done = exporting.python(
         "-m",
         "export.main",
-        f"--run_dir={exporting.run('dcgan')}",
+        f"--run_dir={exporting.run('mlp')}",
         f"--out_dir={out}",
         f"--formats={','.join(formats)}",
         PYTHONHASHSEED="7",
     )
     assert done.returncode == 0, done.stderr
-    first, second = contents(exported("dcgan")), contents(out)
+    first, second = contents(exported("mlp")), contents(out)
     different = {name for name in second if first[name] != second[name]}
     assert different <= {"manifest.json", "MODEL_CARD.md"}  # the card lists all formats
     first, second = (json.loads(stored["manifest.json"]) for stored in (first, second))

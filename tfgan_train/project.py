@@ -26,12 +26,11 @@ def _define(values):
 def _first(values):
     from tfgan_train.runs.directory import RunDir
 
-    if values.run_dir:
-        RunDir(values.run_dir).read()
+    command.require(values, "run_dir", "images", "out")
+    RunDir(values.run_dir).read()
 
 
 def _main(values):
-    command.require(values, "run_dir", "images", "out")
     for name, most in (("num", MOST_STEPS), ("restarts", MOST_RESTARTS), ("iterations", MOST_STEPS)):
         if not 1 <= values[name].value <= most:
             raise UserError(f"--{name}={values[name].value} is out of range; legal: 1 to {most}")

@@ -80,12 +80,11 @@ def _define(values):
 def _first(values):
     from tfgan_train.runs.directory import RunDir
 
-    if values.run_dir:
-        RunDir(values.run_dir).read()
+    command.require(values, "run_dir")
+    RunDir(values.run_dir).read()
 
 
 def _main(values):
-    command.require(values, "run_dir")
     if values.num < 1:
         raise UserError(f"--num={values.num} must be at least 1")
     command.check_seed(values)
