@@ -125,7 +125,7 @@ def set_seed(page, seed):
     )
 
 
-@pytest.mark.parametrize("kind", exporting.RUNS)
+@pytest.mark.parametrize("kind", exporting.FROM_THE_MIDDLE)
 def test_canvases_equal_python_s_pictures(open_page, kind):
     page = open_page(exported(kind) / "generator.tflite")
     channels = 3 if kind == "odd" else 1
