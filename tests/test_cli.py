@@ -48,6 +48,25 @@ def test_help_is_short_and_grouped_and_starts_no_tensorflow():
         assert (f"  {known.form(name)} " in done.stdout) == bool(known.help)
 
 
+def test_an_error_that_ctrl_c_brings_about_is_no_traceback():
+    """TensorFlow's scopes raise one of their own where they are left half entered."""
+
+    def _main(values):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise RuntimeError("Improper nesting of variable_scope.")  # noqa: B904  (as it is there)
+
+    result = binaries.call(lambda: command.run_binary("x", "y", lambda values: None, _main, tensorflow=False))
+    assert (result.status, result.err) == (130, "stopped\n")
+
+    def _fails(values):
+        raise RuntimeError("one of ours")
+
+    with pytest.raises(RuntimeError, match="one of ours"):
+        binaries.call(lambda: command.run_binary("x", "y", lambda values: None, _fails, tensorflow=False))
+
+
 def test_what_is_plainly_wrong_is_said_before_tensorflow_is_there():
     """Its import takes seconds. One process for all of them, each a command of its own in it."""
     commands = [

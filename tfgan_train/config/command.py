@@ -97,6 +97,19 @@ def _status_of(name, purpose, define, main, positional, tensorflow, first) -> in
     except OSError as error:  # Of a file that nobody expected to fail.
         say(f"error: {file_error(error)}")
         return EXIT_USER_ERROR
+    except Exception as error:  # Ctrl-C in the midst of a scope of TensorFlow's, whose end then fails.
+        if not _follows_ctrl_c(error):
+            raise
+        say("stopped")
+        return 128 + signal.SIGINT
+
+
+def _follows_ctrl_c(error: BaseException) -> bool:
+    """Whether an exception was raised while KeyboardInterrupt was under way."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
 
 
 def _mend_streams() -> None:
