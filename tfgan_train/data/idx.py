@@ -92,7 +92,8 @@ def _images(path: pathlib.Path) -> tuple[int, tuple[int, ...], Callable[[], Iter
     EMNIST's images, which lie turned about their diagonal, are put upright.
     """
     with _opened(path, (3, 4)) as (file, stored, _):
-        _check_length(file, path, stored)
+        if isinstance(file, gzip.GzipFile):
+            _check_length(file, path, stored)
         count, height, width = stored[:3]
         channels = stored[3] if len(stored) == 4 else 1
     if channels not in (1, 3):
@@ -118,7 +119,7 @@ def _images(path: pathlib.Path) -> tuple[int, tuple[int, ...], Callable[[], Iter
 
 
 def _check_length(file: IO[bytes], path: pathlib.Path, shape: tuple[int, ...]) -> None:
-    """Reads the file to its end or one byte beyond what its header says, so that a wrong one is refused at once."""
+    """Unpacks the file to its end or one byte beyond what its header says, so that a wrong one is refused at once."""
     size, held = math.prod(shape), 0
     while held <= size and (part := file.read(min(source.BLOCK_BYTES, size + 1 - held))):
         held += len(part)
@@ -159,7 +160,7 @@ def _opened(
     32-bit integer, then the values (http://yann.lecun.com/exdb/mnist/).
 
     Raises:
-      UserError: another file, or one that can't hold what its header promises.
+      UserError: another file, one that can't hold what its header promises, or one that isn't packed and holds more.
     """
     try:
         with open(path, "rb") as raw:
@@ -178,6 +179,8 @@ def _opened(
             most = length * 1032 if packed else length - 4 - 4 * head[3]
             if size > most:
                 raise _wrong_size(path, shape, size, f"at most {most}" if packed else most)
+            if size < most and not packed:
+                raise _wrong_size(path, shape, size, f"more than {size}")
             yield cast(IO[bytes], file), shape, dtype
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is cut short or damaged ({error}); fetch it again") from error
