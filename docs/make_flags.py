@@ -20,8 +20,8 @@ def page() -> str:
     lines = [
         "# Every training flag",
         "",
-        "Made by `python docs/make_flags.py`. Booleans are `--name` or `--noname`. "
-        "The default is what holds without a recipe.",
+        "Made by `python docs/make_flags.py`. Booleans are `--name` or `--noname`. The default is what holds",
+        "without a recipe.",
         "",
     ]
     for group, rows in groups.items():

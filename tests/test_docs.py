@@ -25,6 +25,16 @@ def test_links_lead_somewhere(page):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_wraps_at_a_hundred_columns(page):
+    """All but tables, pictures and code."""
+    code = False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        code ^= line.lstrip().startswith("```")
+        prose = not code and not line.startswith(("|", "![", "    "))
+        assert not prose or len(line) <= 100, line
+
+
 def test_the_readme_is_short_and_names_every_recipe():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.count("\n") <= 130
