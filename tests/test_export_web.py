@@ -282,6 +282,9 @@ def test_page_says_what_is_wrong(open_page, tmp_path):
     (tmp_path / "other.tflite").write_bytes(b"\x10\0\0\0TFL3" + bytes(64))
     page = open_page(tmp_path / "other.tflite")
     assert page.run("return document.getElementById('status').textContent").startswith("Error: ")
+    (tmp_path / "archive.tflite").write_bytes(b"PK\3\4" + bytes(64))
+    page = open_page(tmp_path / "archive.tflite")
+    assert page.run("return document.getElementById('status').textContent") == "Error: this is not a .tflite file"
     page = open_page(exported("mlp") / "generator.tflite")
     after_drawing(page, lambda: set_seed(page, 3e9))
     assert "whole number from -2147483648" in page.run("return document.querySelector('#status.error').textContent")

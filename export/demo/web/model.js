@@ -3,7 +3,7 @@
 import {loadAndCompile, loadLiteRt, Tensor} from '@litertjs/core';
 
 const WASM = './node_modules/@litertjs/core/wasm/';
-const METADATA = 'tfgan_train';
+const METADATA = 'tfgan_train', IDENTIFIER = 'TFL3';
 // Fields of the flatbuffer schema's tables, by their number.
 const MODEL_BUFFERS = 4, MODEL_METADATA = 6, METADATA_NAME = 0, METADATA_BUFFER = 1, BUFFER_DATA = 0;
 
@@ -22,6 +22,7 @@ export function readFacts(bytes) {
     return new TextDecoder().decode(bytes.subarray(start + 4, start + 4 + view.getUint32(start, true)));
   };
   const item = (vector, i) => follow(follow(vector) + 4 + 4 * i);
+  if (new TextDecoder().decode(bytes.subarray(4, 8)) !== IDENTIFIER) throw new Error('this is not a .tflite file');
   const model = follow(0);
   const entries = field(model, MODEL_METADATA);
   for (let i = 0; entries && i < view.getUint32(follow(entries), true); i++) {
