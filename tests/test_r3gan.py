@@ -111,7 +111,8 @@ def test_the_networks_begin_as_their_transitions_alone():
 def test_smooth_doubling_is_bilinear_interpolation(size):
     x = _normal(1, 2, 5, 3, 4)
     expected = tf.image.resize(x, [10, 6], "bilinear")[:, : size[0], : size[1]]
-    np.testing.assert_allclose(resampling.smoothly_doubled(x, size), expected, rtol=1e-5, atol=1e-6)
+    for training in (False, True):
+        np.testing.assert_allclose(resampling.smoothly_doubled(x, size, training), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(8, 6), (7, 6), (7, 5)])

@@ -121,7 +121,7 @@ class R3ganGenerator(Generator):
         for i, blocks in enumerate(self.stages):
             if i:
                 # A 1x1 convolution may as well come before the doubling, on a quarter of the pixels.
-                x = smoothly_doubled(self.transitions[i - 1](x, training=training), self._sizes[i - 1])
+                x = smoothly_doubled(self.transitions[i - 1](x, training=training), self._sizes[i - 1], training)
             for block in blocks:
                 x = block(x, training=training)
         return self.output_layer(x, training=training)

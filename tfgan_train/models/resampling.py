@@ -29,10 +29,13 @@ def halved(x):
     return tf.nn.avg_pool2d(x, 2, 2, "SAME")
 
 
-def smoothly_doubled(x, size: tuple[int, int]):
+def smoothly_doubled(x, size: tuple[int, int], training=False):
     """[n, h, w, c] -> [n, *size, c] by bilinear interpolation, the pixels' middles in place."""
     _, height, width, channels = x.shape
-    # Both sides' neighbours as further channels, which a reshape makes pixels.
+    if training:
+        return _resampled(x, _bilinear(height)[: size[0]], _bilinear(width)[: size[1]])
+    # What is exported has no products of constants: both sides' neighbours as further channels, which a reshape
+    # makes pixels.
     before, after = tf.concat([x[:, :, :1], x[:, :, :-1]], 2), tf.concat([x[:, :, 1:], x[:, :, -1:]], 2)
     x = tf.reshape(
         tf.concat([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], -1), [-1, height, 2 * width * channels]
@@ -44,20 +47,34 @@ def smoothly_doubled(x, size: tuple[int, int]):
 
 def smoothly_halved(x):
     """[n, h, w, c] -> [n, ceil(h/2), ceil(w/2), c] by the filter 1, 3, 3, 1 on both axes; edges are repeated."""
-    rows, columns = x.shape[1] % 2, x.shape[2] % 2
-    x = tf.concat([x, x[:, :, -1:]], 2) if columns else x
-    x = tf.concat([x, x[:, -1:]], 1) if rows else x
+    return _resampled(x, _halving(x.shape[1]), _halving(x.shape[2]))
+
+
+def _resampled(x, rows: np.ndarray, columns: np.ndarray):
+    """[n, h, w, c] -> [n, H, W, c] by matrices [H, h] and [W, w] of sums over each axis.
+
+    On a CPU the gradient of a product takes a tenth of that of slices, whose kernels copy number by number.
+    """
     _, height, width, channels = x.shape
-    first, second = tf.split(tf.reshape(x, [-1, height, width // 2, 2 * channels]), 2, -1)
-    before, after = (
-        tf.concat([first[:, :, :1], second[:, :, :-1]], 2),
-        tf.concat([first[:, :, 1:], second[:, :, -1:]], 2),
-    )
-    x = 0.375 * (first + second) + 0.125 * (before + after)
-    first, second = tf.split(tf.reshape(x, [-1, height // 2, width * channels]), 2, -1)
-    before, after = tf.concat([first[:, :1], second[:, :-1]], 1), tf.concat([first[:, 1:], second[:, -1:]], 1)
-    x = 0.375 * (first + second) + 0.125 * (before + after)
-    return tf.reshape(x, [-1, height // 2, width // 2, channels])
+    x = tf.matmul(tf.constant(columns, x.dtype), tf.reshape(x, [-1, width, channels]))
+    x = tf.matmul(tf.constant(rows, x.dtype), tf.reshape(x, [-1, height, len(columns) * channels]))
+    return tf.reshape(x, [-1, len(rows), len(columns), channels])
+
+
+def _bilinear(side: int) -> np.ndarray:
+    """[2 side, side]: each pixel's two halves, three quarters its own and a quarter their neighbour's."""
+    pixels = np.arange(side)[:, np.newaxis]
+    return _sums(np.stack([pixels + [0, 0, 0, -1], pixels + [0, 0, 0, 1]], 1).reshape(-1, 4), side)
+
+
+def _halving(side: int) -> np.ndarray:
+    """[ceil(side / 2), side]: pixels by the filter 1, 3, 3, 1."""
+    return _sums(2 * np.arange((side + 1) // 2)[:, np.newaxis] + [-1, 0, 0, 0, 1, 1, 1, 2], side)
+
+
+def _sums(places: np.ndarray, side: int) -> np.ndarray:
+    """[n, side]: the mean of the pixels at each row's `places`, of which those outside are the edge's."""
+    return np.eye(side)[places.clip(0, side - 1)].mean(1)
 
 
 class ConvOfDoubled(Conv):
@@ -105,7 +122,7 @@ class HalvedConv(Conv):
 
 def four_by_four(kernel):
     """[3, 3, inputs, outputs] -> [4, 4, inputs, outputs], the sum of the kernel at each place of 2x2."""
-    # A product, since on a CPU the gradients of slices took a quarter of a step: their kernels copy number by number.
+    # A product, for the reason of `_resampled`: slices of large kernels took a quarter of a step.
     inputs, outputs = kernel.shape[2:]
     sums = tf.matmul(tf.constant(_PLACES, kernel.dtype), tf.reshape(kernel, [9, -1]))
     return tf.reshape(sums, [4, 4, inputs, outputs])

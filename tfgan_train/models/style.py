@@ -261,7 +261,7 @@ class StyleGenerator(Generator):
             x = _act(up(x, w, training=training), training)
             x = _act(conv(x, next(place), training=training), training)
             w = next(place)
-            image = smoothly_doubled(image, size) + tf.cast(output(x, w, training=training), tf.float32)
+            image = smoothly_doubled(image, size, training) + tf.cast(output(x, w, training=training), tf.float32)
         return squash(image, self.config.g_output)
 
     def style_matrix(self) -> np.ndarray:
