@@ -20,7 +20,7 @@ from tfgan_train.training.start import learns_labels
 from tfgan_train.training.validation import validate
 
 PAGE = (pathlib.Path(__file__).parent.parent / "docs" / "advice.md").read_text()
-PHOTOS = recipes.as_installed("photos")
+PHOTOS, UNLABELLED = recipes.as_installed("photos"), recipes.as_installed("photos_style")
 
 
 def _flags(images: Images, **settings) -> dict[str, str]:
@@ -28,10 +28,17 @@ def _flags(images: Images, **settings) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "shape, best", [((28, 28, 1), "digits"), ((28, 28, 3), PHOTOS), ((32, 32, 1), PHOTOS), ((64, 48, 3), PHOTOS)]
+    "shape, kinds, best",
+    [
+        ((28, 28, 1), 0, "digits"),
+        ((28, 28, 3), 5, PHOTOS),
+        ((32, 32, 1), 0, UNLABELLED),
+        ((64, 48, 3), 2, PHOTOS),
+        ((64, 48, 3), 0, UNLABELLED),
+    ],
 )
-def test_small_and_grey_is_digits_all_else_photos(shape, best):
-    flag = _flags(Images("npz:x.npz", 5000, *shape, 0))["recipe"]
+def test_small_and_grey_is_digits_all_else_photos_by_labels(shape, kinds, best):
+    flag = _flags(Images("npz:x.npz", 5000, *shape, kinds))["recipe"]
     assert flag == ("" if best == "digits" else f"--recipe={best}")
 
 
@@ -76,7 +83,9 @@ def test_inspect_data_recommends_what_a_run_can_do_and_is_not_advised_against(tm
     source = data.load(wanted)
     if learns_labels(wanted.recipe, wanted.given, source):
         wanted = wanted.replace(conditional=True)
-    assert wanted.conditional == labelled and wanted.recipe == ("digits" if channels == 1 else PHOTOS)
+    assert wanted.conditional == labelled and wanted.recipe == (
+        "digits" if channels == 1 else PHOTOS if labelled else UNLABELLED
+    )
     images = Images.of(wanted.dataset, dataclasses.asdict(source))
     assert not any(one.flag for one in advice.advise(images, wanted.as_dict()))
 

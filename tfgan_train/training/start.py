@@ -75,6 +75,8 @@ def prepare(
         resuming.check_same_data(config, run, stored, facts)
     else:
         config, facts = _conditioned(config, chosen, facts)
+        config, facts = _unlabelled(config, chosen, facts)
+        objective = validate(config, own)  # another recipe has other rates
     strategy = make_strategy(config.devices)
     validate_with_data(config, source, strategy.num_replicas_in_sync)
     check_needs(config, asked_for)
@@ -147,6 +149,16 @@ def _conditioned(config: Config, chosen: Collection[str], data: DataFacts) -> tu
             said = f"labels: the {data.num_classes} classes are learnt along; --noconditional leaves them out"
             data = data.noted(said)
     return config, data
+
+
+def _unlabelled(config: Config, chosen: Collection[str], data: DataFacts) -> tuple[Config, DataFacts]:
+    """The recipe for images whose labels aren't learnt, where the user chose nothing in which the two differ."""
+    other = recipes.as_labelled(config.recipe, config.conditional)
+    networks = {"recipe", "generator", "discriminator"}
+    if other == config.recipe or config.from_run or (networks | recipes.differing(config.recipe, other)) & set(chosen):
+        return config, data
+    said = f"recipe: {other}, better than {config.recipe} without labels; --recipe={config.recipe} undoes it"
+    return Config(**({name: getattr(config, name) for name in config.given} | {"recipe": other})), data.noted(said)
 
 
 def _with_precision(config: Config, data: DataFacts) -> tuple[Config, DataFacts]:
