@@ -12,6 +12,7 @@ them, so look at the pictures.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import sys
@@ -31,7 +32,8 @@ from tfgan_train.metrics.linear_probe import linear_probe  # noqa: E402
 from tfgan_train.metrics.manifold import measure as manifold  # noqa: E402
 from tfgan_train.pictures.grid import grid, save_png  # noqa: E402
 from tfgan_train.pretrained import efficientnet  # noqa: E402
-from tfgan_train.runs.directory import load_run  # noqa: E402
+from tfgan_train.runs.directory import RunDir, load_run  # noqa: E402
+from tfgan_train.runs.rows import read_rows  # noqa: E402
 from tfgan_train.runs.sampler import Sampler  # noqa: E402
 
 SIDE, BATCH, SEED = 128, 100, 7
@@ -89,38 +91,59 @@ def pictures(fakes, labels, fake_features, real, real_features, path: pathlib.Pa
     save_png(path.with_stem(path.stem + "-nearest"), grid(pairs, 12))
 
 
+class Judge:
+    """Real images, their features and how far they are from each other, for the checkpoints of one run."""
+
+    def __init__(self, config, num: int):
+        self._pooled = Pooled(efficientnet.network("lite2"), SIDE)
+        (self._real, self._labels), (other, self._other_labels), source = real_parts(config, num)
+        self._classes = source.num_classes
+        self._features, self._other_features = features(self._pooled, self._real), features(self._pooled, other)
+        self.images = len(self._real)
+        self.floor = figures(self._features, self._other_features)
+
+    def __call__(self, loaded, grid_path: pathlib.Path | None) -> dict:
+        """The figures of one checkpoint; its pictures go to `grid_path`."""
+        fakes, labels = samples(loaded, self.images, self._classes)
+        fake_features = features(self._pooled, fakes)
+        found = figures(self._features, fake_features)
+        excess = found["fd"] - self.floor["fd"]
+        result = {"step": loaded.step, "seconds": seconds(loaded), "samples": found, "excess_fd": excess}
+        if loaded.config.conditional:
+            probe = functools.partial(linear_probe, self._features, self._labels)
+            result["classes_named"] = probe(fake_features, labels).value
+            result["classes_named_real"] = probe(self._other_features, self._other_labels).value
+        if grid_path:
+            grid_path.parent.mkdir(parents=True, exist_ok=True)
+            pictures(fakes, labels, fake_features, self._real, self._features, grid_path, loaded.config.conditional)
+        return result
+
+
+def seconds(loaded) -> float | None:
+    """When the run was at its checkpoint's step, from its start; None where no row says so."""
+    rows = (row for row in read_rows(loaded.path.metrics_path) if row.step == loaded.step)
+    return next((row.seconds for row in rows if row.kind == "train"), None)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run_dir", required=True)
-    parser.add_argument("--step", type=int, default=None, help="a checkpoint's step; the newest otherwise")
+    parser.add_argument("--steps", default="", help="checkpoints, such as 1000,5000; the newest otherwise")
     parser.add_argument("--num", type=int, default=5_000)
     parser.add_argument("--out", type=pathlib.Path, default=None)
-    parser.add_argument("--grid", type=pathlib.Path, default=None)
+    parser.add_argument("--grid", type=pathlib.Path, default=None, help="a picture of the last one's samples")
     arguments = parser.parse_args()
-    loaded = load_run(arguments.run_dir, arguments.step)
-    pooled = Pooled(efficientnet.network("lite2"), SIDE)
-    (real, real_labels), (other, other_labels), source = real_parts(loaded.config, arguments.num)
-    fakes, labels = samples(loaded, len(real), source.num_classes)
-    real_features, other_features, fake_features = (features(pooled, x) for x in (real, other, fakes))
-    floor, found = figures(real_features, other_features), figures(real_features, fake_features)
-    result = {
-        "run": pathlib.Path(arguments.run_dir).name,
-        "step": loaded.step,
-        "images": len(real),
-        "floor": floor,
-        "samples": found,
-        "excess_fd": found["fd"] - floor["fd"],
-    }
-    if loaded.config.conditional:
-        result["classes_named"] = linear_probe(real_features, real_labels, fake_features, labels).value
-        result["classes_named_real"] = linear_probe(real_features, real_labels, other_features, other_labels).value
-    if arguments.grid:
-        arguments.grid.parent.mkdir(parents=True, exist_ok=True)
-        pictures(fakes, labels, fake_features, real, real_features, arguments.grid, loaded.config.conditional)
-    text = json.dumps(result | {"machine": machine()}, indent=1)
+    steps = [int(step) for step in arguments.steps.split(",")] if arguments.steps else [None]
+    judge = Judge(RunDir(arguments.run_dir).read()[0], arguments.num)
+    curve = []
+    for step in steps:
+        grid_path = arguments.grid if step == steps[-1] else None
+        curve.append(judge(load_run(arguments.run_dir, step), grid_path))
+        print(json.dumps(curve[-1]), flush=True)
+    name = pathlib.Path(arguments.run_dir).name
+    result = {"run": name, "images": judge.images, "floor": judge.floor, "curve": curve, "machine": machine()}
     if arguments.out:
-        arguments.out.write_text(text + "\n")
-    print(json.dumps(result))
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ def as_labelled(name: str, labelled: bool) -> str:
 
 
 def differing(name: str, other: str) -> set[str]:
-    """Names of the settings, beside `recipe`, that two recipes don't share."""
+    """Names of the settings that two recipes don't share, beside their name and length."""
     first, second = read(name).items(), read(other).items()
-    return {setting for setting, _ in first ^ second} - {"recipe"}
+    return {setting for setting, _ in first ^ second} - {"recipe", "steps"}
 
 
 def folder() -> pathlib.Path:
