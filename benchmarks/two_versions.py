@@ -1,6 +1,6 @@
 """The time of a training step in two checkouts of this repository, in turns, on one core.
 
-    python benchmarks/two_versions.py --new=. --old=../before --recipe=digits
+    python benchmarks/two_versions.py --new=. --old=../before --recipe=photos --shape=32x32x3
 
 Each checkout has a process of its own, both live at once and only one works. CPU time is what to look at where other
 programs share the core.
@@ -22,6 +22,7 @@ PLACES = {
     "Config": ("config.fields", "config"),
     "DataFacts": ("runs.data_facts", "runs.directory", "run_dir"),
     "Gan": ("training.gan", "gan"),
+    "fast_precision": ("training.devices",),
     "resolve": ("training.start", "start"),
     "TrainStep": ("training.step", "step"),
 }
@@ -36,15 +37,18 @@ def _taken(name: str):
     raise SystemExit(f"this checkout has no {name}")
 
 
-def work(recipe: str) -> None:
+def work(recipe: str, shape: tuple[int, int, int]) -> None:
     """Answers each number of steps on standard input with the wall and CPU milliseconds of one."""
     import numpy as np
     import tensorflow as tf
 
-    facts = _taken("DataFacts")("noise", EXAMPLES, (28, 28, 1), 10, tuple("0123456789"))
-    config = _taken("resolve")(_taken("Config")(recipe=recipe, steps=10**6), facts)
+    facts = _taken("DataFacts")("noise", EXAMPLES, shape, 10, tuple("0123456789"))
+    config = _taken("Config")(recipe=recipe, steps=10**6)
+    if config.precision == "auto":
+        config = config.replace(precision=_taken("fast_precision")())
+    config = _taken("resolve")(config, facts)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (EXAMPLES, 28, 28, 1), dtype=np.uint8)
+    images = rng.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
     labels = rng.integers(0, 10, EXAMPLES).astype(np.int32)
     gan, strategy = _taken("Gan")(config, facts), tf.distribute.get_strategy()
     step = _taken("TrainStep")(config, gan, strategy, images, labels, EXAMPLES / config.batch_size)
@@ -86,9 +90,9 @@ def summary(pairs: list[dict]) -> dict:
     return found
 
 
-def _started(checkout: str, recipe: str, core: int) -> subprocess.Popen:
+def _started(checkout: str, recipe: str, shape: str, core: int) -> subprocess.Popen:
     env = os.environ | {"PYTHONPATH": str(pathlib.Path(checkout).resolve()), "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, os.path.abspath(__file__), "--work", f"--recipe={recipe}"]
+    command = [sys.executable, os.path.abspath(__file__), "--work", f"--recipe={recipe}", f"--shape={shape}"]
     process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     os.sched_setaffinity(process.pid, {core})
     if process.stdout.readline() != "ready\n":
@@ -101,16 +105,20 @@ def main():
     parser.add_argument("--new", default=".", help="a checkout")
     parser.add_argument("--old", help="another")
     parser.add_argument("--recipe", default="digits")
+    parser.add_argument("--shape", default="28x28x1", help="of the images: height, width and channels")
     parser.add_argument("--pairs", type=int, default=16)
     parser.add_argument("--steps", type=int, default=10, help="of each side in a pair")
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(options.recipe)
+        height, width, channels = map(int, options.shape.split("x"))
+        work(options.recipe, (height, width, channels))
         return
     sides = {"new": options.new, "old": options.old}
-    workers = {side: _started(checkout, options.recipe, options.core) for side, checkout in sides.items()}
+    workers = {
+        side: _started(checkout, options.recipe, options.shape, options.core) for side, checkout in sides.items()
+    }
     pairs = []
     for number in range(options.pairs):
         pair = {}
