@@ -68,6 +68,21 @@ def test_the_dataset_chooses_the_recipe():
     assert Config(dataset="folder:photos", recipe="smoke").recipe == "smoke"
 
 
+@pytest.mark.parametrize(
+    "labelled, chosen, recipe",
+    [
+        (False, {"steps", "image_size", "augment", "conditional"}, "photos_style"),
+        (True, {"steps"}, "photos"),
+        (False, {"recipe"}, "photos"),
+        (False, {"g_lr"}, "photos"),
+        (False, {"generator"}, "photos"),
+    ],
+)
+def test_images_without_labels_have_another_recipe_unless_one_or_a_network_is_chosen(labelled, chosen, recipe):
+    assert recipes.fitting("photos", labelled, chosen) == recipe
+    assert recipes.fitting("digits", labelled, chosen) == "digits"
+
+
 def test_what_is_given_goes_before_the_recipe_and_the_recipe_before_the_defaults():
     config = Config(recipe="smoke", batch_size=7)
     assert config.batch_size == 7

@@ -79,7 +79,7 @@ def recipe(images: Images) -> str:
     if default not in CHOSEN_BY_IMAGES:
         return default
     small = max(images.height, images.width) <= DIGITS and images.channels == 1
-    return "digits" if small else recipes.as_installed(recipes.as_labelled("photos", images.num_classes > 1))
+    return "digits" if small else recipes.as_installed(recipes.fitting("photos", images.num_classes > 1))
 
 
 def size(images: Images, settings: Mapping[str, Any]) -> Advice:

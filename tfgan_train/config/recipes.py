@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import pathlib
+from collections.abc import Collection
 
 from tfgan_train.common.errors import UserError, nearest
 
@@ -27,15 +28,20 @@ def as_installed(name: str) -> str:
     return name
 
 
-def as_labelled(name: str, labelled: bool) -> str:
-    """Recipe `name`, or the one that takes its place where no labels are learnt."""
-    return name if labelled else WITHOUT_LABELS.get(name, name)
+def fitting(name: str, labelled: bool, chosen: Collection[str] = ()) -> str:
+    """Recipe `name`, or the one that takes its place where no labels are learnt.
 
-
-def differing(name: str, other: str) -> set[str]:
-    """Names of the settings that two recipes don't share, beside their name and length."""
+    Args:
+      chosen: settings that the user named: who chose a recipe, networks of one's own or anything in which the two
+        recipes differ stays with `name`.
+    """
+    other = WITHOUT_LABELS.get(name, name)
+    if labelled or other == name:
+        return name
     first, second = read(name).items(), read(other).items()
-    return {setting for setting, _ in first ^ second} - {"recipe", "steps"}
+    # A length says nothing of networks.
+    differing = {setting for setting, _ in first ^ second} - {"steps"}
+    return name if (differing | {"recipe", "generator", "discriminator"}) & set(chosen) else other
 
 
 def folder() -> pathlib.Path:

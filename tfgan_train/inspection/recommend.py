@@ -42,7 +42,7 @@ def _settings(images: advice.Images, recipe: str) -> dict[str, Any]:
     values = recipes.read(recipe)
     learns = images.num_classes > 1 and recipe in recipes.LABELLED
     return {
-        "recipe": recipes.as_labelled(recipes.default_for(images.dataset), learns),
+        "recipe": recipes.fitting(recipes.default_for(images.dataset), learns),
         "conditional": learns or values.get("conditional") == "true",
         "augment": values.get("augment", ""),
     }

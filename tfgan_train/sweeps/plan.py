@@ -9,6 +9,7 @@ from typing import Any
 from tfgan_train.common import locks
 from tfgan_train.common.errors import UserError, unknown
 from tfgan_train.common.files import write_json
+from tfgan_train.config import recipes
 from tfgan_train.config.checks import check_needs
 from tfgan_train.config.fields import Config
 from tfgan_train.runs.data_facts import DataFacts
@@ -80,6 +81,8 @@ def prepare(options: Options) -> Plan:
         raise UserError(f"--dataset={asked.dataset} is points, and a sweep compares Frechet distances of pictures")
     if learns_labels(asked.recipe, base, facts):
         base["conditional"] = True
+    chosen = {*options.given, *(name for axis in axes for name in axis[0])}
+    base["recipe"] = recipes.fitting(asked.recipe, Config(**base).conditional, chosen)
     own = Config(**base)
     candidates = [
         _costed(settings, base, source, facts, options.space)

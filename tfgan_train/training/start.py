@@ -120,6 +120,9 @@ def _settled(asked: Config, given: Collection[str] | None, run: RunDir) -> tuple
         parent = _parent(asked, run, False)
         return (asked if parent is None else parents.inherit(asked, parent)), None, parent
     stored_config, stored = run.read()
+    taken = recipes.fitting(asked.recipe, stored_config.conditional, asked.given)
+    if asked.recipe != taken == stored_config.recipe:
+        asked = _by_recipe(asked, taken)
     # A run that wasn't told may have taken its labels, and is the same run still.
     every = FIELDS.keys() - ({"conditional"} - asked.given)
     config = resuming.resumed(stored_config, asked, every if given is None else given, run)
@@ -152,13 +155,17 @@ def _conditioned(config: Config, chosen: Collection[str], data: DataFacts) -> tu
 
 
 def _unlabelled(config: Config, chosen: Collection[str], data: DataFacts) -> tuple[Config, DataFacts]:
-    """The recipe for images whose labels aren't learnt, where the user chose nothing in which the two differ."""
-    other = recipes.as_labelled(config.recipe, config.conditional)
-    networks = {"recipe", "generator", "discriminator"}
-    if other == config.recipe or config.from_run or (networks | recipes.differing(config.recipe, other)) & set(chosen):
+    """The recipe for images whose labels aren't learnt, where the user didn't choose."""
+    other = recipes.fitting(config.recipe, config.conditional, chosen)
+    if other == config.recipe or config.from_run:
         return config, data
     said = f"recipe: {other}, better than {config.recipe} without labels; --recipe={config.recipe} undoes it"
-    return Config(**({name: getattr(config, name) for name in config.given} | {"recipe": other})), data.noted(said)
+    return _by_recipe(config, other), data.noted(said)
+
+
+def _by_recipe(config: Config, recipe: str) -> Config:
+    """What was asked for, by another recipe."""
+    return Config(**({name: getattr(config, name) for name in config.given} | {"recipe": recipe}))
 
 
 def _with_precision(config: Config, data: DataFacts) -> tuple[Config, DataFacts]:
