@@ -12,7 +12,6 @@ them, so look at the pictures.
 """
 
 import argparse
-import functools
 import json
 import pathlib
 import sys
@@ -96,11 +95,17 @@ class Judge:
 
     def __init__(self, config, num: int):
         self._pooled = Pooled(efficientnet.network("lite2"), SIDE)
-        (self._real, self._labels), (other, self._other_labels), source = real_parts(config, num)
+        (self._real, self._labels), (other, other_labels), source = real_parts(config, num)
         self._classes = source.num_classes
-        self._features, self._other_features = features(self._pooled, self._real), features(self._pooled, other)
+        self._features, other_features = features(self._pooled, self._real), features(self._pooled, other)
         self.images = len(self._real)
-        self.floor = figures(self._features, self._other_features)
+        self.floor = figures(self._features, other_features)
+        # What the classifier names of real images is the same for every checkpoint.
+        self._named_real = self._named(other_features, other_labels) if config.conditional else None
+
+    def _named(self, others: np.ndarray, labels: np.ndarray) -> float:
+        """The share of rows of features whose labels a linear classifier on real images finds."""
+        return linear_probe(self._features, self._labels, others, labels).value
 
     def __call__(self, loaded, grid_path: pathlib.Path | None) -> dict:
         """The figures of one checkpoint; its pictures go to `grid_path`."""
@@ -110,9 +115,8 @@ class Judge:
         excess = found["fd"] - self.floor["fd"]
         result = {"step": loaded.step, "seconds": seconds(loaded), "samples": found, "excess_fd": excess}
         if loaded.config.conditional:
-            probe = functools.partial(linear_probe, self._features, self._labels)
-            result["classes_named"] = probe(fake_features, labels).value
-            result["classes_named_real"] = probe(self._other_features, self._other_labels).value
+            result["classes_named"] = self._named(fake_features, labels)
+            result["classes_named_real"] = self._named_real
         if grid_path:
             grid_path.parent.mkdir(parents=True, exist_ok=True)
             pictures(fakes, labels, fake_features, self._real, self._features, grid_path, loaded.config.conditional)

@@ -23,7 +23,7 @@ IN_THE_LOOP = "while/body"  # how the names of the training graph's operations b
 
 
 class Trace:
-    """A callback that traces the steps between the first log row and the second."""
+    """A callback that traces the steps between the second log row, by which the graph is warm, and the third."""
 
     def __init__(self, folder: str):
         self._folder, self._rows = folder, 0

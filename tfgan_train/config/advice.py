@@ -106,7 +106,7 @@ def which_recipe(images: Images, settings: Mapping[str, Any]) -> Advice:
         "after six minutes of two cores",
         "photos": "photos is for colours and for 32 pixels a side and more; on CIFAR-10 it ends at an excess distance "
         "of 64, photos_plain at 428",
-        "photos_style": "photos_style is for photographs without labels; on faces it ends at an excess distance of 16, "
+        "photos_style": "photos_style is for photographs without labels; on faces it ends at an excess distance of 18, "
         "photos at 29",
         "photos_plain": "photos_plain is for photographs; photos gives better ones where its weights are installed",
     }.get(best, f"{best} belongs to these data")

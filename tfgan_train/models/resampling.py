@@ -53,7 +53,7 @@ def smoothly_halved(x):
 def _resampled(x, rows: np.ndarray, columns: np.ndarray):
     """[n, h, w, c] -> [n, H, W, c] by matrices [H, h] and [W, w] of sums over each axis.
 
-    On a CPU the gradient of a product takes a tenth of that of slices, whose kernels copy number by number.
+    On a CPU the gradient of slices, whose kernels copy number by number, takes far longer (BUILD_NOTES.md, The step).
     """
     _, height, width, channels = x.shape
     x = tf.matmul(tf.constant(columns, x.dtype), tf.reshape(x, [-1, width, channels]))

@@ -81,9 +81,7 @@ def color(x: tf.Tensor, draw: Draw, probability) -> tf.Tensor:
     colours = 3 if channels == 4 else channels
     matrix = color_matrix(draw, probability, colours)
     flat = tf.reshape(x, [-1, x.shape[1] * x.shape[2], channels])
-    # No slice where it would be the whole: on a CPU its gradient copies number by number.
-    coloured = flat[..., :colours] if colours < channels else flat
-    changed = coloured @ matrix[:, :colours, :colours] + matrix[:, colours:, :colours]
+    changed = flat[..., :colours] @ matrix[:, :colours, :colours] + matrix[:, colours:, :colours]
     if colours < channels:
         changed = tf.concat([changed, flat[..., colours:]], -1)
     return tf.reshape(changed, tf.shape(x))
